@@ -1,0 +1,1 @@
+# docs: rules are added to the top-level Makefile.

@@ -1,0 +1,1 @@
+# dom0: rules are added to the top-level Makefile.

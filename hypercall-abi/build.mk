@@ -1,0 +1,1 @@
+# hypercall-abi: rules are added to the top-level Makefile.

@@ -1,0 +1,1 @@
+# hypervisor: rules are added to the top-level Makefile.

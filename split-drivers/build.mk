@@ -1,0 +1,1 @@
+# split-drivers: rules are added to the top-level Makefile.

@@ -1,0 +1,1 @@
+# tests: rules are added to the top-level Makefile.

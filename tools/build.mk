@@ -1,0 +1,1 @@
+# tools: rules are added to the top-level Makefile.
