@@ -1,0 +1,100 @@
+/*
+ * Block devices: the one interface between disk drivers and who uses disks.
+ *
+ * A driver registers a device per disk; partitions.c adds one per partition.  A user claims the
+ * device (many readers or one writer), submits requests whose data is named by machine address
+ * (so the pages may be granted ones of another domain), and is called back from a task when a
+ * request is done.  Requests complete in any order; a flush request completes after every write
+ * that was complete before it was submitted is on stable storage.
+ */
+#ifndef DEVICES_BLOCK_DEVICE_H
+#define DEVICES_BLOCK_DEVICE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define BLOCK_SECTOR_SIZE  512u
+#define BLOCK_MAX_SEGMENTS 32u
+
+enum block_operation { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
+
+/* A piece of memory: machine address and bytes (a multiple of 512, within one page). */
+struct block_segment {
+    uint64_t machine;
+    uint32_t bytes;
+};
+
+struct block_request {
+    enum block_operation operation;
+    uint64_t sector; /* in units of 512 bytes, from the start of the device submitted to */
+    unsigned int segment_count;
+    struct block_segment segments[BLOCK_MAX_SEGMENTS];
+    /* Called once, from the driver's completion task; error is 0 or -errno. */
+    void (*done)(struct block_request *request, int error);
+    void *owner;                /* the user's */
+    struct block_request *next; /* the driver's, and the user's once done */
+    uint64_t driver_word;       /* the driver's */
+};
+
+struct block_device;
+
+struct block_driver {
+    /*
+     * Queues the request; -EAGAIN if the queue is full (the device's room_queue is woken when
+     * there is room again).  The device may sit on it until kick.
+     */
+    int (*submit)(struct block_device *device, struct block_request *request);
+    /* Tells the device of all that was submitted since the last kick: one doorbell per batch. */
+    void (*kick)(struct block_device *device);
+};
+
+struct block_device {
+    char name[16];        /* vda, vda1, nvme0n1p2 ... */
+    uint64_t sectors;     /* of 512 bytes */
+    uint32_t sector_size; /* physical */
+    bool read_only;
+    bool has_flush;
+    const struct block_driver *driver;
+    void *driver_state;
+    struct block_device *parent; /* of a partition: the disk */
+    uint64_t first_sector;       /* of a partition: where it starts on the disk */
+    char partition_name[40];     /* GPT's name, as ASCII */
+    char model[32];
+    /* Claims: writers and readers of this very device; see block_device_claim. */
+    unsigned int readers;
+    unsigned int writers;
+    /* Called (from a task) when a full queue has room again. */
+    void (*room)(void *arg);
+    void *room_arg;
+    struct block_device *next;
+};
+
+/* The first device, then ->next: in order of registration. */
+struct block_device *block_devices_first(void);
+/* By name, with or without /dev/ before it; NULL: none. */
+struct block_device *block_device_find(const char *name);
+
+/*
+ * A writer excludes every other writer and reader of the device, of its disk and of its
+ * partitions; readers exclude writers only.  -EBUSY, -EROFS.
+ */
+int block_device_claim(struct block_device *device, bool writable);
+void block_device_release(struct block_device *device, bool writable);
+
+/* Checks the range, submits.  -EINVAL: outside the device; -EROFS; -EAGAIN; -EIO. */
+int block_device_submit(struct block_device *device, struct block_request *request);
+void block_device_kick(struct block_device *device);
+
+/* Sleeping helpers for whole sectors; buffer must be frames_alloc memory. */
+int block_device_read(struct block_device *device, uint64_t sector, void *buffer, size_t bytes);
+int block_device_write(struct block_device *device, uint64_t sector, const void *buffer,
+                       size_t bytes);
+int block_device_flush(struct block_device *device);
+
+/* For drivers. */
+int block_device_register(struct block_device *device);
+/* Looks for GPT and MBR partitions and registers them; sleeps. */
+int partitions_scan(struct block_device *disk);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * PCI: the machine's devices, found through configuration ports 0xcf8/0xcfc.
+ */
+#ifndef DEVICES_PCI_H
+#define DEVICES_PCI_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PCI_BARS 6
+
+struct pci_device {
+    uint8_t bus, slot, function;
+    uint16_t vendor, device, subsystem_vendor, subsystem;
+    uint8_t class_code, subclass, interface, revision;
+    uint8_t header_type;
+    uint8_t interrupt_pin, interrupt_line;
+    uint64_t bar[PCI_BARS];      /* address, 0: none */
+    uint64_t bar_size[PCI_BARS]; /* bytes */
+    bool bar_is_io[PCI_BARS];
+    const char *driver; /* name of the driver bound, or NULL */
+    struct pci_device *next;
+};
+
+struct pci_device *pci_devices_first(void);
+/* A few words naming the device's class, never NULL. */
+const char *pci_class_name(const struct pci_device *device);
+
+uint32_t pci_read(const struct pci_device *device, unsigned int offset, unsigned int bytes);
+void pci_write(const struct pci_device *device, unsigned int offset, unsigned int bytes,
+               uint32_t value);
+/* Offset of the capability `id` after `from` (0: from the start); 0: none. */
+unsigned int pci_find_capability(const struct pci_device *device, uint8_t id, unsigned int from);
+/* Enables memory decoding and bus mastering. */
+void pci_enable(struct pci_device *device);
+/* Maps BAR `bar`; *va points at its first byte. */
+int pci_map_bar(const struct pci_device *device, unsigned int bar, void **va);
+/*
+ * Binds MSI-X vector `entry` to an event port: the hypervisor programs table and capability.
+ * -ENODEV: the device has no MSI-X.
+ */
+int pci_bind_msix(struct pci_device *device, unsigned int entry, uint32_t *port);
+
+void pci_start(void);
+
+#endif
