@@ -1,0 +1,59 @@
+/*
+ * What vmctl needs from the machine it runs on: everything that differs between our dom0
+ * (calls into the same image) and a Linux dom0 (device files) is behind this header.
+ * Functions return 0 or -errno unless said otherwise.
+ */
+#ifndef TOOLS_VMCTL_PLATFORM_PLATFORM_H
+#define TOOLS_VMCTL_PLATFORM_PLATFORM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Once before anything else, and after it. */
+int platform_open(void);
+
+/* A hypercall: its result (>= 0 or -errno). Pointer arguments must lie in memory from
+ * platform_buffer_alloc(), which the hypervisor can reach at any time. */
+long platform_hypercall(unsigned int number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                        uint64_t a5);
+/* Zeroed, page-aligned memory for hypercall arguments; NULL when there is none. */
+void *platform_buffer_alloc(size_t bytes);
+void platform_buffer_free(void *buffer, size_t bytes);
+
+/* Maps count frames of a domain, writable, next to each other. */
+int platform_foreign_map(uint32_t domid, const uint64_t *gfns, size_t count, void **address);
+void platform_foreign_unmap(void *address, size_t count);
+
+int64_t platform_now_ns(void);
+/* Seconds since 1970. */
+int64_t platform_wall_seconds(void);
+void platform_sleep_ns(uint64_t duration_ns);
+
+/* Runs a function beside the caller, outliving it: a task here, a daemon process there. */
+int platform_background(const char *name, void (*function)(void *), void *argument);
+
+/* What a `phy:` disk's target is. */
+struct platform_disk {
+    uint64_t sectors; /* of 512 bytes */
+    bool read_only;
+    uint32_t major, minor; /* what the backend's physical-device node holds */
+};
+int platform_disk_find(const char *path, struct platform_disk *disk);
+
+/* A guest's console, as dom0/consoles/consoles.h describes it. */
+struct platform_console;
+int platform_console_open(uint32_t domid, struct platform_console **console);
+void platform_console_close(struct platform_console *console);
+int platform_console_read(struct platform_console *console, void *buffer, size_t size,
+                          size_t *length, int64_t timeout_ns);
+int platform_console_write(struct platform_console *console, const void *data, size_t length);
+
+/* The user's keyboard in raw mode: one byte, or -ETIMEDOUT. */
+int platform_keyboard_raw(bool on);
+int platform_keyboard_read(char *byte, int64_t timeout_ns);
+
+/* Random bytes for UUIDs. */
+void platform_random(void *buffer, size_t size);
+
+#endif
