@@ -1,0 +1,40 @@
+/*
+ * Paravane's own hypercall (55).  A guest finds out by calling interface_version: under any
+ * other hypervisor that answers -ENOSYS.
+ */
+#ifndef HYPERCALL_ABI_PARAVANE_H
+#define HYPERCALL_ABI_PARAVANE_H
+
+#include "hypercall-abi/types.h"
+
+#define PARAVANEOP_interface_version 0 /* returns PARAVANE_INTERFACE_VERSION */
+#define PARAVANEOP_audit             1
+#define PARAVANEOP_counters          2
+
+#define PARAVANE_INTERFACE_VERSION 1
+
+/* Recount every use and type reference of a domain's frames from its tables, pins and grant
+ * maps, and compare with the kept counts.  A domain may audit itself, the control domain any. */
+struct paravane_audit {
+    domid_t domid;        /* in; DOMID_SELF allowed */
+    uint16_t pad[3];
+    uint64_t frames;      /* out: frames looked at */
+    uint64_t differences; /* out: counts that differ; each is named in the log */
+};
+
+/* How often costly things happened to a domain since its creation. */
+struct paravane_counters {
+    domid_t domid; /* in */
+    uint16_t pad[3];
+    uint64_t hypercalls;
+    uint64_t traps_bounced;
+    uint64_t page_faults;
+    uint64_t emulated_writes;
+    uint64_t emulated_instructions;
+    uint64_t root_switches;
+    uint64_t tlb_flushes;
+    uint64_t upcalls;
+    uint64_t context_switches;
+};
+
+#endif
