@@ -1,1 +1,42 @@
-# dom0: rules are added to the top-level Makefile.
+# dom0: the PV kernel library, hello, dom0 itself, and the machine `make run` boots.
+include dom0/newlib.mk
+
+# For every program that runs on pv-kernel (dom0, test guests).  No red zone: event frames are
+# pushed at the stack pointer.  General registers only: handlers interrupt code that uses others.
+GUEST_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -I. -Idom0 -MMD -MP -mno-red-zone -fno-pic -fno-pie \
+    -mcmodel=small -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
+    -fno-omit-frame-pointer -ffunction-sections -fdata-sections -mgeneral-regs-only
+KERNEL_CFLAGS := $(GUEST_CFLAGS) -ffreestanding
+GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack \
+    -Wl,-z,max-page-size=4096,--no-warn-rwx-segments -Wl,-T,dom0/pv-kernel/link.lds
+
+PV_KERNEL_OBJECTS := $(patsubst dom0/%.c,$(BUILD)/dom0/%.o,$(wildcard dom0/pv-kernel/*.c)) \
+    $(BUILD)/dom0/pv-kernel/start.o
+
+$(BUILD)/dom0/pv-kernel/%.o: dom0/pv-kernel/%.c
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/dom0/pv-kernel/%.o: dom0/pv-kernel/%.S
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/dom0/libpvkernel.a: $(PV_KERNEL_OBJECTS)
+	rm -f $@
+	ar rcsD $@ $^
+
+# A guest is its objects and the library; start.o is named so that the linker takes it.
+GUEST_LINK = $(CC) $(GUEST_LDFLAGS) -o $@ $(BUILD)/dom0/pv-kernel/start.o $(filter %.o,$(filter-out \
+    $(BUILD)/dom0/pv-kernel/start.o,$^)) $(BUILD)/dom0/libpvkernel.a
+
+$(BUILD)/dom0/hello/hello.o: dom0/hello/hello.c
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/dom0/hello.elf: $(BUILD)/dom0/hello/hello.o $(BUILD)/dom0/libpvkernel.a dom0/pv-kernel/link.lds
+	$(GUEST_LINK)
+
+$(BUILD)/dom0/%.gz: $(BUILD)/dom0/%.elf
+	gzip -9nc $< > $@
+
+ALL += $(BUILD)/dom0/hello.gz

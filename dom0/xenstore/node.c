@@ -1,0 +1,290 @@
+/*
+ * The tree of nodes, as a persistent structure.  See node.h for the idea.
+ */
+#include "xenstore/node.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xenstore/path.h"
+
+struct blob *blob_create(const void *data, size_t length)
+{
+    struct blob *blob = malloc(sizeof(*blob) + length);
+
+    if (!blob)
+        return NULL;
+    blob->references = 1;
+    blob->length = (uint32_t)length;
+    if (length)
+        memcpy(blob->data, data, length);
+    return blob;
+}
+
+void blob_release(struct blob *blob)
+{
+    if (blob && --blob->references == 0)
+        free(blob);
+}
+
+struct node *node_create(const char *name, size_t length, struct permissions *permissions)
+{
+    struct node *node = calloc(1, sizeof(*node) + length + 1);
+
+    if (!node)
+        return NULL;
+    node->references = 1;
+    node->permissions = permissions_share(permissions);
+    memcpy(node->name, name, length);
+    return node;
+}
+
+struct node *node_share(struct node *node)
+{
+    node->references++;
+    return node;
+}
+
+void node_release(struct node *node)
+{
+    struct node *dead = NULL;
+
+    if (!node || --node->references)
+        return;
+    node->free_next = NULL;
+    dead = node;
+    while (dead) {
+        node = dead;
+        dead = node->free_next;
+        for (uint32_t i = 0; i < node->child_count; i++) {
+            struct node *child = node->children[i];
+
+            if (--child->references == 0) {
+                child->free_next = dead;
+                dead = child;
+            }
+        }
+        permissions_release(node->permissions);
+        blob_release(node->value);
+        free(node->children);
+        free(node);
+    }
+}
+
+void node_set_value(struct node *node, struct blob *value)
+{
+    blob_release(node->value);
+    node->value = value;
+}
+
+void node_set_permissions(struct node *node, struct permissions *permissions)
+{
+    permissions_release(node->permissions);
+    node->permissions = permissions;
+}
+
+/* A node of the same content, sharing what it points to. */
+static struct node *node_copy(const struct node *node)
+{
+    struct node *copy = node_create(node->name, strlen(node->name), node->permissions);
+
+    if (!copy)
+        return NULL;
+    if (node->child_count) {
+        copy->children = malloc(node->child_count * sizeof(copy->children[0]));
+        if (!copy->children) {
+            node_release(copy);
+            return NULL;
+        }
+    }
+    copy->generation = node->generation;
+    copy->value = node->value;
+    if (copy->value)
+        copy->value->references++;
+    copy->child_count = copy->child_capacity = node->child_count;
+    copy->child_names = node->child_names;
+    for (uint32_t i = 0; i < node->child_count; i++)
+        copy->children[i] = node_share(node->children[i]);
+    return copy;
+}
+
+/* Where the child is, or where it would be put. */
+static bool child_position(const struct node *parent, const char *name, size_t length,
+                           uint32_t *position)
+{
+    uint32_t low = 0, high = parent->child_count;
+
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        const char *other = parent->children[middle]->name;
+        int order = strncmp(name, other, length);
+
+        if (order == 0 && other[length])
+            order = -1;
+        if (order == 0) {
+            *position = middle;
+            return true;
+        }
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    *position = low;
+    return false;
+}
+
+const struct node *tree_find(const struct node *root, const char *path)
+{
+    const char *name;
+    size_t length;
+
+    while (path_next(&path, &name, &length)) {
+        uint32_t position;
+
+        if (!child_position(root, name, length, &position))
+            return NULL;
+        root = root->children[position];
+    }
+    return root;
+}
+
+static int node_make_own(struct node **slot)
+{
+    struct node *node = *slot;
+
+    if (node->references == 1)
+        return 0;
+    struct node *copy = node_copy(node);
+
+    if (!copy)
+        return -ENOMEM;
+    node_release(node);
+    *slot = copy;
+    return 0;
+}
+
+int tree_edit(struct node **root, const char *path, struct node **node)
+{
+    struct node **slot = root;
+    const char *name;
+    size_t length;
+    int error = node_make_own(slot);
+
+    while (!error && path_next(&path, &name, &length)) {
+        uint32_t position;
+
+        if (!child_position(*slot, name, length, &position))
+            return -ENOENT;
+        slot = &(*slot)->children[position];
+        error = node_make_own(slot);
+    }
+    if (!error)
+        *node = *slot;
+    return error;
+}
+
+int tree_insert(struct node *parent, struct node *child)
+{
+    size_t length = strlen(child->name);
+    uint32_t position;
+
+    if (child_position(parent, child->name, length, &position))
+        return -EEXIST;
+    if (parent->child_count == parent->child_capacity) {
+        uint32_t capacity = parent->child_capacity ? parent->child_capacity * 2 : 4;
+        struct node **children = realloc(parent->children, capacity * sizeof(*children));
+
+        if (!children)
+            return -ENOMEM;
+        parent->children = children;
+        parent->child_capacity = capacity;
+    }
+    memmove(&parent->children[position + 1], &parent->children[position],
+            (parent->child_count - position) * sizeof(parent->children[0]));
+    parent->children[position] = child;
+    parent->child_count++;
+    parent->child_names += (uint32_t)length + 1;
+    return 0;
+}
+
+int tree_remove(struct node **root, const char *path, struct node **removed)
+{
+    char parent_path[PATH_BUFFER];
+    struct node *parent;
+    uint32_t position;
+    const char *name = path_base(path);
+
+    path_parent(parent_path, path);
+    int error = tree_edit(root, parent_path, &parent);
+
+    if (error)
+        return error;
+    if (!child_position(parent, name, strlen(name), &position))
+        return -ENOENT;
+    *removed = parent->children[position];
+    parent->child_count--;
+    parent->child_names -= (uint32_t)strlen(name) + 1;
+    memmove(&parent->children[position], &parent->children[position + 1],
+            (parent->child_count - position) * sizeof(parent->children[0]));
+    return 0;
+}
+
+/* The walk's place at one level. */
+struct walk_level {
+    const struct node *node;
+    uint32_t next_child;
+    uint32_t path_length;
+};
+
+static size_t append_name(char *path, size_t length, const char *name)
+{
+    size_t n = strlen(name);
+
+    if (length == 1) /* the root's path is its own slash */
+        length = 0;
+    if (length + 1 + n >= PATH_BUFFER)
+        return 0;
+    path[length] = '/';
+    memcpy(path + length + 1, name, n + 1);
+    return length + 1 + n;
+}
+
+int tree_walk(const struct node *top, const char *path,
+              int (*visit)(void *argument, const char *path, const struct node *node),
+              void *argument)
+{
+    struct walk_level *levels = malloc((XENSTORE_ABS_PATH_MAX / 2 + 2) * sizeof(*levels));
+    char *buffer = malloc(PATH_BUFFER);
+    size_t depth = 0;
+    int result = -ENOMEM;
+
+    if (!levels || !buffer)
+        goto out;
+    strcpy(buffer, path);
+    levels[0] = (struct walk_level){ top, 0, (uint32_t)strlen(path) };
+    result = visit(argument, buffer, top);
+    while (!result) {
+        struct walk_level *level = &levels[depth];
+
+        if (level->next_child == level->node->child_count) {
+            if (!depth--)
+                break;
+            continue;
+        }
+        const struct node *child = level->node->children[level->next_child++];
+        size_t length = append_name(buffer, level->path_length, child->name);
+
+        if (!length)
+            continue;
+        buffer[length] = '\0';
+        levels[++depth] = (struct walk_level){ child, 0, (uint32_t)length };
+        result = visit(argument, buffer, child);
+    }
+out:
+    free(levels);
+    free(buffer);
+    return result;
+}

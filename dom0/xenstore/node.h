@@ -1,0 +1,69 @@
+/*
+ * The tree of nodes, as a persistent structure.
+ *
+ * A node with more than one reference is never changed: whoever wants to change something
+ * first makes the way from the root to it his own (tree_edit), copying the shared nodes on
+ * that way and sharing all others.  So a transaction's snapshot is one reference to the root,
+ * and a commit is putting another root in place.  Children are sorted by name.
+ *
+ *      store root --> / --> local --> domain --> 3 ...
+ *                                 \-> (copied) domain' --> 3' ...   <-- a transaction's root
+ */
+#ifndef DOM0_XENSTORE_NODE_H
+#define DOM0_XENSTORE_NODE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "xenstore/permissions.h"
+
+/* A value: immutable and shared like permissions. */
+struct blob {
+    uint32_t references;
+    uint32_t length;
+    char data[];
+};
+
+struct node {
+    uint32_t references;
+    uint32_t child_count;
+    uint32_t child_capacity;
+    uint32_t child_names; /* bytes of the children's names with their NULs */
+    uint64_t generation;  /* of the last change to value, permissions or the set of children */
+    struct permissions *permissions;
+    struct blob *value; /* NULL: empty */
+    struct node **children;
+    struct node *free_next; /* while being freed */
+    char name[];
+};
+
+struct blob *blob_create(const void *data, size_t length);
+void blob_release(struct blob *blob);
+
+/* A node with one reference and no children; takes a share of the permissions. */
+struct node *node_create(const char *name, size_t length, struct permissions *permissions);
+struct node *node_share(struct node *node);
+/* Drops a reference; frees without recursion, however deep the tree. */
+void node_release(struct node *node);
+
+/* Value and list of permissions of a node that is the caller's own. */
+void node_set_value(struct node *node, struct blob *value);
+void node_set_permissions(struct node *node, struct permissions *permissions);
+
+const struct node *tree_find(const struct node *root, const char *path);
+/* Makes the way to path the caller's own and hands out the node.  -ENOENT, -ENOMEM; a failure
+ * on the way leaves a tree of the same content. */
+int tree_edit(struct node **root, const char *path, struct node **node);
+/* Puts a child (whose reference it takes) below a parent that is the caller's own. */
+int tree_insert(struct node *parent, struct node *child);
+/* Takes path out of the tree; *removed gets its reference. */
+int tree_remove(struct node **root, const char *path, struct node **removed);
+
+/* Calls visit for every node of a subtree, parents first, without recursion.  path is the
+ * subtree's own path; the one given to visit lies in a buffer of PATH_BUFFER bytes.  Stops and
+ * returns what visit returns if that is not 0. */
+int tree_walk(const struct node *top, const char *path,
+              int (*visit)(void *argument, const char *path, const struct node *node),
+              void *argument);
+
+#endif

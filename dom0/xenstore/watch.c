@@ -1,0 +1,177 @@
+/*
+ * Watches.  See watch.h.
+ *
+ * All watches of one path hang on one table entry (struct watched_path), freed with the last.
+ */
+#include "xenstore/watch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xenstore/connection.h"
+#include "xenstore/limits.h"
+#include "xenstore/path.h"
+#include "xenstore/store.h"
+
+struct watched_path {
+    struct string_entry entry; /* first: the table hands out pointers to it */
+    struct watch *watches;
+    char path[];
+};
+
+struct watch {
+    struct watch *next_of_path;
+    struct watch *next_of_connection;
+    struct connection *connection;
+    struct watched_path *at;
+    size_t skip; /* bytes of an event's path which the client, having sent a relative one, does
+                    not want to see */
+    char token[];
+};
+
+static struct watched_path *watched_path_get(struct xenstore *store, const char *path)
+{
+    struct string_entry *entry = string_table_find(&store->watches, path);
+    size_t length = strlen(path);
+
+    if (entry)
+        return (struct watched_path *)entry;
+    struct watched_path *at = calloc(1, sizeof(*at) + length + 1);
+
+    if (!at)
+        return NULL;
+    memcpy(at->path, path, length);
+    if (string_table_add(&store->watches, &at->entry, at->path)) {
+        free(at);
+        return NULL;
+    }
+    return at;
+}
+
+static void watched_path_put(struct xenstore *store, struct watched_path *at)
+{
+    if (at->watches)
+        return;
+    string_table_remove(&store->watches, &at->entry);
+    free(at);
+}
+
+static void watch_send(const struct watch *watch, const char *path)
+{
+    connection_event(watch->connection, path + watch->skip, watch->token);
+}
+
+int watch_add(struct connection *connection, const char *path, const char *sent, const char *token)
+{
+    size_t token_length = strlen(token);
+    struct watch *watch = calloc(1, sizeof(*watch) + token_length + 1);
+
+    if (!watch)
+        return -ENOMEM;
+    watch->at = watched_path_get(connection->store, path);
+    if (!watch->at) {
+        free(watch);
+        return -ENOMEM;
+    }
+    memcpy(watch->token, token, token_length);
+    watch->connection = connection;
+    watch->skip = strlen(path) - strlen(sent);
+    watch->next_of_path = watch->at->watches;
+    watch->at->watches = watch;
+    watch->next_of_connection = connection->watches;
+    connection->watches = watch;
+    connection->watch_count++;
+    watch_send(watch, path);
+    return 0;
+}
+
+static void watch_destroy(struct watch *watch)
+{
+    struct watch **at = &watch->at->watches;
+
+    while (*at != watch)
+        at = &(*at)->next_of_path;
+    *at = watch->next_of_path;
+    watched_path_put(watch->connection->store, watch->at);
+    watch->connection->watch_count--;
+    free(watch);
+}
+
+static struct watch **watch_find(struct connection *connection, const char *path,
+                                 const char *token)
+{
+    struct watch **at = &connection->watches;
+
+    while (*at && (strcmp((*at)->at->path, path) != 0 || strcmp((*at)->token, token) != 0))
+        at = &(*at)->next_of_connection;
+    return at;
+}
+
+bool watch_exists(const struct connection *connection, const char *path, const char *token)
+{
+    return *watch_find((struct connection *)(uintptr_t)connection, path, token) != NULL;
+}
+
+int watch_remove(struct connection *connection, const char *path, const char *token)
+{
+    struct watch **at = watch_find(connection, path, token);
+    struct watch *watch = *at;
+
+    if (!watch)
+        return -ENOENT;
+    *at = watch->next_of_connection;
+    watch_destroy(watch);
+    return 0;
+}
+
+void watches_drop(struct connection *connection)
+{
+    while (connection->watches) {
+        struct watch *watch = connection->watches;
+
+        connection->watches = watch->next_of_connection;
+        watch_destroy(watch);
+    }
+}
+
+static bool may_know(const struct connection *connection, const struct permissions *list)
+{
+    return list &&
+           (permissions_access(list, connection->domid, connection->target) & ACCESS_READ);
+}
+
+static void fire_at(struct xenstore *store, const char *watched, const char *path,
+                    const struct permissions *node, const struct permissions *parent)
+{
+    struct string_entry *entry = string_table_find(&store->watches, watched);
+
+    if (!entry)
+        return;
+    for (struct watch *watch = ((struct watched_path *)entry)->watches; watch;
+         watch = watch->next_of_path)
+        if (may_know(watch->connection, node) || may_know(watch->connection, parent))
+            watch_send(watch, path);
+}
+
+void watches_fire(struct xenstore *store, const char *path, const struct permissions *node,
+                  const struct permissions *parent, bool exact)
+{
+    char above[PATH_BUFFER];
+
+    fire_at(store, path, path, node, parent);
+    if (exact)
+        return;
+    strcpy(above, path);
+    while (strcmp(above, "/") != 0) {
+        char *slash = strrchr(above, '/');
+
+        slash[slash == above] = '\0';
+        fire_at(store, above, path, node, parent);
+    }
+}
+
+void watches_fire_special(struct xenstore *store, const char *name)
+{
+    fire_at(store, name, name, *xenstore_special(store, name), NULL);
+}
