@@ -229,7 +229,33 @@ static bool note_changes(const struct note *note)
     return note->kind != NOTE_READ;
 }
 
-/* Notes are made in the order of the accesses: a parent is created before its children. */
+static int shorter_path_first(const void *a, const void *b)
+{
+    size_t first = strlen((*(struct note *const *)a)->path);
+    size_t second = strlen((*(struct note *const *)b)->path);
+
+    return first < second ? -1 : first > second;
+}
+
+/* Brings what was changed and still exists into *root, parents before their children. */
+static int commit_puts(struct transaction *transaction, struct node **root)
+{
+    struct note **notes = malloc((transaction->notes.count + 1) * sizeof(struct note *));
+    size_t count = 0;
+    int error = 0;
+
+    if (!notes)
+        return -ENOMEM;
+    for (struct note *note = transaction->first_note; note; note = note->next)
+        if (note_changes(note) && tree_find(transaction->root, note->path))
+            notes[count++] = note;
+    qsort(notes, count, sizeof(struct note *), shorter_path_first);
+    for (size_t i = 0; i < count && !error; i++)
+        error = commit_put(root, notes[i]->path, tree_find(transaction->root, notes[i]->path));
+    free(notes);
+    return error;
+}
+
 static int commit_build(struct transaction *transaction, struct node **root)
 {
     int error = 0;
@@ -244,13 +270,7 @@ static int commit_build(struct transaction *transaction, struct node **root)
             error = 0; /* went with its parent, or never was */
         node_release(removed);
     }
-    for (struct note *note = transaction->first_note; note && !error; note = note->next) {
-        const struct node *node = tree_find(transaction->root, note->path);
-
-        if (note_changes(note) && node)
-            error = commit_put(root, note->path, node);
-    }
-    return error;
+    return error ? error : commit_puts(transaction, root);
 }
 
 /* Moves the charges of the changed nodes; with apply unset only asks whether they fit. */
@@ -327,8 +347,8 @@ static int transaction_commit(struct transaction *transaction)
 
     commit_charges(transaction, true);
     store->root = root;
-    transactions_age(store, transaction->bytes);
     commit_tell(transaction, old_root);
+    transactions_age(store, transaction->bytes);
     node_release(old_root);
     return 0;
 }

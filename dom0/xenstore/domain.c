@@ -1,0 +1,259 @@
+/*
+ * Domains as the store knows them.  See domain.h.
+ */
+#include "xenstore/domain.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "xenstore/connection.h"
+#include "xenstore/node.h"
+#include "xenstore/path.h"
+#include "xenstore/store.h"
+#include "xenstore/transaction.h"
+#include "xenstore/watch.h"
+
+struct store_domain *store_domain_find(const struct xenstore *store, uint32_t domid)
+{
+    struct store_domain *domain = store->domains[domid % STORE_DOMAIN_BUCKETS];
+
+    while (domain && domain->domid != domid)
+        domain = domain->next;
+    return domain;
+}
+
+static struct store_domain *store_domain_get(struct xenstore *store, uint32_t domid)
+{
+    struct store_domain **bucket = &store->domains[domid % STORE_DOMAIN_BUCKETS];
+    struct store_domain *domain = store_domain_find(store, domid);
+
+    if (domain)
+        return domain;
+    domain = calloc(1, sizeof(*domain));
+    if (!domain)
+        return NULL;
+    domain->domid = domid;
+    domain->next = *bucket;
+    *bucket = domain;
+    return domain;
+}
+
+int64_t store_domain_nodes(const struct xenstore *store, uint32_t domid)
+{
+    const struct store_domain *domain = store_domain_find(store, domid);
+
+    return domain ? domain->nodes : 0;
+}
+
+void store_domain_charge(struct xenstore *store, uint32_t domid, int nodes)
+{
+    struct store_domain *domain = domid ? store_domain_get(store, domid) : NULL;
+
+    if (domain)
+        domain->nodes += nodes;
+}
+
+int store_domain_introduce(struct xenstore *store, uint32_t domid, uint64_t gfn, uint32_t port)
+{
+    struct store_domain *domain = store_domain_get(store, domid);
+
+    if (!domain)
+        return -ENOMEM;
+    if (domain->introduced) {
+        /* The guest's kernel was replaced: the same page again, nothing of the old client. */
+        if (domain->gfn != gfn || domain->port != port)
+            return -EINVAL;
+        connection_reset(domain->connection);
+        watches_fire_special(store, "@introduceDomain");
+        return 0;
+    }
+    domain->gfn = gfn;
+    domain->port = port;
+    domain->shutdown_told = false;
+    domain->connection = connection_create(store, domid);
+    if (!domain->connection)
+        return -ENOMEM;
+    domain->connection->domain = domain;
+    int error = store->platform->introduce(store->platform_argument, domain);
+
+    if (error) {
+        connection_destroy(domain->connection);
+        domain->connection = NULL;
+        return error;
+    }
+    domain->introduced = true;
+    watches_fire_special(store, "@introduceDomain");
+    return 0;
+}
+
+/* What a dead domain leaves behind, found by a walk and then dealt with: the paths. */
+struct inheritance {
+    uint32_t domid;
+    char **paths;
+    size_t count, capacity;
+};
+
+static int inheritance_add(void *argument, const char *path, const struct node *node)
+{
+    struct inheritance *left = argument;
+
+    if (node->permissions->entries[0].domid != left->domid &&
+        !permissions_mention(node->permissions, left->domid))
+        return 0;
+    if (left->count == left->capacity) {
+        size_t capacity = left->capacity ? left->capacity * 2 : 64;
+        char **paths = realloc(left->paths, capacity * sizeof(*paths));
+
+        if (!paths)
+            return 0; /* the next call of store_domain_purge gets the rest */
+        left->paths = paths;
+        left->capacity = capacity;
+    }
+    char *copy = strdup(path);
+
+    if (copy)
+        left->paths[left->count++] = copy;
+    return 0;
+}
+
+static int uncharge(void *argument, const char *path, const struct node *node)
+{
+    (void)path;
+    store_domain_charge(argument, node->permissions->entries[0].domid, -1);
+    return 0;
+}
+
+static void inheritance_remove(struct xenstore *store, const char *path)
+{
+    struct node *removed = NULL;
+    char parent_path[PATH_BUFFER];
+    struct node *parent;
+
+    if (tree_remove(&store->root, path, &removed))
+        return;
+    path_parent(parent_path, path);
+    if (!tree_edit(&store->root, parent_path, &parent))
+        parent->generation = xenstore_generation(store);
+    tree_walk(removed, path, uncharge, store);
+    watches_fire(store, path, removed->permissions, NULL, false);
+    node_release(removed);
+}
+
+static void inheritance_settle(struct xenstore *store, const char *path, uint32_t domid)
+{
+    const struct node *found = tree_find(store->root, path);
+    struct node *node;
+
+    if (!found)
+        return;
+    if (found->permissions->entries[0].domid == domid && strcmp(path, "/") != 0) {
+        inheritance_remove(store, path);
+        return;
+    }
+    if (tree_edit(&store->root, path, &node))
+        return;
+    struct permissions *list = permissions_without(node->permissions, domid);
+
+    if (list) {
+        node_set_permissions(node, list);
+        node->generation = xenstore_generation(store);
+    }
+}
+
+static void store_domain_purge(struct xenstore *store, uint32_t domid)
+{
+    struct inheritance *left = calloc(1, sizeof(*left));
+
+    if (!left)
+        return;
+    left->domid = domid;
+    tree_walk(store->root, "/", inheritance_add, left);
+    for (size_t i = 0; i < left->count; i++) {
+        inheritance_settle(store, left->paths[i], domid);
+        free(left->paths[i]);
+    }
+    free(left->paths);
+    free(left);
+}
+
+static void store_domain_forget(struct xenstore *store, struct store_domain *domain)
+{
+    struct store_domain **at = &store->domains[domain->domid % STORE_DOMAIN_BUCKETS];
+
+    while (*at != domain)
+        at = &(*at)->next;
+    *at = domain->next;
+    free(domain);
+}
+
+int store_domain_release(struct xenstore *store, uint32_t domid)
+{
+    struct store_domain *domain = store_domain_find(store, domid);
+
+    if (!domain || !domain->introduced)
+        return -ENOENT;
+    domain->introduced = false;
+    store->platform->release(store->platform_argument, domain);
+    connection_destroy(domain->connection);
+    domain->connection = NULL;
+    store_domain_purge(store, domid);
+    for (struct connection *at = store->connections; at; at = at->next)
+        if (at->target == domid)
+            at->target = DOMAIN_NONE;
+    store_domain_forget(store, domain);
+    watches_fire_special(store, "@releaseDomain");
+    return 0;
+}
+
+int store_domain_resume(struct xenstore *store, uint32_t domid)
+{
+    struct store_domain *domain = store_domain_find(store, domid);
+
+    if (!domain || !domain->introduced)
+        return -ENOENT;
+    domain->shutdown_told = false;
+    return 0;
+}
+
+static void store_domain_check(struct xenstore *store, struct store_domain *domain)
+{
+    if (!domain->introduced)
+        return;
+    switch (store->platform->life(store->platform_argument, domain->domid)) {
+    case DOMAIN_LIVES:
+        break;
+    case DOMAIN_SHUT_DOWN:
+        if (!domain->shutdown_told) {
+            domain->shutdown_told = true;
+            watches_fire_special(store, "@releaseDomain");
+        }
+        break;
+    case DOMAIN_GONE:
+        store_domain_release(store, domain->domid);
+        break;
+    }
+}
+
+void store_domains_check(struct xenstore *store)
+{
+    for (uint32_t i = 0; i < STORE_DOMAIN_BUCKETS; i++) {
+        struct store_domain *next;
+
+        for (struct store_domain *at = store->domains[i]; at; at = next) {
+            next = at->next;
+            store_domain_check(store, at);
+        }
+    }
+}
+
+void store_domains_free(struct xenstore *store)
+{
+    for (uint32_t i = 0; i < STORE_DOMAIN_BUCKETS; i++)
+        while (store->domains[i]) {
+            struct store_domain *domain = store->domains[i];
+
+            store->domains[i] = domain->next;
+            free(domain);
+        }
+}
