@@ -7,7 +7,7 @@ GUEST_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -I. -Idom0 -MMD -MP -mno-red-zone 
     -mcmodel=small -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
     -fno-omit-frame-pointer -ffunction-sections -fdata-sections -mgeneral-regs-only
 KERNEL_CFLAGS := $(GUEST_CFLAGS) -ffreestanding
-GUEST_LDFLAGS := -nostdlib -static -no-pie -Wl,--gc-sections,--build-id=none,-z,noexecstack \
+GUEST_LDFLAGS := -nostdlib -static -Wl,--gc-sections,--build-id=none,-z,noexecstack \
     -Wl,-z,max-page-size=4096,--no-warn-rwx-segments -Wl,-T,dom0/pv-kernel/link.lds
 
 PV_KERNEL_OBJECTS := $(patsubst dom0/%.c,$(BUILD)/dom0/%.o,$(wildcard dom0/pv-kernel/*.c)) \
