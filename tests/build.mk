@@ -1,1 +1,47 @@
-# tests: rules are added to the top-level Makefile.
+# tests: the unit tests' build rules, and `make test`.
+#
+# A unit test is a cmocka program tests/unit/NAME.c.  It is found by itself; lines of its head
+# comment say what to build it with (paths from the root; Flags and Libraries are optional):
+#
+#  * Sources: dom0/xenstore/path.c dom0/xenstore/wire.c
+#  * Flags: -Ihypervisor
+#  * Libraries: -lz
+UNIT_CFLAGS := $(HOST_CFLAGS) $(SANITIZE) -O1 -Idom0 -Itools -Itests -DUNIT_TEST -D_GNU_SOURCE
+
+UNIT_NAMES := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c)))
+
+unit_line = $(shell sed -n 's/^ \* $(2): //p' tests/unit/$(1).c)
+
+define unit_rules
+UNIT_OBJECTS_$(1) := $$(patsubst %.c,$(BUILD)/tests/unit/obj/$(1)/%.o,tests/unit/$(1).c \
+    $$(call unit_line,$(1),Sources))
+$$(UNIT_OBJECTS_$(1)): $(BUILD)/tests/unit/obj/$(1)/%.o: %.c tests/unit/$(1).c
+	@mkdir -p $$(@D)
+	$$(CC) $$(UNIT_CFLAGS) $$(call unit_line,$(1),Flags) -c -o $$@ $$<
+$(BUILD)/tests/unit/$(1): $$(UNIT_OBJECTS_$(1))
+	$$(CC) $$(SANITIZE) $$(call unit_line,$(1),Flags) -o $$@ $$^ -lcmocka \
+	    $$(call unit_line,$(1),Libraries)
+UNIT_TESTS += $(BUILD)/tests/unit/$(1)
+endef
+$(foreach name,$(UNIT_NAMES),$(eval $(call unit_rules,$(name))))
+
+# The store's daemon with sanitizers, for the tests by real clients.
+SANITIZED_XENSTORED := $(patsubst %.c,$(BUILD)/tests/xenstored.obj/%.o,$(XENSTORED_SOURCES))
+$(SANITIZED_XENSTORED): $(BUILD)/tests/xenstored.obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+$(BUILD)/tests/xenstored: $(SANITIZED_XENSTORED)
+	$(CC) $(SANITIZE) -o $@ $^
+
+# make test [SUITE=unit|guest|system] [T=name]: T is pytest's -k expression.
+SUITE ?= unit guest system
+TEST_PROGRAMS := $(UNIT_TESTS) $(BUILD)/tests/xenstored
+
+.PHONY: test unit-tests
+unit-tests: $(TEST_PROGRAMS)
+
+test:
+	$(MAKE) deps
+	$(MAKE) all unit-tests
+	BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -p no:cacheprovider -p no:warnings \
+	    $(wildcard $(addprefix tests/,$(SUITE))) $(if $(T),-k '$(T)')

@@ -1,0 +1,41 @@
+"""Runs the cmocka programs: each of their cases is a test of its own here."""
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+BUILD = pathlib.Path(os.environ.get("BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
+SOURCES = pathlib.Path(__file__).resolve().parent
+
+
+def programs():
+    return sorted(p.stem for p in SOURCES.glob("*.c"))
+
+
+def cases(program):
+    """The cases as the source names them: cmocka_unit_test(name)."""
+    text = (SOURCES / f"{program}.c").read_text()
+    return re.findall(r"cmocka_unit_test\w*\((\w+)", text)
+
+
+_results = {}
+
+
+def run(program):
+    """One run for all cases of a program: its TAP lines, and what it printed on stderr."""
+    if program not in _results:
+        done = subprocess.run([BUILD / "tests" / "unit" / program], capture_output=True, text=True,
+                              timeout=300, errors="replace",
+                              env={**os.environ, "CMOCKA_MESSAGE_OUTPUT": "TAP"})
+        _results[program] = (done.returncode, done.stdout, done.stderr)
+    return _results[program]
+
+
+@pytest.mark.parametrize("program,case", [(p, c) for p in programs() for c in cases(p)])
+def test_unit(program, case):
+    status, out, err = run(program)
+    if re.search(rf"^ok \d+ - {case}$", out, re.M) and (status == 0 or "not ok" in out):
+        return
+    pytest.fail(f"{program}: {case} (status {status})\n{out}\n{err}", pytrace=False)
