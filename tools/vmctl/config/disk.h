@@ -1,0 +1,26 @@
+/*
+ * One disk of a config, in xl's syntax (xl-disk-configuration(5)):
+ *     "phy:/dev/vda1,xvda,w"   "/dev/vda1,raw,xvda,rw"   "target=/dev/vda1,vdev=xvda,access=ro"
+ */
+#ifndef TOOLS_VMCTL_CONFIG_DISK_H
+#define TOOLS_VMCTL_CONFIG_DISK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "vmctl/failure.h"
+
+struct disk_config {
+    char target[256]; /* the device in dom0 */
+    char name[32];    /* in the guest: xvda, xvda1 ... */
+    uint32_t number;  /* the same as the protocol's device number */
+    bool writable;
+};
+
+/* 0 or -EINVAL; where ("demo.cfg:3") starts the message. */
+int disk_config_parse(struct disk_config *disk, const char *text, const char *where,
+                      struct failure *failure);
+/* The device number of a name such as xvda1; -EINVAL. */
+int disk_name_number(const char *name, uint32_t *number);
+
+#endif

@@ -1,0 +1,460 @@
+/*
+ * What a guest is to be.  See domain-config.h.
+ *
+ * Three tables: keys we know; keys of xl.cfg which may be ignored, with a notice; keys of
+ * xl.cfg that would change what the user gets and are therefore refused unless they ask for
+ * nothing (0, "", []).  All three are searched for the nearest name of an unknown key.
+ */
+#include "vmctl/config/domain-config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmctl/config/parse.h"
+
+#define VCPUS_MAX      32
+#define MEMORY_MIB_MAX (1 << 24)
+
+struct reader {
+    struct domain_config *domain;
+    const struct config *config;
+    const struct config_entry *entry;
+    struct failure *failure;
+    char root[256], extra[1024], cmdline[1024];
+};
+
+static int key_error(struct reader *reader, const char *why, const char *remedy)
+{
+    return failure_set(reader->failure, -EINVAL, "%s:%u: %s: %s (%s)", reader->config->file,
+                       reader->entry->line, reader->entry->key, why, remedy);
+}
+
+static int read_string(struct reader *reader, char *to, size_t size)
+{
+    const struct config_value *value = reader->entry->value;
+
+    if (value->kind != CONFIG_STRING)
+        return key_error(reader, "must be a string", "put it in quotes");
+    if (strlen(value->string) >= size)
+        return key_error(reader, "too long", "make it shorter");
+    snprintf(to, size, "%s", value->string);
+    return 0;
+}
+
+/* A number, or a string of one: xl takes both. */
+static int read_number(struct reader *reader, int64_t least, int64_t most, int64_t *number)
+{
+    const struct config_value *value = reader->entry->value;
+    char *end = NULL, range[80];
+
+    if (value->kind == CONFIG_NUMBER)
+        *number = value->number;
+    else if (value->kind == CONFIG_STRING && value->string[0])
+        *number = strtoll(value->string, &end, 0);
+    else
+        return key_error(reader, "must be a number", "write it without quotes");
+    if (end && *end)
+        return key_error(reader, "must be a number", "write it without quotes");
+    snprintf(range, sizeof(range), "use %lld to %lld", (long long)least, (long long)most);
+    if (*number < least || *number > most)
+        return key_error(reader, "out of range", range);
+    return 0;
+}
+
+static int read_name(struct reader *reader)
+{
+    char *name = reader->domain->name;
+    int error = read_string(reader, name, sizeof(reader->domain->name));
+
+    if (error)
+        return error;
+    if (!name[0] || strspn(name, "0123456789") == strlen(name) || strchr(name, '/') ||
+        strchr(name, '\n'))
+        return key_error(reader, "not a usable name", "use letters, digits, - and _");
+    if (!strcmp(name, "Domain-0"))
+        return key_error(reader, "this name is dom0's", "choose another");
+    return 0;
+}
+
+static int read_uuid(struct reader *reader)
+{
+    char text[64];
+    int error = read_string(reader, text, sizeof(text));
+
+    if (!error && uuid_parse(reader->domain->uuid, text))
+        error = key_error(reader, "not a UUID", "it has 32 hexadecimal digits");
+    reader->domain->has_uuid = !error;
+    return error;
+}
+
+static int read_kernel(struct reader *reader)
+{
+    return read_string(reader, reader->domain->kernel, sizeof(reader->domain->kernel));
+}
+
+static int read_ramdisk(struct reader *reader)
+{
+    return read_string(reader, reader->domain->ramdisk, sizeof(reader->domain->ramdisk));
+}
+
+static int read_cmdline(struct reader *reader)
+{
+    return read_string(reader, reader->cmdline, sizeof(reader->cmdline));
+}
+
+static int read_extra(struct reader *reader)
+{
+    return read_string(reader, reader->extra, sizeof(reader->extra));
+}
+
+static int read_root(struct reader *reader)
+{
+    return read_string(reader, reader->root, sizeof(reader->root));
+}
+
+static int read_memory(struct reader *reader)
+{
+    int64_t mib;
+    int error = read_number(reader, 1, MEMORY_MIB_MAX, &mib);
+
+    reader->domain->memory_kib = error ? 0 : (uint64_t)mib << 10;
+    return error;
+}
+
+static int read_maxmem(struct reader *reader)
+{
+    int64_t mib;
+    int error = read_number(reader, 1, MEMORY_MIB_MAX, &mib);
+
+    reader->domain->maxmem_kib = error ? 0 : (uint64_t)mib << 10;
+    return error;
+}
+
+static int read_vcpus(struct reader *reader)
+{
+    int64_t count;
+    int error = read_number(reader, 1, VCPUS_MAX, &count);
+
+    reader->domain->vcpus = error ? 1 : (uint32_t)count;
+    return error;
+}
+
+static int read_disk(struct reader *reader)
+{
+    const struct config_value *list = reader->entry->value;
+    struct domain_config *domain = reader->domain;
+    char where[300];
+
+    if (list->kind != CONFIG_LIST)
+        return key_error(reader, "must be a list", "write disk = [ \"phy:/dev/vda1,xvda,w\" ]");
+    if (list->count > DISKS_MAX)
+        return key_error(reader, "too many disks", "at most 16");
+    for (size_t i = 0; i < list->count; i++) {
+        snprintf(where, sizeof(where), "%.250s:%u", reader->config->file, list->items[i]->line);
+        if (list->items[i]->kind != CONFIG_STRING)
+            return key_error(reader, "its items must be strings", "put them in quotes");
+        int error = disk_config_parse(&domain->disks[i], list->items[i]->string, where,
+                                      reader->failure);
+
+        if (error)
+            return error;
+        for (size_t j = 0; j < i; j++)
+            if (domain->disks[j].number == domain->disks[i].number)
+                return key_error(reader, "two disks have the same name", "rename one");
+    }
+    domain->disk_count = list->count;
+    return 0;
+}
+
+static const char *const action_names[] = { "destroy", "restart", "preserve", "rename-restart" };
+
+const char *end_action_name(enum end_action action)
+{
+    return action_names[action];
+}
+
+static int read_action(struct reader *reader, enum end_action *action)
+{
+    char text[32];
+    int error = read_string(reader, text, sizeof(text));
+
+    if (error)
+        return error;
+    for (size_t i = 0; i < sizeof(action_names) / sizeof(action_names[0]); i++)
+        if (!strcmp(text, action_names[i])) {
+            *action = (enum end_action)i;
+            return 0;
+        }
+    return key_error(reader, "unknown action", "use destroy, restart, preserve or rename-restart");
+}
+
+static int read_on_poweroff(struct reader *reader)
+{
+    return read_action(reader, &reader->domain->on_poweroff);
+}
+
+static int read_on_reboot(struct reader *reader)
+{
+    return read_action(reader, &reader->domain->on_reboot);
+}
+
+static int read_on_crash(struct reader *reader)
+{
+    return read_action(reader, &reader->domain->on_crash);
+}
+
+static int read_tsc_mode(struct reader *reader)
+{
+    static const char *const modes[] = { "default", "always_emulate", "native" };
+    const struct config_value *value = reader->entry->value;
+    int64_t number;
+
+    for (uint32_t i = 0; i < 3; i++)
+        if (value->kind == CONFIG_STRING && !strcmp(value->string, modes[i])) {
+            reader->domain->tsc_mode = i;
+            return 0;
+        }
+    int error = read_number(reader, 0, 2, &number);
+
+    reader->domain->tsc_mode = error ? 0 : (uint32_t)number;
+    return error;
+}
+
+static int read_type(struct reader *reader)
+{
+    char text[32];
+    int error = read_string(reader, text, sizeof(text));
+
+    if (!error && strcmp(text, "pv") != 0 && strcmp(text, "generic") != 0 &&
+        strcmp(text, "linux") != 0)
+        error = key_error(reader, "only PV guests are supported", "use type = \"pv\"");
+    return error;
+}
+
+static const struct {
+    const char *name;
+    int (*read)(struct reader *reader);
+} known_keys[] = {
+    { "name", read_name },
+    { "uuid", read_uuid },
+    { "kernel", read_kernel },
+    { "ramdisk", read_ramdisk },
+    { "cmdline", read_cmdline },
+    { "extra", read_extra },
+    { "root", read_root },
+    { "memory", read_memory },
+    { "maxmem", read_maxmem },
+    { "vcpus", read_vcpus },
+    { "disk", read_disk },
+    { "on_poweroff", read_on_poweroff },
+    { "on_reboot", read_on_reboot },
+    { "on_crash", read_on_crash },
+    { "tsc_mode", read_tsc_mode },
+    { "type", read_type },
+    { "builder", read_type },
+};
+
+/* Without these the guest runs all the same. */
+static const char *const ignored_keys[] = {
+    "loader", "vfb", "localtime", "rtc_timeoffset", "vnc", "vnclisten", "vncdisplay", "vncunused",
+    "vncpasswd", "sdl", "opengl", "keymap", "stdvga", "on_watchdog", "on_soft_reset", "pool",
+    "cpu_weight", "cap", "cpus", "cpus_soft", "seclabel", "init_seclabel", "device_tree", "acpi",
+    "apic", "pae", "nomigrate", "driver_domain", "claim_mode", "max_grant_frames",
+    "max_maptrack_frames", "max_grant_version", "max_event_channels", "event_channels", "spice",
+    "serial", "usb", "soundhw", "boot", "hap", "nestedhvm", "viridian", "xend_suspend_evtchn_compat",
+};
+
+/* With these ignored he would not get what he asked for. */
+static const char *const refused_keys[] = {
+    "vif", "pci", "bootloader", "bootloader_args", "maxvcpus", "cpuid", "e820_host", "usbctrl",
+    "usbdev", "vtpm", "p9", "vdispl", "vsnd", "vkb", "iomem", "ioports", "irqs", "channel", "console",
+    "firmware", "bios", "vnuma", "pvshim", "device_model_version", "dtdev", "vscsi", "pvcalls",
+    "altp2m", "passthrough", "vpci", "gfx_passthru", "rdm", "xenstore_feature_mask",
+};
+
+static bool value_asks_nothing(const struct config_value *value)
+{
+    return (value->kind == CONFIG_NUMBER && !value->number) ||
+           (value->kind == CONFIG_STRING && !value->string[0]) ||
+           (value->kind == CONFIG_LIST && !value->count);
+}
+
+static bool is_one_of(const char *key, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(key, names[i]))
+            return true;
+    return false;
+}
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* How many letters must be changed, added or taken away to make one word of the other. */
+static unsigned int distance(const char *a, const char *b)
+{
+    unsigned int row[66];
+    size_t length = strlen(b) < 65 ? strlen(b) : 65;
+
+    for (size_t j = 0; j <= length; j++)
+        row[j] = (unsigned int)j;
+    for (size_t i = 1; a[i - 1]; i++) {
+        unsigned int diagonal = row[0];
+
+        row[0] = (unsigned int)i;
+        for (size_t j = 1; j <= length; j++) {
+            unsigned int change = diagonal + (a[i - 1] != b[j - 1]);
+
+            diagonal = row[j];
+            if (row[j] + 1 < change)
+                change = row[j] + 1;
+            if (row[j - 1] + 1 < change)
+                change = row[j - 1] + 1;
+            row[j] = change;
+        }
+    }
+    return row[length];
+}
+
+static void nearer(const char *key, const char *name, const char **best, unsigned int *least)
+{
+    unsigned int d = distance(key, name);
+
+    if (d < *least) {
+        *least = d;
+        *best = name;
+    }
+}
+
+static int unknown_key(struct reader *reader)
+{
+    const char *key = reader->entry->key, *best = known_keys[0].name;
+    unsigned int least = 1000;
+
+    for (size_t i = 0; i < COUNT(known_keys); i++)
+        nearer(key, known_keys[i].name, &best, &least);
+    for (size_t i = 0; i < COUNT(refused_keys); i++)
+        nearer(key, refused_keys[i], &best, &least);
+    for (size_t i = 0; i < COUNT(ignored_keys); i++)
+        nearer(key, ignored_keys[i], &best, &least);
+    return failure_set(reader->failure, -EINVAL, "%s:%u: unknown key \"%s\" (did you mean \"%s\"?)",
+                       reader->config->file, reader->entry->line, key, best);
+}
+
+static void notice(struct reader *reader)
+{
+    size_t used = strlen(reader->domain->notices);
+
+    snprintf(reader->domain->notices + used, sizeof(reader->domain->notices) - used,
+             "%s:%u: %s is ignored\n", reader->config->file, reader->entry->line,
+             reader->entry->key);
+}
+
+static int read_entry(struct reader *reader)
+{
+    const char *key = reader->entry->key;
+
+    for (size_t i = 0; i < COUNT(known_keys); i++)
+        if (!strcmp(key, known_keys[i].name))
+            return known_keys[i].read(reader);
+    bool refused = is_one_of(key, refused_keys, COUNT(refused_keys));
+
+    if (refused && !value_asks_nothing(reader->entry->value))
+        return key_error(reader, "not supported yet", "take the line out");
+    if (!refused && !is_one_of(key, ignored_keys, COUNT(ignored_keys)))
+        return unknown_key(reader);
+    notice(reader);
+    return 0;
+}
+
+/* The kernel's words: cmdline, or root= and extra. */
+static int join_command_line(struct reader *reader)
+{
+    struct domain_config *domain = reader->domain;
+    int length;
+
+    if (reader->cmdline[0])
+        length = snprintf(domain->command_line, sizeof(domain->command_line), "%s",
+                          reader->cmdline);
+    else
+        length = snprintf(domain->command_line, sizeof(domain->command_line), "%s%s%s%s",
+                          reader->root[0] ? "root=" : "", reader->root,
+                          reader->root[0] && reader->extra[0] ? " " : "", reader->extra);
+    if (length >= (int)sizeof(domain->command_line))
+        return failure_set(reader->failure, -EINVAL, "%s: the kernel's command line is too long "
+                           "(at most 1023 characters)", reader->config->file);
+    return 0;
+}
+
+static int check_whole(struct reader *reader)
+{
+    struct domain_config *domain = reader->domain;
+    const char *missing = !domain->name[0]     ? "name"
+                          : !domain->kernel[0] ? "kernel"
+                          : !domain->memory_kib ? "memory"
+                                                : NULL;
+
+    if (missing)
+        return failure_set(reader->failure, -EINVAL, "%s: no %s given (add a line %s = ...)",
+                           reader->config->file, missing, missing);
+    if (!domain->maxmem_kib)
+        domain->maxmem_kib = domain->memory_kib;
+    if (domain->maxmem_kib < domain->memory_kib)
+        return failure_set(reader->failure, -EINVAL,
+                           "%s: maxmem is less than memory (raise it or leave it out)",
+                           reader->config->file);
+    return join_command_line(reader);
+}
+
+int domain_config_parse(struct domain_config *domain, const char *file, const char *text,
+                        size_t size, struct failure *failure)
+{
+    struct reader reader = { .domain = domain, .failure = failure };
+    struct config *config;
+    int error = config_parse(&config, file, text, size, failure);
+
+    if (error)
+        return error;
+    memset(domain, 0, sizeof(*domain));
+    domain->vcpus = 1;
+    domain->on_poweroff = END_DESTROY;
+    domain->on_reboot = END_RESTART;
+    domain->on_crash = END_DESTROY;
+    reader.config = config;
+    for (reader.entry = config->first; reader.entry && !error; reader.entry = reader.entry->next)
+        error = read_entry(&reader);
+    if (!error)
+        error = check_whole(&reader);
+    config_free(config);
+    return error;
+}
+
+void uuid_format(const uint8_t uuid[16], char text[37])
+{
+    for (size_t i = 0; i < 16; i++) {
+        snprintf(text, 3, "%02x", uuid[i]);
+        text += 2;
+        if (i == 3 || i == 5 || i == 7 || i == 9)
+            *text++ = '-';
+    }
+    *text = '\0';
+}
+
+int uuid_parse(uint8_t uuid[16], const char *text)
+{
+    for (size_t i = 0; i < 16; i++) {
+        char pair[3];
+
+        if (*text == '-')
+            text++;
+        if (!isxdigit((unsigned char)text[0]) || !isxdigit((unsigned char)text[1]))
+            return -EINVAL;
+        memcpy(pair, text, 2);
+        pair[2] = '\0';
+        uuid[i] = (uint8_t)strtoul(pair, NULL, 16);
+        text += 2;
+    }
+    return *text ? -EINVAL : 0;
+}

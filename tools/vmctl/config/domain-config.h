@@ -1,0 +1,46 @@
+/*
+ * What a guest is to be: the meaning of a config's keys.
+ */
+#ifndef TOOLS_VMCTL_CONFIG_DOMAIN_CONFIG_H
+#define TOOLS_VMCTL_CONFIG_DOMAIN_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vmctl/config/disk.h"
+#include "vmctl/failure.h"
+
+#define DISKS_MAX 16
+
+/* What to do when the guest ends. */
+enum end_action { END_DESTROY, END_RESTART, END_PRESERVE, END_RENAME_RESTART };
+
+struct domain_config {
+    char name[64];
+    uint8_t uuid[16];
+    bool has_uuid;
+    char kernel[256];
+    char ramdisk[256];      /* empty: none */
+    char command_line[1024];
+    uint64_t memory_kib;
+    uint64_t maxmem_kib;
+    uint32_t vcpus;
+    uint32_t tsc_mode; /* 0 default, 1 emulate, 2 native */
+    struct disk_config disks[DISKS_MAX];
+    size_t disk_count;
+    enum end_action on_poweroff, on_reboot, on_crash;
+    char notices[1024]; /* lines about keys that were ignored */
+};
+
+/* From a config's text.  0, -EINVAL with a failure naming file, line and remedy, -ENOMEM. */
+int domain_config_parse(struct domain_config *config, const char *file, const char *text,
+                        size_t size, struct failure *failure);
+
+/* "destroy", "restart", ... */
+const char *end_action_name(enum end_action action);
+/* The 36 characters of a UUID and back. */
+void uuid_format(const uint8_t uuid[16], char text[37]);
+int uuid_parse(uint8_t uuid[16], const char *text);
+
+#endif
