@@ -36,6 +36,32 @@ $(BUILD)/dom0/hello/hello.o: dom0/hello/hello.c
 $(BUILD)/dom0/hello.elf: $(BUILD)/dom0/hello/hello.o $(BUILD)/dom0/libpvkernel.a dom0/pv-kernel/link.lds
 	$(GUEST_LINK)
 
+
+# dom0: everything that runs in the image, against newlib.
+DOM0_INCLUDES = -nostdinc -isystem $(NEWLIB)/include -isystem $(shell $(CC) -print-file-name=include)
+DOM0_CFLAGS = $(GUEST_CFLAGS) $(DOM0_INCLUDES) -D__DYNAMIC_REENT__ -D_GNU_SOURCE \
+    -U__linux__ -U__linux -Ulinux -U__gnu_linux__ -U__unix__ -U__unix -Uunix
+
+SPLIT_DRIVER_SOURCES := $(wildcard split-drivers/handshake/*.c split-drivers/block/back/*.c)
+VMCTL_DOM0_SOURCES := $(filter-out %/linux.c %-linux.c tools/vmctl/linux-main.c, \
+    $(shell find tools/vmctl -name '*.c' ! -path '*/linux/*'))
+DOM0_SOURCES := dom0/main.c $(wildcard dom0/tasks/*.c dom0/libc/*.c dom0/devices/*.c \
+    dom0/xenstore/*.c dom0/consoles/*.c dom0/shell/*.c) $(SPLIT_DRIVER_SOURCES) $(VMCTL_DOM0_SOURCES)
+DOM0_OBJECTS := $(patsubst %.c,$(BUILD)/dom0/image/%.o,$(DOM0_SOURCES)) \
+    $(BUILD)/dom0/image/dom0/tasks/switch.o
+
+$(BUILD)/dom0/image/%.o: %.c $(NEWLIB_STAMP)
+	@mkdir -p $(@D)
+	$(CC) $(DOM0_CFLAGS) -c -o $@ $<
+
+$(BUILD)/dom0/image/%.o: %.S
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/dom0/dom0.elf: $(DOM0_OBJECTS) $(BUILD)/dom0/libpvkernel.a dom0/pv-kernel/link.lds
+	$(CC) $(GUEST_LDFLAGS) -o $@ $(BUILD)/dom0/pv-kernel/start.o $(DOM0_OBJECTS) \
+	    -Wl,--start-group $(NEWLIB)/lib/libc.a $(BUILD)/dom0/libpvkernel.a -Wl,--end-group
+
 $(BUILD)/dom0/%.gz: $(BUILD)/dom0/%.elf
 	gzip -9nc $< > $@
 

@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define BLOCK_SECTOR_SIZE  512u
-#define BLOCK_MAX_SEGMENTS 32u
+#define BLOCK_MAX_SEGMENTS 16u
 
 enum block_operation { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
 

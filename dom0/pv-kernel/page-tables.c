@@ -221,7 +221,12 @@ static int area_tables_make(uint64_t first, size_t n)
     return 0;
 }
 
-void *mapping_area_reserve(size_t n)
+static uint64_t area_page(const void *va)
+{
+    return ((uint64_t)va - AREA_START) >> PAGE_SHIFT;
+}
+
+void *mapping_area_reserve_bare(size_t n)
 {
     uint64_t first;
 
@@ -229,16 +234,25 @@ void *mapping_area_reserve(size_t n)
         return NULL;
     if (!area_find(n, area_next, AREA_PAGES, &first) && !area_find(n, 0, AREA_PAGES, &first))
         return NULL;
-    if (area_tables_make(first, n))
-        return NULL;
     area_mark(first, n, true);
     area_next = first + n;
     return (void *)(AREA_START + (first << PAGE_SHIFT));
 }
 
+void *mapping_area_reserve(size_t n)
+{
+    void *va = mapping_area_reserve_bare(n);
+
+    if (va && area_tables_make(area_page(va), n)) {
+        mapping_area_release(va, n);
+        return NULL;
+    }
+    return va;
+}
+
 void mapping_area_release(void *va, size_t n)
 {
-    uint64_t first = ((uint64_t)va - AREA_START) >> PAGE_SHIFT;
+    uint64_t first = area_page(va);
 
     area_mark(first, n, false);
     if (first < area_next)
@@ -267,8 +281,11 @@ int page_tables_map(void *va, const uint64_t *mfns, size_t n, uint64_t flags, do
                     size_t *done)
 {
     struct mmu_update updates[UPDATES_A_CALL];
+    int no_tables = area_tables_make(area_page(va), n);
 
     *done = 0;
+    if (no_tables)
+        return no_tables;
     while (*done < n) {
         uint32_t count = 0, applied = 0;
         int64_t error;

@@ -24,6 +24,8 @@
 
 /* n pages of address space in the mapping area with page tables but no pages; NULL: none left. */
 void *mapping_area_reserve(size_t n);
+/* The same without page tables, which page_tables_map then makes as they are needed. */
+void *mapping_area_reserve_bare(size_t n);
 void mapping_area_release(void *va, size_t n);
 
 /*

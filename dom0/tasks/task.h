@@ -30,9 +30,13 @@ const char *task_name(const struct task *task);
  */
 int *task_stdio(struct task *task);
 
-/* A word for libc (struct _reent *). */
-void *task_libc_state(struct task *task);
-void task_set_libc_state(struct task *task, void *state, void (*destroy)(void *));
+/*
+ * Room for libc's per-task state (struct _reent), zeroed at birth, and the function libc wants
+ * called in a task that ends.
+ */
+#define TASK_LIBC_AREA 2560
+void *task_libc_area(struct task *task);
+void tasks_set_exit_hook(void (*hook)(struct task *task));
 
 /* Prints each task's name and state through kprintf (for the shell's `ps`). */
 void task_print_all(void);

@@ -1,0 +1,21 @@
+/*
+ * Devices: PCI enumeration, then each driver in turn looks for what it knows.
+ */
+#include "devices/devices.h"
+#include "devices/pci.h"
+#include "devices/virtio-blk.h"
+#include "hypercall-abi/guest-stubs.h"
+#include "hypercall-abi/physdev.h"
+#include "pv-kernel/kernel.h"
+
+int devices_start(void)
+{
+    struct physdev_set_iopl iopl = {.iopl = 1};
+
+    if (!kernel_is_initial_domain())
+        return 0;
+    hypercall_physdev_op(PHYSDEVOP_set_iopl, HYPERCALL_ARG(&iopl));
+    pci_start();
+    virtio_blk_start();
+    return 0;
+}

@@ -1,0 +1,263 @@
+/*
+ * PCI: enumeration through configuration mechanism 1, BAR sizes, capabilities, MSI-X.
+ *
+ * dom0 runs in ring 3 with I/O privilege level granted by the hypervisor, so in and out work.
+ * Every function found is reported to the hypervisor, which from then on may program its MSI-X
+ * table for us: the table and its entries are never written from here.
+ */
+#include "devices/pci.h"
+#include "pv-kernel/event-ports.h"
+#include "pv-kernel/foreign-frames.h"
+#include "pv-kernel/print.h"
+#include "hypercall-abi/errno.h"
+#include "hypercall-abi/guest-stubs.h"
+#include "hypercall-abi/physdev.h"
+#include <stdlib.h>
+
+#define CONFIG_ADDRESS 0xcf8
+#define CONFIG_DATA    0xcfc
+
+#define PCI_COMMAND         0x04
+#define PCI_COMMAND_MEMORY  0x2
+#define PCI_COMMAND_MASTER  0x4
+#define PCI_STATUS          0x06
+#define PCI_STATUS_CAPS     0x10
+#define PCI_CAPABILITIES    0x34
+#define PCI_CAP_MSIX        0x11
+#define MSIX_ENABLE         0x8000U
+#define MSIX_MASK_ALL       0x4000U
+
+static struct pci_device *first_device, **last_device = &first_device;
+
+static void out32(uint16_t port, uint32_t value)
+{
+    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static uint32_t in32(uint16_t port)
+{
+    uint32_t value;
+
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+static void select_register(const struct pci_device *d, unsigned int offset)
+{
+    out32(CONFIG_ADDRESS, 0x80000000U | (uint32_t)d->bus << 16 | (uint32_t)d->slot << 11 |
+                              (uint32_t)d->function << 8 | (offset & 0xfc));
+}
+
+uint32_t pci_read(const struct pci_device *d, unsigned int offset, unsigned int bytes)
+{
+    uint32_t value;
+
+    select_register(d, offset);
+    value = in32(CONFIG_DATA) >> (8 * (offset & 3));
+    return bytes == 4 ? value : value & ((1U << (8 * bytes)) - 1);
+}
+
+void pci_write(const struct pci_device *d, unsigned int offset, unsigned int bytes, uint32_t value)
+{
+    uint16_t port = (uint16_t)(CONFIG_DATA + (offset & 3));
+
+    select_register(d, offset);
+    if (bytes == 4)
+        out32(CONFIG_DATA, value);
+    else if (bytes == 2)
+        __asm__ volatile("outw %0, %1" : : "a"((uint16_t)value), "Nd"(port));
+    else
+        __asm__ volatile("outb %0, %1" : : "a"((uint8_t)value), "Nd"(port));
+}
+
+struct pci_device *pci_devices_first(void)
+{
+    return first_device;
+}
+
+unsigned int pci_find_capability(const struct pci_device *d, uint8_t id, unsigned int from)
+{
+    unsigned int at;
+
+    if (!(pci_read(d, PCI_STATUS, 2) & PCI_STATUS_CAPS))
+        return 0;
+    at = pci_read(d, from ? from + 1 : PCI_CAPABILITIES, 1) & 0xfc;
+    for (int hops = 0; at && hops < 48; hops++) {
+        if (pci_read(d, at, 1) == id)
+            return at;
+        at = pci_read(d, at + 1, 1) & 0xfc;
+    }
+    return 0;
+}
+
+/* Sizes one BAR by writing ones; returns how many BARs it takes (a 64-bit one takes two). */
+static int bar_read(struct pci_device *d, int index)
+{
+    unsigned int offset = 0x10 + 4 * (unsigned int)index;
+    uint32_t low = pci_read(d, offset, 4), high = 0, low_mask, high_mask = ~0U;
+    bool is_64 = !(low & 1) && (low & 6) == 4 && index < PCI_BARS - 1;
+
+    pci_write(d, offset, 4, ~0U);
+    low_mask = pci_read(d, offset, 4);
+    pci_write(d, offset, 4, low);
+    if (is_64) {
+        high = pci_read(d, offset + 4, 4);
+        pci_write(d, offset + 4, 4, ~0U);
+        high_mask = pci_read(d, offset + 4, 4);
+        pci_write(d, offset + 4, 4, high);
+    }
+    if (!low_mask)
+        return 1;
+    d->bar_is_io[index] = low & 1;
+    if (low & 1) {
+        d->bar[index] = low & ~3U;
+        d->bar_size[index] = (~(low_mask & ~3U) + 1) & 0xffff;
+    } else {
+        uint64_t mask = (uint64_t)high_mask << 32 | (low_mask & ~15U);
+
+        d->bar[index] = (uint64_t)high << 32 | (low & ~15U);
+        d->bar_size[index] = ~mask + 1;
+    }
+    return is_64 ? 2 : 1;
+}
+
+static void bars_read(struct pci_device *d)
+{
+    uint32_t command = pci_read(d, PCI_COMMAND, 2);
+    int bars = (d->header_type & 0x7f) == 0 ? PCI_BARS : 2;
+
+    /* While a BAR holds ones the device must not answer there. */
+    pci_write(d, PCI_COMMAND, 2, command & ~3U);
+    for (int i = 0; i < bars;)
+        i += bar_read(d, i);
+    pci_write(d, PCI_COMMAND, 2, command);
+}
+
+static void report_to_hypervisor(const struct pci_device *d)
+{
+    uint64_t room[4] = {0}; /* the structure ends in an optional array */
+    struct physdev_pci_device_add *add = (struct physdev_pci_device_add *)room;
+
+    add->bus = d->bus;
+    add->devfn = (uint8_t)(d->slot << 3 | d->function);
+    if (hypercall_physdev_op(PHYSDEVOP_pci_device_add, HYPERCALL_ARG(add))) {
+        struct physdev_manage_pci old = {.bus = add->bus, .devfn = add->devfn};
+
+        hypercall_physdev_op(PHYSDEVOP_manage_pci_add, HYPERCALL_ARG(&old));
+    }
+}
+
+static void bus_scan(uint8_t bus);
+
+static void function_found(const struct pci_device *probe)
+{
+    struct pci_device *d = calloc(1, sizeof(*d));
+    uint32_t class;
+
+    if (!d)
+        return;
+    *d = *probe;
+    d->vendor = (uint16_t)pci_read(d, 0, 2);
+    d->device = (uint16_t)pci_read(d, 2, 2);
+    class = pci_read(d, 8, 4);
+    d->revision = (uint8_t)class;
+    d->interface = (uint8_t)(class >> 8);
+    d->subclass = (uint8_t)(class >> 16);
+    d->class_code = (uint8_t)(class >> 24);
+    d->header_type = (uint8_t)pci_read(d, 0x0e, 1);
+    d->subsystem_vendor = (uint16_t)pci_read(d, 0x2c, 2);
+    d->subsystem = (uint16_t)pci_read(d, 0x2e, 2);
+    d->interrupt_line = (uint8_t)pci_read(d, 0x3c, 1);
+    d->interrupt_pin = (uint8_t)pci_read(d, 0x3d, 1);
+    bars_read(d);
+    *last_device = d;
+    last_device = &d->next;
+    report_to_hypervisor(d);
+    if (d->class_code == 6 && d->subclass == 4)
+        bus_scan((uint8_t)pci_read(d, 0x19, 1));
+}
+
+static void bus_scan(uint8_t bus)
+{
+    static uint64_t seen[4]; /* a broken bridge must not make us go round */
+
+    if (seen[bus / 64] & (1ULL << (bus % 64)))
+        return;
+    seen[bus / 64] |= 1ULL << (bus % 64);
+    for (uint8_t slot = 0; slot < 32; slot++) {
+        struct pci_device probe = {.bus = bus, .slot = slot};
+        int functions;
+
+        if (pci_read(&probe, 0, 2) == 0xffff)
+            continue;
+        functions = pci_read(&probe, 0x0e, 1) & 0x80 ? 8 : 1;
+        for (probe.function = 0; probe.function < functions; probe.function++)
+            if (pci_read(&probe, 0, 2) != 0xffff)
+                function_found(&probe);
+    }
+}
+
+void pci_start(void)
+{
+    bus_scan(0);
+}
+
+const char *pci_class_name(const struct pci_device *d)
+{
+    static const struct {
+        uint8_t class_code, subclass;
+        const char *name;
+    } names[] = {{1, 0, "SCSI storage controller"}, {1, 1, "IDE interface"},
+                 {1, 6, "SATA controller"},         {1, 8, "Non-volatile memory controller"},
+                 {2, 0, "Ethernet controller"},     {3, 0, "VGA compatible controller"},
+                 {4, 3, "Audio device"},            {6, 0, "Host bridge"},
+                 {6, 1, "ISA bridge"},              {6, 4, "PCI bridge"},
+                 {6, 0x80, "Bridge"},               {0xc, 3, "USB controller"},
+                 {0xc, 5, "SMBus"}};
+
+    for (unsigned int i = 0; i < sizeof(names) / sizeof(*names); i++)
+        if (names[i].class_code == d->class_code && names[i].subclass == d->subclass)
+            return names[i].name;
+    return "Unclassified device";
+}
+
+void pci_enable(struct pci_device *d)
+{
+    pci_write(d, PCI_COMMAND, 2,
+              pci_read(d, PCI_COMMAND, 2) | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
+}
+
+int pci_map_bar(const struct pci_device *d, unsigned int bar, void **va)
+{
+    if (bar >= PCI_BARS || !d->bar[bar] || d->bar_is_io[bar])
+        return -XEN_ENODEV;
+    return device_memory_map(d->bar[bar], d->bar_size[bar], va);
+}
+
+int pci_bind_msix(struct pci_device *d, unsigned int entry, uint32_t *port)
+{
+    unsigned int cap = pci_find_capability(d, PCI_CAP_MSIX, 0);
+    struct physdev_map_pirq map = {.domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_MSI_SEG, .index = -1,
+                                   .pirq = -1, .bus = d->bus,
+                                   .devfn = d->slot << 3 | d->function,
+                                   .entry_nr = (int32_t)entry};
+    uint32_t table, control;
+    int error;
+
+    if (!cap)
+        return -XEN_ENODEV;
+    /* On, but every vector masked until the table says where it goes. */
+    control = pci_read(d, cap + 2, 2) | MSIX_ENABLE;
+    pci_write(d, cap + 2, 2, control | MSIX_MASK_ALL);
+    table = pci_read(d, cap + 4, 4);
+    if ((table & 7) >= PCI_BARS)
+        return -XEN_EINVAL;
+    map.table_base = d->bar[table & 7] + (table & ~7U);
+    error = (int)hypercall_physdev_op(PHYSDEVOP_map_pirq, HYPERCALL_ARG(&map));
+    if (error)
+        return error;
+    error = event_port_bind_pirq((uint32_t)map.pirq, false, port);
+    if (!error)
+        pci_write(d, cap + 2, 2, control & ~MSIX_MASK_ALL);
+    return error;
+}

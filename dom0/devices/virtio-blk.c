@@ -1,0 +1,252 @@
+/*
+ * virtio-blk: requests become descriptor chains (header, data pages by machine address, status
+ * byte); the used ring is emptied by one task per disk, which the interrupt wakes.
+ *
+ * A slot per request in flight owns a header and a status byte in one page; its number is the
+ * head of its chain's descriptors, which are preassigned: slot s uses descriptors
+ * s*CHAIN .. s*CHAIN+CHAIN-1.  So there is no descriptor allocator.
+ */
+#include "devices/virtio-blk.h"
+#include "devices/block-device.h"
+#include "devices/virtio-pci.h"
+#include "pv-kernel/event-ports.h"
+#include "pv-kernel/frames.h"
+#include "tasks/task.h"
+#include "tasks/wait-queue.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VIRTIO_BLK_ID_MODERN 0x1042
+#define VIRTIO_BLK_ID_TRANSITIONAL 0x1001
+
+enum { F_RO = 5, F_BLK_SIZE = 6, F_FLUSH = 9 };
+enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4, TYPE_ID = 8 };
+
+#define CHAIN (BLOCK_MAX_SEGMENTS + 2) /* data, header, status */
+#define DATA_MAX (CHAIN - 2)
+#define SLOTS_MAX 32
+
+struct request_header {
+    uint32_t type, reserved;
+    uint64_t sector;
+};
+
+/* What the device reads and writes besides the data; SLOTS_MAX of them fit a page. */
+struct slot_memory {
+    struct request_header header;
+    uint8_t status;
+    uint8_t pad[47];
+};
+
+struct virtio_disk {
+    struct block_device block;
+    struct virtio_device virtio;
+    struct virtqueue queue;
+    struct slot_memory *memory;
+    struct block_request *requests[SLOTS_MAX]; /* NULL: free */
+    unsigned int slots, in_flight;
+    bool kick_needed, room_wanted;
+    struct wait_queue interrupts;
+    bool interrupted;
+};
+
+static unsigned int slot_find(struct virtio_disk *disk)
+{
+    unsigned int slot = 0;
+
+    while (slot < disk->slots && disk->requests[slot])
+        slot++;
+    return slot;
+}
+
+static void descriptor_set(struct virtio_disk *disk, unsigned int index, uint64_t address,
+                           uint32_t length, uint16_t flags)
+{
+    volatile struct virtq_descriptor *d = &disk->queue.descriptors[index];
+
+    d->address = address;
+    d->length = length;
+    d->flags = flags;
+    d->next = (uint16_t)(index + 1);
+}
+
+static int submit(struct block_device *block, struct block_request *request)
+{
+    static const uint32_t types[] = {
+        [BLOCK_READ] = TYPE_IN, [BLOCK_WRITE] = TYPE_OUT, [BLOCK_FLUSH] = TYPE_FLUSH};
+    struct virtio_disk *disk = block->driver_state;
+    unsigned int slot = slot_find(disk), at = slot * CHAIN;
+    uint16_t write = request->operation == BLOCK_READ ? VIRTQ_WRITE : 0;
+    struct slot_memory *memory = &disk->memory[slot];
+
+    if (request->segment_count > DATA_MAX)
+        return -E2BIG;
+    if (slot == disk->slots) {
+        disk->room_wanted = true;
+        return -EAGAIN;
+    }
+    disk->requests[slot] = request;
+    disk->in_flight++;
+    memory->header = (struct request_header){.type = types[request->operation],
+                                             .sector = request->sector};
+    memory->status = 0xff;
+    descriptor_set(disk, at++, frames_virt_to_machine(&memory->header), sizeof(memory->header),
+                   VIRTQ_NEXT);
+    for (unsigned int i = 0; i < request->segment_count; i++)
+        descriptor_set(disk, at++, request->segments[i].machine, request->segments[i].bytes,
+                       (uint16_t)(VIRTQ_NEXT | write));
+    descriptor_set(disk, at, frames_virt_to_machine(&memory->status), 1, VIRTQ_WRITE);
+    virtqueue_add(&disk->queue, (uint16_t)(slot * CHAIN));
+    disk->kick_needed = true;
+    return 0;
+}
+
+static void kick(struct block_device *block)
+{
+    struct virtio_disk *disk = block->driver_state;
+
+    if (!disk->kick_needed)
+        return;
+    disk->kick_needed = false;
+    virtqueue_publish(&disk->queue);
+    virtqueue_ring(&disk->queue);
+}
+
+static const struct block_driver driver = {.submit = submit, .kick = kick};
+
+static void complete(struct virtio_disk *disk, uint16_t head)
+{
+    unsigned int slot = head / CHAIN;
+    struct block_request *request;
+    uint8_t status;
+
+    if (head % CHAIN || slot >= disk->slots || !disk->requests[slot])
+        return; /* the device names a chain it was not given */
+    request = disk->requests[slot];
+    status = disk->memory[slot].status;
+    disk->requests[slot] = NULL;
+    disk->in_flight--;
+    request->done(request, status == 0 ? 0 : status == 2 ? -EOPNOTSUPP : -EIO);
+}
+
+static void interrupt(evtchn_port_t port, void *arg)
+{
+    struct virtio_disk *disk = arg;
+
+    (void)port;
+    disk->interrupted = true;
+    wait_queue_wake_all(&disk->interrupts);
+}
+
+static void completion_task(void *arg)
+{
+    struct virtio_disk *disk = arg;
+
+    for (;;) {
+        uint16_t head;
+        bool was = events_mask_save();
+
+        while (!disk->interrupted)
+            wait_queue_wait(&disk->interrupts);
+        disk->interrupted = false;
+        events_mask_restore(was);
+        virtqueue_interrupts_off(&disk->queue);
+        do {
+            while (virtqueue_take(&disk->queue, &head))
+                complete(disk, head);
+        } while (virtqueue_interrupts_on(&disk->queue));
+        if (disk->room_wanted && disk->block.room) {
+            disk->room_wanted = false;
+            disk->block.room(disk->block.room_arg);
+        }
+    }
+}
+
+static int queue_start(struct virtio_disk *disk)
+{
+    uint32_t port;
+    int error = pci_bind_msix(disk->virtio.pci, 0, &port);
+
+    if (error)
+        return error;
+    disk->virtio.common->msix_config = 0xffff; /* no interrupt for configuration changes */
+    error = virtio_queue_setup(&disk->virtio, &disk->queue, 0, 0);
+    if (error)
+        return error;
+    disk->memory = frames_alloc(0);
+    if (!disk->memory)
+        return -ENOMEM;
+    disk->slots = disk->queue.size / CHAIN;
+    if (disk->slots > SLOTS_MAX)
+        disk->slots = SLOTS_MAX;
+    if (!disk->slots)
+        return -ENODEV;
+    if (!task_spawn("virtio-blk", completion_task, disk, 0))
+        return -ENOMEM;
+    event_port_set_handler(port, interrupt, disk);
+    virtio_ready(&disk->virtio);
+    return 0;
+}
+
+static void describe(struct virtio_disk *disk, uint64_t features, unsigned int index)
+{
+    struct block_device *block = &disk->block;
+    volatile uint8_t *config = disk->virtio.config;
+
+    snprintf(block->name, sizeof(block->name), "vd%c", 'a' + (int)index);
+    block->sectors = *(volatile uint32_t *)config |
+                     (uint64_t)*(volatile uint32_t *)(config + 4) << 32;
+    block->sector_size =
+        features & 1ULL << F_BLK_SIZE ? *(volatile uint32_t *)(config + 20) : BLOCK_SECTOR_SIZE;
+    block->read_only = features & 1ULL << F_RO;
+    block->has_flush = features & 1ULL << F_FLUSH;
+    block->driver = &driver;
+    block->driver_state = disk;
+    strcpy(block->model, "virtio-blk");
+}
+
+static int disk_start(struct pci_device *pci, unsigned int index)
+{
+    struct virtio_disk *disk = calloc(1, sizeof(*disk));
+    uint64_t features;
+    int error;
+
+    if (!disk)
+        return -ENOMEM;
+    error = virtio_open(&disk->virtio, pci);
+    if (!error)
+        error = virtio_negotiate(&disk->virtio,
+                                 1ULL << F_RO | 1ULL << F_BLK_SIZE | 1ULL << F_FLUSH, &features);
+    if (!error)
+        error = queue_start(disk);
+    if (error) {
+        if (disk->virtio.common)
+            virtio_fail(&disk->virtio);
+        return error; /* the device may still know the memory: it is not given back */
+    }
+    describe(disk, features, index);
+    pci->driver = "virtio-blk";
+    block_device_register(&disk->block);
+    return partitions_scan(&disk->block);
+}
+
+void virtio_blk_start(void)
+{
+    unsigned int index = 0;
+
+    for (struct pci_device *pci = pci_devices_first(); pci; pci = pci->next) {
+        int error;
+
+        if (pci->vendor != 0x1af4 ||
+            (pci->device != VIRTIO_BLK_ID_MODERN && pci->device != VIRTIO_BLK_ID_TRANSITIONAL))
+            continue;
+        error = disk_start(pci, index);
+        if (error)
+            printf("virtio-blk: device %02x:%02x.%x: %s\n", pci->bus, pci->slot, pci->function,
+                   strerror(-error));
+        else
+            index++;
+    }
+}
