@@ -66,3 +66,27 @@ $(BUILD)/dom0/%.gz: $(BUILD)/dom0/%.elf
 	gzip -9nc $< > $@
 
 ALL += $(BUILD)/dom0/hello.gz
+
+# The demo guest and dom0's initrd.
+DEMO := $(BUILD)/demo
+
+$(DEMO)/disk.img: tools/make-demo
+	tools/make-demo $(DEMO) $(CACHE)
+
+$(BUILD)/dom0/initrd.cpio: $(DEMO)/disk.img
+	@mkdir -p $(@D)
+	cd $(DEMO)/root0 && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 > $(abspath $@)
+
+$(BUILD)/paravane.iso: tools/run $(BUILD)/hypervisor/paravane.gz $(BUILD)/dom0/dom0.gz $(BUILD)/dom0/initrd.cpio
+	tools/run --iso $@
+
+ALL += $(BUILD)/dom0/dom0.gz $(BUILD)/dom0/initrd.cpio $(BUILD)/paravane.iso
+
+.PHONY: deps run
+deps:
+	tools/deps
+
+# One make first installs, a second one builds: what is there decides what the rules see.
+run: deps
+	+$(MAKE) all
+	tools/run

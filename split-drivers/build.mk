@@ -1,1 +1,1 @@
-# split-drivers: rules are added to the top-level Makefile.
+# split-drivers: the backends are linked into the dom0 image (see dom0/build.mk).

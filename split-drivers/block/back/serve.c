@@ -1,0 +1,116 @@
+/*
+ * Serve: the task of one connected vbd.  It is woken by the frontend's event, by the disk's
+ * completions and by the order to stop, and then works until there is nothing left to do.
+ */
+#include "split-drivers/block/back/vbd.h"
+#include "pv-kernel/event-ports.h"
+#include "tasks/task.h"
+#include <errno.h>
+#include <stdio.h>
+
+void vbd_wake(struct vbd *vbd)
+{
+    vbd->work_pending = true;
+    wait_queue_wake_all(&vbd->work);
+}
+
+static void frontend_event(evtchn_port_t port, void *arg)
+{
+    (void)port;
+    vbd_wake(arg);
+}
+
+static void append_mapped(struct vbd *vbd, struct vbd_request *list)
+{
+    *vbd->mapped_last = list;
+    while (*vbd->mapped_last)
+        vbd->mapped_last = &(*vbd->mapped_last)->next;
+}
+
+/* One round: answer, take, map, submit.  True if anything moved. */
+static bool serve_round(struct vbd *vbd)
+{
+    bool moved = complete_answer(vbd);
+
+    if (vbd->state == VBD_CONNECTED && !vbd->broken) {
+        struct vbd_request *list = intake_take(vbd);
+
+        if (list) {
+            append_mapped(vbd, map_segments(vbd, list));
+            moved = true;
+        }
+    }
+    execute_submit(vbd);
+    return moved || vbd->done_first;
+}
+
+static bool finished(const struct vbd *vbd)
+{
+    return vbd->state == VBD_STOPPING && !vbd->in_flight && !vbd->mapped_first && !vbd->done_first;
+}
+
+static void wait_for_work(struct vbd *vbd)
+{
+    bool was = events_mask_save();
+
+    while (!vbd->work_pending)
+        wait_queue_wait(&vbd->work);
+    vbd->work_pending = false;
+    events_mask_restore(was);
+}
+
+static void serve(void *arg)
+{
+    struct vbd *vbd = arg;
+    bool reported = false;
+
+    while (!finished(vbd)) {
+        if (serve_round(vbd))
+            continue;
+        if (vbd->broken && !reported) {
+            reported = true;
+            printf("block: guest %u disk %u: impossible ring index, not served any more\n",
+                   (unsigned int)vbd->domid, (unsigned int)vbd->device_id);
+        }
+        if (vbd->state == VBD_CONNECTED && intake_more(vbd))
+            continue;
+        if (!finished(vbd))
+            wait_for_work(vbd);
+    }
+    vbd->task_ended = true;
+    wait_queue_wake_all(&vbd->stopped);
+}
+
+int vbd_serve_start(struct vbd *vbd)
+{
+    char name[32];
+
+    vbd->request_consumed = vbd->response_produced = 0;
+    vbd->free_requests = NULL;
+    for (unsigned int i = 0; i < VBD_SLOTS; i++) {
+        vbd->requests[i].vbd = vbd;
+        vbd->requests[i].next = vbd->free_requests;
+        vbd->free_requests = &vbd->requests[i];
+    }
+    vbd->mapped_first = NULL;
+    vbd->mapped_last = &vbd->mapped_first;
+    vbd->done_first = NULL;
+    vbd->done_last = &vbd->done_first;
+    vbd->in_flight = 0;
+    vbd->broken = vbd->task_ended = false;
+    vbd->work_pending = true;
+    snprintf(name, sizeof(name), "vbd-%u-%u", (unsigned int)vbd->domid,
+             (unsigned int)vbd->device_id);
+    if (!task_spawn(name, serve, vbd, 0))
+        return -ENOMEM;
+    event_port_set_handler(vbd->port, frontend_event, vbd);
+    return 0;
+}
+
+void vbd_serve_stop(struct vbd *vbd)
+{
+    vbd->state = VBD_STOPPING;
+    vbd_wake(vbd);
+    while (!vbd->task_ended)
+        wait_queue_wait(&vbd->stopped);
+}
