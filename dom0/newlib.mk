@@ -8,3 +8,12 @@ $(NEWLIB_STAMP):
 	@echo "building newlib (once; kept in $(NEWLIB))"
 	@mkdir -p $(CACHE)
 	tools/build-newlib $(abspath $(NEWLIB))
+
+# The decompressors of the domain builder, built against it and kept likewise.
+LIBRARIES_HASH  := $(shell cat tools/build-libraries tools/fetch-source 2>/dev/null | sha256sum | cut -c1-12)-$(NEWLIB_HASH)
+LIBRARIES       := $(CACHE)/libraries-$(LIBRARIES_HASH)
+LIBRARIES_STAMP := $(LIBRARIES)/lib/liblzo2.a
+
+$(LIBRARIES_STAMP): $(NEWLIB_STAMP)
+	@echo "building the decompression libraries (once; kept in $(LIBRARIES))"
+	tools/build-libraries $(abspath $(LIBRARIES)) $(abspath $(NEWLIB))
