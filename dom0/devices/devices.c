@@ -2,6 +2,7 @@
  * Devices: PCI enumeration, then each driver in turn looks for what it knows.
  */
 #include "devices/devices.h"
+#include "devices/acpi-power.h"
 #include "devices/pci.h"
 #include "devices/virtio-blk.h"
 #include "hypercall-abi/guest-stubs.h"
@@ -15,6 +16,7 @@ int devices_start(void)
     if (!kernel_is_initial_domain())
         return 0;
     hypercall_physdev_op(PHYSDEVOP_set_iopl, HYPERCALL_ARG(&iopl));
+    acpi_power_start();
     pci_start();
     virtio_blk_start();
     return 0;

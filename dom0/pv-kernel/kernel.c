@@ -14,6 +14,7 @@
 #include "hypercall-abi/sched.h"
 
 struct start_info *start_info;
+static void (*power_off_hook)(void);
 
 /* Its address gets the hypervisor's frame mapped; the frame below it in our own memory is lost. */
 static char shared_info_page[4096] __attribute__((aligned(4096)));
@@ -26,10 +27,17 @@ bool kernel_is_initial_domain(void)
     return start_info->flags & SIF_INITDOMAIN;
 }
 
+void kernel_set_power_off_hook(void (*hook)(void))
+{
+    power_off_hook = hook;
+}
+
 void kernel_shutdown(unsigned int reason)
 {
     struct sched_shutdown op = {.reason = reason};
 
+    if (reason == SHUTDOWN_poweroff && power_off_hook)
+        power_off_hook();
     for (;;)
         hypercall_sched_op(SCHEDOP_shutdown, HYPERCALL_ARG(&op));
 }

@@ -23,6 +23,8 @@ bool kernel_is_initial_domain(void);
 
 /* Shuts down with a SHUTDOWN_* reason. */
 void kernel_shutdown(unsigned int reason) __attribute__((noreturn));
+/* What to try first when the reason is poweroff (the machine's own way). */
+void kernel_set_power_off_hook(void (*hook)(void));
 /* Prints and crashes. */
 void kernel_panic(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
