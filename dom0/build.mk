@@ -91,3 +91,5 @@ deps:
 run: deps
 	+$(MAKE) all
 	tools/run
+
+include dom0/dist.mk
