@@ -93,3 +93,8 @@ run: deps
 	tools/run
 
 include dom0/dist.mk
+
+.PHONY: bench
+bench: deps
+	+$(MAKE) all
+	tools/bench
