@@ -1,0 +1,183 @@
+/*
+ * vmctl console: at the keyboard, or for scripts with --send and --expect.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmctl/command.h"
+#include "vmctl/domain/domain.h"
+#include "vmctl/expression.h"
+#include "vmctl/platform/platform.h"
+#include "xenstore/client.h"
+
+#define KEY_LEAVE        29 /* Ctrl-] */
+#define GLANCE_NS        20000000LL
+#define EXPECT_TEXT_MAX  (64u << 10)
+#define EXPECT_TIMEOUT_S 60
+
+/* Copies what the guest printed to stdout; *gone when it is no more. */
+static int show_output(struct platform_console *console, int64_t timeout_ns, bool *gone)
+{
+    char buffer[512];
+    size_t length;
+    int error = platform_console_read(console, buffer, sizeof(buffer), &length, timeout_ns);
+
+    if (error)
+        return error;
+    *gone = length == 0;
+    fwrite(buffer, 1, length, stdout);
+    fflush(stdout);
+    return 0;
+}
+
+/* What was typed since the last look goes to the guest. */
+static int pass_keys(struct platform_console *console, bool *leave)
+{
+    char keys[64];
+    size_t count = 0;
+    int error;
+
+    while (count < sizeof(keys) && !(error = platform_keyboard_read(&keys[count], 0))) {
+        if (keys[count] == KEY_LEAVE) {
+            *leave = true;
+            return 0;
+        }
+        count++;
+    }
+    return count ? platform_console_write(console, keys, count) : 0;
+}
+
+int console_attach(uint32_t domid)
+{
+    struct platform_console *console;
+    bool leave = false, gone = false;
+    int error = platform_console_open(domid, &console);
+
+    if (error) {
+        fprintf(stderr, "vmctl: domain %u: its console cannot be opened: %s (does it have one?)\n",
+                (unsigned int)domid, failure_reason(error));
+        return error;
+    }
+    platform_keyboard_raw(true);
+    while (!leave && !gone && !error) {
+        error = pass_keys(console, &leave);
+        if (!error)
+            error = show_output(console, GLANCE_NS, &gone);
+        if (error == -ETIMEDOUT)
+            error = 0;
+    }
+    platform_keyboard_raw(false);
+    platform_console_close(console);
+    printf("\n");
+    return 0;
+}
+
+
+/* Prints until the expression matches.  -ETIMEDOUT, -EPIPE when the guest went away. */
+static int expect(struct platform_console *console, const struct expression *expression,
+                  int64_t timeout_ns)
+{
+    int64_t deadline = platform_now_ns() + timeout_ns, left;
+    char *text = calloc(1, EXPECT_TEXT_MAX + 1);
+    size_t used = 0, length;
+    int error = text ? 0 : -ENOMEM;
+
+    while (!error && !expression_matches(expression, text)) {
+        if (used > EXPECT_TEXT_MAX / 2) { /* the older half will not match any more */
+            used -= EXPECT_TEXT_MAX / 4;
+            memmove(text, text + EXPECT_TEXT_MAX / 4, used);
+        }
+        left = deadline - platform_now_ns();
+        if (left <= 0) {
+            error = -ETIMEDOUT;
+            break;
+        }
+        error = platform_console_read(console, text + used, EXPECT_TEXT_MAX / 4, &length, left);
+        if (!error && !length)
+            error = -EPIPE;
+        if (error)
+            break;
+        for (size_t i = 0; i < length; i++)
+            if (!text[used + i])
+                text[used + i] = ' ';
+        fwrite(text + used, 1, length, stdout);
+        fflush(stdout);
+        used += length;
+        text[used] = '\0';
+    }
+    printf("\n");
+    free(text);
+    return error;
+}
+
+/* Passes over what was there before we typed. */
+static void skip_scrollback(struct platform_console *console)
+{
+    char buffer[512];
+    size_t length;
+
+    while (!platform_console_read(console, buffer, sizeof(buffer), &length, 0) && length)
+        ;
+}
+
+static int send_line(struct platform_console *console, const char *line)
+{
+    int error = platform_console_write(console, line, strlen(line));
+
+    return error ? error : platform_console_write(console, "\r", 1);
+}
+
+static int scripted(struct command_context *context, uint32_t domid, const char *name,
+                    const char *line, const char *pattern, double seconds)
+{
+    struct expression *expression = expression_compile(pattern ? pattern : "");
+    struct platform_console *console;
+
+    if (!expression) {
+        fprintf(stderr, "vmctl: %s: not a regular expression (check its brackets)\n", pattern);
+        return STATUS_USAGE;
+    }
+    int error = platform_console_open(domid, &console);
+
+    if (error) {
+        expression_free(expression);
+        return command_failed(context, error, name);
+    }
+    if (line) {
+        skip_scrollback(console);
+        error = send_line(console, line);
+    }
+    if (!error && pattern)
+        error = expect(console, expression, (int64_t)(seconds * 1e9));
+    platform_console_close(console);
+    expression_free(expression);
+    if (error == -ETIMEDOUT)
+        failure_set(&context->failure, error,
+                    "%s: \"%s\" did not come in %g s (raise --timeout, or look with vmctl console)",
+                    name, pattern, seconds);
+    else if (error == -EPIPE)
+        failure_set(&context->failure, error,
+                    "%s: ended before \"%s\" came (see its log in /var/log/xen/console)", name,
+                    pattern);
+    return error ? command_failed(context, error, name) : 0;
+}
+
+int command_console(struct command_context *context, int argc, char **argv)
+{
+    const char *line = NULL, *pattern = NULL, *timeout = NULL;
+    uint32_t domid;
+
+    command_option(&argc, argv, "--send", &line);
+    command_option(&argc, argv, "--expect", &pattern);
+    command_option(&argc, argv, "--timeout", &timeout);
+    if (argc != 2 || argv[1][0] == '-')
+        return command_usage(context);
+    if (domain_find(context->store, argv[1], &domid, &context->failure))
+        return command_failed(context, -ESRCH, argv[1]);
+    if (line || pattern)
+        return scripted(context, domid, argv[1], line, pattern,
+                        timeout ? strtod(timeout, NULL) : EXPECT_TIMEOUT_S);
+    return console_attach(domid) ? STATUS_FAILED : 0;
+}

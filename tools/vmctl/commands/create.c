@@ -1,0 +1,124 @@
+/*
+ * vmctl create.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hypercall-abi/sched.h"
+#include "vmctl/command.h"
+#include "vmctl/domain/domain.h"
+#include "vmctl/hypervisor.h"
+#include "vmctl/platform/platform.h"
+
+struct create_options {
+    bool console, paused, quiet, foreground;
+};
+
+/* The file and the KEY=VALUE words behind it, as one text. */
+static int config_text(const char *file, int count, char **words, char **text, size_t *size,
+                       struct failure *failure)
+{
+    const void *data;
+    size_t length;
+    int error = platform_file_open(file, &data, &length);
+
+    if (error)
+        return failure_set(failure, error, "%s: %s (name a config file)", file,
+                           failure_reason(error));
+    *size = length;
+    for (int i = 0; i < count; i++)
+        *size += strlen(words[i]) + 1;
+    *text = malloc(*size + 1);
+    if (*text) {
+        char *at = *text;
+
+        memcpy(at, data, length);
+        at += length;
+        for (int i = 0; i < count; i++)
+            at += sprintf(at, "\n%s", words[i]);
+    }
+    platform_file_close(data, length);
+    return *text ? 0 : -ENOMEM;
+}
+
+static int config_read(struct domain_config *config, const char *file, int count, char **words,
+                       struct failure *failure)
+{
+    char *text = NULL;
+    size_t size = 0;
+    int error = config_text(file, count, words, &text, &size, failure);
+
+    if (error)
+        return error;
+    error = domain_config_parse(config, file, text, size, failure);
+    free(text);
+    return error;
+}
+
+static int foreground(struct domain_config *config, uint32_t domid)
+{
+    fflush(stdout);
+    uint32_t reason = domain_supervise(config, domid, true);
+
+    return reason == SHUTDOWN_poweroff || reason == SHUTDOWN_reboot ? 0
+           : reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog ? STATUS_CRASHED
+                                                                    : STATUS_FAILED;
+}
+
+/* Takes over the config. */
+static int create(struct command_context *context, const struct create_options *options,
+                  struct domain_config *config)
+{
+    uint32_t domid;
+    int error = domain_start(config, context->store, &domid, &context->failure);
+
+    if (!error && !options->paused)
+        error = domain_unpause(domid);
+    if (error) {
+        int status = command_failed(context, error, config->name);
+
+        free(config);
+        return status;
+    }
+    if (!options->quiet)
+        printf("%s: started as domain %u\n", config->name, (unsigned int)domid);
+    if (options->foreground) {
+        int status = foreground(config, domid);
+
+        free(config);
+        return status;
+    }
+    error = domain_supervise_in_background(config, domid);
+    if (error) {
+        fprintf(stderr, "vmctl: %s: nobody watches over it: %s (it will not be restarted)\n",
+                config->name, failure_reason(error));
+        free(config);
+    }
+    return options->console ? console_attach(domid) < 0 : 0;
+}
+
+int command_create(struct command_context *context, int argc, char **argv)
+{
+    struct create_options options = {
+        .console = command_flag(&argc, argv, "-c"),
+        .paused = command_flag(&argc, argv, "-p"),
+        .quiet = command_flag(&argc, argv, "-q"),
+        .foreground = command_flag(&argc, argv, "-F"),
+    };
+
+    if (argc < 2 || argv[1][0] == '-')
+        return command_usage(context);
+    struct domain_config *config = calloc(1, sizeof(*config));
+    int error = config ? config_read(config, argv[1], argc - 2, argv + 2, &context->failure)
+                       : -ENOMEM;
+
+    if (error) {
+        free(config);
+        return command_failed(context, error, argv[1]);
+    }
+    if (!options.quiet)
+        fputs(config->notices, stdout);
+    return create(context, &options, config);
+}

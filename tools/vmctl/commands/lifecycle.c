@@ -1,0 +1,207 @@
+/*
+ * vmctl pause, unpause, shutdown, reboot, destroy, domid, domname, rename, wait.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "vmctl/command.h"
+#include "vmctl/domain/domain.h"
+#include "vmctl/hypervisor.h"
+#include "vmctl/platform/platform.h"
+#include "xenstore/client.h"
+
+/* The common beginning: exactly `words` arguments, the first a guest other than dom0. */
+static int one_guest(struct command_context *context, int argc, char **argv, int words,
+                     uint32_t *domid)
+{
+    if (argc != words + 1 || argv[1][0] == '-')
+        return command_usage(context);
+    if (domain_find(context->store, argv[1], domid, &context->failure))
+        return command_failed(context, -ESRCH, argv[1]);
+    if (*domid)
+        return 0;
+    failure_set(&context->failure, -EINVAL, "%s: not for dom0 itself (name a guest)", argv[1]);
+    return command_failed(context, -EINVAL, argv[1]);
+}
+
+int command_pause(struct command_context *context, int argc, char **argv)
+{
+    uint32_t domid;
+    int status = one_guest(context, argc, argv, 1, &domid);
+    int error = status ? 0 : domain_pause(domid);
+
+    return error ? command_failed(context, error, argv[1]) : status;
+}
+
+int command_unpause(struct command_context *context, int argc, char **argv)
+{
+    uint32_t domid;
+    int status = one_guest(context, argc, argv, 1, &domid);
+    int error = status ? 0 : domain_unpause(domid);
+
+    return error ? command_failed(context, error, argv[1]) : status;
+}
+
+int command_destroy(struct command_context *context, int argc, char **argv)
+{
+    uint32_t domid;
+    int status = one_guest(context, argc, argv, 1, &domid);
+    int error = status ? 0 : domain_end(context->store, domid, &context->failure);
+
+    return error ? command_failed(context, error, argv[1]) : status;
+}
+
+/* Asks the guest's kernel through control/shutdown. */
+static int ask_guest(struct command_context *context, uint32_t domid, const char *name,
+                     const char *what)
+{
+    struct xen_domctl_getdomaininfo info;
+    char path[64];
+
+    if (!domain_info(domid, &info) && info.flags & XEN_DOMINF_paused &&
+        !(info.flags & XEN_DOMINF_shutdown))
+        return failure_set(&context->failure, -EBUSY,
+                           "%s: is paused and would not hear it (vmctl unpause %s first)", name,
+                           name);
+    snprintf(path, sizeof(path), "/local/domain/%u/control/shutdown", (unsigned int)domid);
+    return xs_printf(context->store, XS_NO_TX, path, "%s", what);
+}
+
+enum wanted_state { WANT_RUNNING, WANT_SHUTDOWN, WANT_GONE };
+
+static bool state_reached(uint32_t domid, enum wanted_state wanted)
+{
+    struct xen_domctl_getdomaininfo info;
+    bool gone = domain_info(domid, &info) || info.flags & XEN_DOMINF_dying;
+
+    switch (wanted) {
+    case WANT_RUNNING:
+        return !gone && !(info.flags & (XEN_DOMINF_paused | XEN_DOMINF_shutdown));
+    case WANT_SHUTDOWN:
+        return gone || info.flags & XEN_DOMINF_shutdown;
+    default:
+        return gone;
+    }
+}
+
+/* Polls: the hypervisor tells no one but the holder of VIRQ_DOM_EXC of such changes. */
+static int wait_for_state(uint32_t domid, enum wanted_state wanted, int64_t timeout_ns)
+{
+    int64_t deadline = platform_now_ns() + timeout_ns;
+
+    while (!state_reached(domid, wanted)) {
+        if (timeout_ns >= 0 && platform_now_ns() >= deadline)
+            return -ETIMEDOUT;
+        platform_sleep_ns(20000000);
+    }
+    return 0;
+}
+
+int command_shutdown(struct command_context *context, int argc, char **argv)
+{
+    bool wait = command_flag(&argc, argv, "-w");
+    uint32_t domid;
+    int status = one_guest(context, argc, argv, 1, &domid);
+    int error = status ? 0 : ask_guest(context, domid, argv[1], "poweroff");
+
+    if (!status && !error && wait)
+        error = wait_for_state(domid, WANT_SHUTDOWN, -1);
+    return error ? command_failed(context, error, argv[1]) : status;
+}
+
+int command_reboot(struct command_context *context, int argc, char **argv)
+{
+    uint32_t domid;
+    int status = one_guest(context, argc, argv, 1, &domid);
+    int error = status ? 0 : ask_guest(context, domid, argv[1], "reboot");
+
+    return error ? command_failed(context, error, argv[1]) : status;
+}
+
+int command_domid(struct command_context *context, int argc, char **argv)
+{
+    uint32_t domid;
+
+    if (argc != 2)
+        return command_usage(context);
+    if (domain_find(context->store, argv[1], &domid, &context->failure))
+        return command_failed(context, -ESRCH, argv[1]);
+    printf("%u\n", (unsigned int)domid);
+    return 0;
+}
+
+int command_domname(struct command_context *context, int argc, char **argv)
+{
+    char name[64];
+    uint32_t domid;
+
+    if (argc != 2)
+        return command_usage(context);
+    if (domain_find(context->store, argv[1], &domid, &context->failure))
+        return command_failed(context, -ESRCH, argv[1]);
+    domain_name(context->store, domid, name, sizeof(name));
+    printf("%s\n", name);
+    return 0;
+}
+
+int command_rename(struct command_context *context, int argc, char **argv)
+{
+    struct failure none = { "" };
+    uint32_t domid, other;
+    char path[80], *vm;
+    int status = one_guest(context, argc, argv, 2, &domid);
+
+    if (status)
+        return status;
+    if (!argv[2][0] || strlen(argv[2]) > 63 || strspn(argv[2], "0123456789") == strlen(argv[2])) {
+        fprintf(stderr, "vmctl: %s: not a usable name (use letters, digits, - and _)\n", argv[2]);
+        return STATUS_FAILED;
+    }
+    if (!domain_find(context->store, argv[2], &other, &none)) {
+        fprintf(stderr, "vmctl: %s: this name is taken (choose another)\n", argv[2]);
+        return STATUS_FAILED;
+    }
+    snprintf(path, sizeof(path), "/local/domain/%u/name", (unsigned int)domid);
+    int error = xs_printf(context->store, XS_NO_TX, path, "%s", argv[2]);
+
+    snprintf(path, sizeof(path), "/local/domain/%u/vm", (unsigned int)domid);
+    if (!error && !xs_read(context->store, XS_NO_TX, path, &vm, NULL)) {
+        snprintf(path, sizeof(path), "%.70s/name", vm);
+        xs_printf(context->store, XS_NO_TX, path, "%s", argv[2]);
+        free(vm);
+    }
+    return error ? command_failed(context, error, argv[1]) : 0;
+}
+
+int command_wait(struct command_context *context, int argc, char **argv)
+{
+    static const char *const states[] = { "running", "shutdown", "gone" };
+    const char *state = "", *seconds = NULL;
+    struct failure none = { "" };
+    uint32_t domid;
+    int wanted = 0;
+
+    command_option(&argc, argv, "--state", &state);
+    command_option(&argc, argv, "--timeout", &seconds);
+    while (wanted < 3 && strcmp(states[wanted], state) != 0)
+        wanted++;
+    if (argc != 2 || wanted == 3)
+        return command_usage(context);
+    int64_t timeout = seconds ? (int64_t)(strtod(seconds, NULL) * 1e9) : -1;
+    int64_t deadline = platform_now_ns() + timeout;
+
+    while (domain_find(context->store, argv[1], &domid, &none)) {
+        if (wanted != WANT_RUNNING)
+            return 0; /* it is not there any more */
+        if (timeout >= 0 && platform_now_ns() >= deadline)
+            return command_failed(context, -ETIMEDOUT, argv[1]);
+        platform_sleep_ns(20000000);
+    }
+    if (timeout >= 0)
+        timeout = deadline - platform_now_ns() > 0 ? deadline - platform_now_ns() : 0;
+    int error = wait_for_state(domid, (enum wanted_state)wanted, timeout);
+
+    return error ? command_failed(context, error, argv[1]) : 0;
+}

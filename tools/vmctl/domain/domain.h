@@ -1,0 +1,43 @@
+/*
+ * A guest's life as the toolstack sees it: start, find, end, watch over.
+ */
+#ifndef TOOLS_VMCTL_DOMAIN_DOMAIN_H
+#define TOOLS_VMCTL_DOMAIN_DOMAIN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hypercall-abi/domctl.h"
+#include "vmctl/config/domain-config.h"
+#include "vmctl/failure.h"
+
+struct xs_client;
+
+/* Why a guest stopped: the hypervisor's SHUTDOWN_* numbers, and one of our own. */
+#define END_REASON_GONE 256u
+
+/* Builds a guest and its devices and leaves it paused.  On failure nothing is left behind. */
+int domain_start(struct domain_config *config, struct xs_client *store, uint32_t *domid,
+                 struct failure *failure);
+/* Ends it at once and takes away its devices and nodes. */
+int domain_end(struct xs_client *store, uint32_t domid, struct failure *failure);
+/* The second half of that, for a domain the hypervisor has forgotten already. */
+void domain_forget(struct xs_client *store, uint32_t domid);
+
+/* By name or number. -ESRCH with a failure. */
+int domain_find(struct xs_client *store, const char *text, uint32_t *domid,
+                struct failure *failure);
+/* Its name; "(null)" if it has none.  Always terminated. */
+void domain_name(struct xs_client *store, uint32_t domid, char *name, size_t size);
+/* SHUTDOWN_* of a domain that has shut down. */
+uint32_t domain_end_reason(const struct xen_domctl_getdomaininfo *info);
+const char *domain_end_reason_name(uint32_t reason);
+
+/* Waits until a guest ends and does what its config says, for restarts again and again.
+ * Returns the last reason.  tell: print a line at each end. */
+uint32_t domain_supervise(struct domain_config *config, uint32_t domid, bool tell);
+/* The same beside the caller, which takes over the (malloc'ed) config. */
+int domain_supervise_in_background(struct domain_config *config, uint32_t domid);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * Ending a guest, and finding one.
+ *
+ * Order: stop it, let the backends go (they hold its pages), free it, remove its nodes.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hypercall-abi/sched.h"
+#include "vmctl/domain/domain.h"
+#include "vmctl/domain/nodes.h"
+#include "vmctl/hypervisor.h"
+#include "xenstore/client.h"
+
+void domain_forget(struct xs_client *store, uint32_t domid)
+{
+    disk_nodes_remove(store, domid);
+    xs_release(store, domid);
+    domain_nodes_remove(store, domid);
+}
+
+int domain_end(struct xs_client *store, uint32_t domid, struct failure *failure)
+{
+    int error = domid ? domain_pause(domid) : -EINVAL;
+
+    if (error && error != -ESRCH)
+        return failure_set(failure, error, "domain %u cannot be ended: %s (see vmctl dmesg)",
+                           (unsigned int)domid, failure_reason(error));
+    disk_nodes_remove(store, domid);
+    error = domain_destroy(domid);
+    xs_release(store, domid);
+    domain_nodes_remove(store, domid);
+    if (error && error != -ESRCH)
+        return failure_set(failure, error, "domain %u cannot be ended: %s (see vmctl dmesg)",
+                           (unsigned int)domid, failure_reason(error));
+    return 0;
+}
+
+void domain_name(struct xs_client *store, uint32_t domid, char *name, size_t size)
+{
+    char path[64], *value;
+
+    snprintf(path, sizeof(path), "/local/domain/%u/name", (unsigned int)domid);
+    if (xs_read(store, XS_NO_TX, path, &value, NULL)) {
+        snprintf(name, size, "(null)");
+        return;
+    }
+    snprintf(name, size, "%s", value);
+    free(value);
+}
+
+static bool is_number(const char *text)
+{
+    return text[0] && strspn(text, "0123456789") == strlen(text) && strlen(text) < 6;
+}
+
+int domain_find(struct xs_client *store, const char *text, uint32_t *domid,
+                struct failure *failure)
+{
+    struct xen_domctl_getdomaininfo info;
+    char **domains, name[64];
+    size_t count;
+    bool found = false;
+
+    if (is_number(text)) {
+        *domid = (uint32_t)strtoul(text, NULL, 10);
+        if (!domain_info(*domid, &info))
+            return 0;
+    } else if (!xs_list(store, XS_NO_TX, "/local/domain", &domains, &count)) {
+        for (size_t i = 0; i < count && !found; i++) {
+            *domid = (uint32_t)strtoul(domains[i], NULL, 10);
+            domain_name(store, *domid, name, sizeof(name));
+            found = !strcmp(name, text) && !domain_info(*domid, &info);
+        }
+        free(domains);
+    }
+    if (found)
+        return 0;
+    return failure_set(failure, -ESRCH, "%s: no such guest (vmctl list shows those there are)",
+                       text);
+}
+
+uint32_t domain_end_reason(const struct xen_domctl_getdomaininfo *info)
+{
+    return info->flags >> XEN_DOMINF_shutdownshift & XEN_DOMINF_shutdownmask;
+}
+
+const char *domain_end_reason_name(uint32_t reason)
+{
+    switch (reason) {
+    case SHUTDOWN_poweroff:
+        return "powered off";
+    case SHUTDOWN_reboot:
+        return "rebooted";
+    case SHUTDOWN_suspend:
+        return "suspended";
+    case SHUTDOWN_crash:
+        return "crashed";
+    case SHUTDOWN_watchdog:
+        return "stopped by its watchdog";
+    case END_REASON_GONE:
+        return "destroyed";
+    default:
+        return "stopped";
+    }
+}

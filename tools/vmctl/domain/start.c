@@ -1,0 +1,195 @@
+/*
+ * Starting a guest: everything is checked before anything is made, and what was made is
+ * taken back when a later step fails.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vmctl/builder/build.h"
+#include "vmctl/domain/domain.h"
+#include "vmctl/domain/nodes.h"
+#include "vmctl/hypervisor.h"
+#include "vmctl/platform/platform.h"
+#include "xenstore/client.h"
+
+/* Xen counts a little more than the guest's pages against its limit; xl adds the same. */
+#define MAX_MEMORY_SLACK_KIB 1024
+
+/* What must be at hand before the first hypercall. */
+struct start {
+    struct domain_config *config;
+    struct xs_client *store;
+    struct failure *failure;
+    struct kernel_image kernel;
+    const void *ramdisk;
+    size_t ramdisk_size;
+    struct platform_disk disks[DISKS_MAX];
+    struct guest_build build;
+    bool introduced;
+};
+
+static int check_disk(struct start *start, size_t index)
+{
+    const struct disk_config *disk = &start->config->disks[index];
+    char name[64];
+    uint32_t user;
+    int error = platform_disk_find(disk->target, &start->disks[index]);
+
+    if (error)
+        return failure_set(start->failure, error, "%s: disk %s: %s (check the device's name)",
+                           start->config->name, disk->target, failure_reason(error));
+    if (disk->writable && start->disks[index].read_only)
+        return failure_set(start->failure, -EROFS,
+                           "%s: disk %s: the device is read-only (give it mode r)",
+                           start->config->name, disk->target);
+    if (!disk_check_free(start->store, disk, &user))
+        return 0;
+    domain_name(start->store, user, name, sizeof(name));
+    return failure_set(start->failure, -EBUSY,
+                       "%s: disk %s: in use by guest %s (end that guest, or give both mode r)",
+                       start->config->name, disk->target, name);
+}
+
+static int check_name(struct start *start)
+{
+    struct failure none = { "" };
+    uint32_t other;
+
+    if (domain_find(start->store, start->config->name, &other, &none))
+        return 0;
+    return failure_set(start->failure, -EEXIST,
+                       "%s: a guest of this name is there already (rename one, or vmctl destroy %s)",
+                       start->config->name, start->config->name);
+}
+
+static int check_memory(struct start *start)
+{
+    struct xen_sysctl_physinfo machine;
+    uint64_t wanted = start->config->memory_kib, free_kib;
+
+    if (machine_info(&machine))
+        return 0;
+    free_kib = machine.free_pages * 4;
+    if (wanted <= free_kib)
+        return 0;
+    return failure_set(start->failure, -ENOMEM,
+                       "%s: not enough free memory: %llu MiB wanted, %llu MiB free (lower memory or "
+                       "end another guest)", start->config->name,
+                       (unsigned long long)wanted >> 10, (unsigned long long)free_kib >> 10);
+}
+
+/* Opens the files and checks the rest: nothing has been made yet. */
+static int start_prepare(struct start *start)
+{
+    struct domain_config *config = start->config;
+    int error = check_name(start);
+
+    for (size_t i = 0; i < config->disk_count && !error; i++)
+        error = check_disk(start, i);
+    if (!error && config->ramdisk[0]) {
+        error = platform_file_open(config->ramdisk, &start->ramdisk, &start->ramdisk_size);
+        if (error)
+            failure_set(start->failure, error, "ramdisk %s: %s (check the path in the config)",
+                        config->ramdisk, failure_reason(error));
+    }
+    if (!error)
+        error = kernel_image_open(&start->kernel, config->kernel, start->failure);
+    if (!error)
+        error = check_memory(start);
+    if (!error && !config->has_uuid) {
+        platform_random(config->uuid, sizeof(config->uuid));
+        config->uuid[6] = (config->uuid[6] & 0x0f) | 0x40;
+        config->uuid[8] = (config->uuid[8] & 0x3f) | 0x80;
+        config->has_uuid = true;
+    }
+    return error;
+}
+
+static void start_release_files(struct start *start)
+{
+    kernel_image_close(&start->kernel);
+    if (start->ramdisk)
+        platform_file_close(start->ramdisk, start->ramdisk_size);
+}
+
+static int start_make_domain(struct start *start)
+{
+    struct domain_config *config = start->config;
+    struct guest_build *build = &start->build;
+    int error = domain_create(config->uuid, config->vcpus, &build->domid);
+
+    if (error) {
+        build->domid = 0;
+        return failure_set(start->failure, error,
+                           "%s: the hypervisor refuses a new domain: %s (see vmctl dmesg)",
+                           config->name, failure_reason(error));
+    }
+    error = domain_set_max_vcpus(build->domid, config->vcpus);
+    if (!error)
+        error = domain_set_max_memory(build->domid, config->maxmem_kib + MAX_MEMORY_SLACK_KIB);
+    if (!error && config->tsc_mode)
+        domain_set_tsc_mode(build->domid, config->tsc_mode); /* a wish */
+    if (!error)
+        error = domain_alloc_port(build->domid, &build->store_port);
+    if (!error)
+        error = domain_alloc_port(build->domid, &build->console_port);
+    return error;
+}
+
+static int start_build(struct start *start)
+{
+    struct domain_config *config = start->config;
+    struct guest_build *build = &start->build;
+
+    build->name = config->name;
+    build->kernel = &start->kernel;
+    build->ramdisk = start->ramdisk;
+    build->ramdisk_size = start->ramdisk_size;
+    build->command_line = config->command_line;
+    build->memory_kib = config->memory_kib;
+    build->vcpus = config->vcpus;
+    build->failure = start->failure;
+    return guest_build(build);
+}
+
+static int start_publish(struct start *start)
+{
+    struct domain_config *config = start->config;
+    struct guest_build *build = &start->build;
+    int error = domain_nodes_write(start->store, config, build);
+
+    if (error)
+        return failure_set(start->failure, error, "%s: its xenstore nodes cannot be written: %s "
+                           "(is its name taken?)", config->name, failure_reason(error));
+    error = xs_introduce(start->store, build->domid, build->store_mfn, build->store_port);
+    if (error)
+        return failure_set(start->failure, error, "%s: xenstore does not take it in: %s (see "
+                           "xenstore's log)", config->name, failure_reason(error));
+    for (size_t i = 0; i < config->disk_count && !error; i++)
+        error = disk_nodes_write(start->store, build->domid, &config->disks[i],
+                                 start->disks[i].major, start->disks[i].minor);
+    return error;
+}
+
+int domain_start(struct domain_config *config, struct xs_client *store, uint32_t *domid,
+                 struct failure *failure)
+{
+    struct start start = { .config = config, .store = store, .failure = failure };
+    int error = start_prepare(&start);
+
+    if (!error)
+        error = start_make_domain(&start);
+    if (!error)
+        error = start_build(&start);
+    if (!error)
+        error = start_publish(&start);
+    if (error && start.build.domid) {
+        struct failure none = { "" };
+
+        domain_end(store, start.build.domid, &none);
+    }
+    start_release_files(&start);
+    *domid = start.build.domid;
+    return error;
+}

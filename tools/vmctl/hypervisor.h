@@ -1,0 +1,47 @@
+/*
+ * The hypervisor's control interface, as functions.  All: 0 or -errno, results by pointer.
+ */
+#ifndef TOOLS_VMCTL_HYPERVISOR_H
+#define TOOLS_VMCTL_HYPERVISOR_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "hypercall-abi/domctl.h"
+#include "hypercall-abi/mmu.h"
+#include "hypercall-abi/sysctl.h"
+
+struct vcpu_guest_context;
+
+/* version and domain are filled in. */
+int hypervisor_domctl(uint32_t domid, struct xen_domctl *control);
+int hypervisor_sysctl(struct xen_sysctl *control);
+
+/* Creates an empty, paused domain. */
+int domain_create(const uint8_t uuid[16], uint32_t vcpus, uint32_t *domid);
+int domain_destroy(uint32_t domid);
+int domain_pause(uint32_t domid);
+int domain_unpause(uint32_t domid);
+/* -ESRCH if there is no such domain. */
+int domain_info(uint32_t domid, struct xen_domctl_getdomaininfo *info);
+/* All domains, up to room; *count of them. */
+int domain_info_list(struct xen_domctl_getdomaininfo *list, size_t room, size_t *count);
+int domain_set_max_memory(uint32_t domid, uint64_t kib);
+int domain_set_max_vcpus(uint32_t domid, uint32_t count);
+int domain_set_tsc_mode(uint32_t domid, uint32_t mode);
+int domain_set_vcpu_context(uint32_t domid, uint32_t vcpu, const struct vcpu_guest_context *context);
+int domain_fill_hypercall_page(uint32_t domid, uint64_t mfn);
+
+/* A port of the domain's which dom0 may bind. */
+int domain_alloc_port(uint32_t domid, uint32_t *port);
+/* frames[]: in, the guest frame numbers; out, machine frames.  Each is 2^order frames. */
+int domain_populate(uint32_t domid, uint64_t *frames, size_t count, unsigned int order,
+                    size_t *populated);
+int domain_pin_root(uint32_t domid, uint64_t mfn);
+int domain_grant_frame(uint32_t domid, uint64_t *mfn);
+
+int machine_info(struct xen_sysctl_physinfo *info);
+/* The hypervisor's log: up to size bytes, *length of them. */
+int machine_log(char *buffer, size_t size, size_t *length, int clear);
+
+#endif

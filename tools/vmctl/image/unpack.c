@@ -1,0 +1,48 @@
+/*
+ * Which unpacker, and the buffer they fill.  See unpack.h.
+ */
+#include "vmctl/image/unpack.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST_CAPACITY (8u << 20)
+
+int unpacked_reserve(struct unpacked *out, size_t more)
+{
+    size_t capacity = out->capacity ? out->capacity : FIRST_CAPACITY;
+
+    if (more > UNPACKED_MAX - out->size)
+        return -EFBIG;
+    while (capacity < out->size + more)
+        capacity *= 2;
+    if (capacity == out->capacity)
+        return 0;
+    uint8_t *data = realloc(out->data, capacity);
+
+    if (!data)
+        return -ENOMEM;
+    out->data = data;
+    out->capacity = capacity;
+    return 0;
+}
+
+static const struct unpacker unpackers[] = {
+    { "gzip", { 0x1f, 0x8b }, 2, unpack_gzip },
+    { "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, unpack_xz },
+    { "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, unpack_zstd },
+    { "lz4", { 0x02, 0x21, 0x4c, 0x18 }, 4, unpack_lz4 },
+    { "bzip2", { 'B', 'Z', 'h' }, 3, unpack_bzip2 },
+    { "lzo", { 0x89, 'L', 'Z', 'O', 0, '\r', '\n', 0x1a, '\n' }, 9, unpack_lzo },
+    { "lzma", { 0x5d, 0, 0 }, 3, unpack_lzma },
+};
+
+const struct unpacker *unpacker_find(const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < sizeof(unpackers) / sizeof(unpackers[0]); i++)
+        if (size >= unpackers[i].magic_size &&
+            !memcmp(data, unpackers[i].magic, unpackers[i].magic_size))
+            return &unpackers[i];
+    return NULL;
+}

@@ -1,0 +1,45 @@
+/*
+ * Unpacking what kernels come packed in: gzip, xz, zstd, lz4, bzip2, lzma, lzo.
+ *
+ * The libraries do the work; here are their loops, one file each, all with the same bounds:
+ * never beyond the input, never more than UNPACKED_MAX out.  The input is hostile.
+ */
+#ifndef TOOLS_VMCTL_IMAGE_UNPACK_H
+#define TOOLS_VMCTL_IMAGE_UNPACK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define UNPACKED_MAX (256u << 20)
+
+/* A growing output buffer. */
+struct unpacked {
+    uint8_t *data; /* malloc'ed */
+    size_t size;
+    size_t capacity;
+};
+
+/* Makes room for at least `more` bytes (and then some). -EFBIG beyond the bound, -ENOMEM. */
+int unpacked_reserve(struct unpacked *out, size_t more);
+
+struct unpacker {
+    const char *name;
+    uint8_t magic[9];
+    size_t magic_size;
+    /* 0; -EINVAL corrupt; -ENODATA truncated; -EFBIG, -ENOMEM.  Bytes behind the packed data
+     * are none of its business. */
+    int (*unpack)(const uint8_t *data, size_t size, struct unpacked *out);
+};
+
+/* By the first bytes; NULL: not packed in any way known here. */
+const struct unpacker *unpacker_find(const uint8_t *data, size_t size);
+
+int unpack_gzip(const uint8_t *data, size_t size, struct unpacked *out);
+int unpack_xz(const uint8_t *data, size_t size, struct unpacked *out);
+int unpack_lzma(const uint8_t *data, size_t size, struct unpacked *out);
+int unpack_zstd(const uint8_t *data, size_t size, struct unpacked *out);
+int unpack_bzip2(const uint8_t *data, size_t size, struct unpacked *out);
+int unpack_lz4(const uint8_t *data, size_t size, struct unpacked *out);
+int unpack_lzo(const uint8_t *data, size_t size, struct unpacked *out);
+
+#endif

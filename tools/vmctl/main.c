@@ -1,0 +1,165 @@
+/*
+ * vmctl: the command table, options common to all, and help.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vmctl/command.h"
+#include "vmctl/platform/platform.h"
+#include "xenstore/client.h"
+
+static int command_help(struct command_context *context, int argc, char **argv);
+
+static const struct command commands[] = {
+    { "create", command_create, "[-c] [-p] [-q] [-F] CONFIG [KEY=VALUE...]",
+      "start a guest: -c attach its console, -p leave it paused, -q say nothing, -F stay until it "
+      "is gone", false },
+    { "list", command_list, "[--json] [NAME...]", "guests, with memory, vCPUs, state and CPU time",
+      false },
+    { "info", command_info, "[--json]", "the machine and the hypervisor", true },
+    { "console", command_console, "NAME [--send LINE] [--expect REGEX] [--timeout S]",
+      "a guest's console; leave with Ctrl-]", false },
+    { "pause", command_pause, "NAME", "stop a guest's vCPUs", false },
+    { "unpause", command_unpause, "NAME", "let them run again", false },
+    { "shutdown", command_shutdown, "[-w] NAME", "ask a guest to power off; -w waits for it",
+      false },
+    { "reboot", command_reboot, "NAME", "ask a guest to reboot", false },
+    { "destroy", command_destroy, "NAME", "end a guest at once", false },
+    { "domid", command_domid, "NAME", "a guest's number", false },
+    { "domname", command_domname, "NUMBER", "a guest's name", false },
+    { "rename", command_rename, "NAME NEW-NAME", "give a guest another name", false },
+    { "uptime", command_uptime, "[--json] [NAME...]", "how long guests have been there", false },
+    { "dmesg", command_dmesg, "[-c]", "the hypervisor's log; -c clears it", true },
+    { "top", command_top, "[--json] [-n COUNT] [-d SECONDS]", "CPU use of the guests", false },
+    { "wait", command_wait, "NAME --state running|shutdown|gone [--timeout S]",
+      "wait until a guest is in a state", false },
+    { "help", command_help, "[COMMAND]", "this text", true },
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+int command_usage(const struct command_context *context)
+{
+    fprintf(stderr, "usage: vmctl %s %s\n", context->name, context->usage);
+    return STATUS_USAGE;
+}
+
+int command_failed(const struct command_context *context, int error, const char *what)
+{
+    failure_print(&context->failure, error, what);
+    return STATUS_FAILED;
+}
+
+static void argument_drop(int *argc, char **argv, int index, int count)
+{
+    memmove(argv + index, argv + index + count, (size_t)(*argc - index - count) * sizeof(*argv));
+    *argc -= count;
+}
+
+bool command_option(int *argc, char **argv, const char *name, const char **value)
+{
+    size_t length = strlen(name);
+
+    for (int i = 1; i < *argc; i++) {
+        if (!strncmp(argv[i], name, length) && argv[i][length] == '=') {
+            *value = argv[i] + length + 1;
+            argument_drop(argc, argv, i, 1);
+            return true;
+        }
+        if (!strcmp(argv[i], name) && i + 1 < *argc) {
+            *value = argv[i + 1];
+            argument_drop(argc, argv, i, 2);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool command_flag(int *argc, char **argv, const char *name)
+{
+    for (int i = 1; i < *argc; i++)
+        if (!strcmp(argv[i], name)) {
+            argument_drop(argc, argv, i, 1);
+            return true;
+        }
+    return false;
+}
+
+static const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (!strcmp(commands[i].name, name))
+            return &commands[i];
+    return NULL;
+}
+
+static void print_commands(FILE *to)
+{
+    fprintf(to, "usage: vmctl COMMAND [options]\n\n");
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].help);
+    fprintf(to, "\nvmctl help COMMAND shows a command's options; --json prints facts as JSON.\n");
+}
+
+static int command_help(struct command_context *context, int argc, char **argv)
+{
+    const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
+
+    if (argc > 2)
+        return command_usage(context);
+    if (argc == 1) {
+        print_commands(stdout);
+        return 0;
+    }
+    if (!command) {
+        fprintf(stderr, "vmctl: %s: no such command (vmctl help lists them)\n", argv[1]);
+        return STATUS_USAGE;
+    }
+    printf("vmctl %s %s\n    %s\n", command->name, command->usage, command->help);
+    return 0;
+}
+
+static int command_run(const struct command *command, int argc, char **argv)
+{
+    struct command_context context = { .name = command->name, .usage = command->usage };
+    int error = platform_open();
+
+    context.json = command_flag(&argc, argv, "--json");
+    if (error && command->run != command_help) {
+        fprintf(stderr, "vmctl: the hypervisor cannot be reached: %s (run this in dom0, as root)\n",
+                failure_reason(error));
+        return STATUS_FAILED;
+    }
+    if (!command->without_store) {
+        context.store = xs_open();
+        if (!context.store) {
+            fprintf(stderr, "vmctl: xenstore cannot be reached (is xenstored running?)\n");
+            return STATUS_FAILED;
+        }
+    }
+    int status = command->run(&context, argc, argv);
+
+    xs_close(context.store);
+    fflush(stdout);
+    return status;
+}
+
+int vmctl_main(int argc, char **argv)
+{
+    char *words[64];
+
+    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        print_commands(argc < 2 ? stderr : stdout);
+        return argc < 2 ? STATUS_USAGE : 0;
+    }
+    const struct command *command = command_find(argv[1]);
+
+    if (!command || argc > 64) {
+        fprintf(stderr, "vmctl: %s: no such command (vmctl help lists them)\n", argv[1]);
+        return STATUS_USAGE;
+    }
+    /* A copy, since options are taken out of it. */
+    memcpy(words, argv + 1, (size_t)(argc - 1) * sizeof(*words));
+    return command_run(command, argc - 1, words);
+}

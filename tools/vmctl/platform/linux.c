@@ -1,0 +1,242 @@
+/*
+ * vmctl on a Linux dom0: hypercalls and foreign memory through /dev/xen/privcmd, the rest
+ * through the C library.  Consoles are platform/linux-console.c, xenstore linux-xenstore.c.
+ */
+#include "vmctl/platform/platform.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Linux's include/uapi/xen/privcmd.h. */
+struct privcmd_hypercall {
+    uint64_t op;
+    uint64_t arg[5];
+};
+struct privcmd_mmapbatch_v2 {
+    unsigned int num;
+    uint16_t dom;
+    uint64_t addr;
+    const uint64_t *arr;
+    int *err;
+};
+#define IOCTL_PRIVCMD_HYPERCALL   _IOC(_IOC_NONE, 'P', 0, sizeof(struct privcmd_hypercall))
+#define IOCTL_PRIVCMD_MMAPBATCH_V2 _IOC(_IOC_NONE, 'P', 4, sizeof(struct privcmd_mmapbatch_v2))
+
+#define PAGE 4096u
+
+static int privcmd = -1;
+
+int platform_open(void)
+{
+    if (privcmd >= 0)
+        return 0;
+    privcmd = open("/dev/xen/privcmd", O_RDWR | O_CLOEXEC);
+    if (privcmd < 0)
+        privcmd = open("/proc/xen/privcmd", O_RDWR | O_CLOEXEC);
+    return privcmd < 0 ? -errno : 0;
+}
+
+long platform_hypercall(unsigned int number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                        uint64_t a5)
+{
+    struct privcmd_hypercall call = { number, { a1, a2, a3, a4, a5 } };
+    int result = ioctl(privcmd, IOCTL_PRIVCMD_HYPERCALL, &call);
+
+    return result < 0 ? -errno : result;
+}
+
+static size_t whole_pages(size_t bytes)
+{
+    return (bytes + PAGE - 1) & ~(size_t)(PAGE - 1);
+}
+
+void *platform_buffer_alloc(size_t bytes)
+{
+    void *buffer = mmap(NULL, whole_pages(bytes), PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_LOCKED | MAP_POPULATE, -1, 0);
+
+    return buffer == MAP_FAILED ? NULL : buffer;
+}
+
+void platform_buffer_free(void *buffer, size_t bytes)
+{
+    if (buffer)
+        munmap(buffer, whole_pages(bytes));
+}
+
+int platform_foreign_map(uint32_t domid, const uint64_t *gfns, size_t count, void **address)
+{
+    int *errors = calloc(count, sizeof(*errors)), result = 0;
+    void *at = mmap(NULL, count * PAGE, PROT_READ | PROT_WRITE, MAP_SHARED, privcmd, 0);
+    struct privcmd_mmapbatch_v2 batch = { (unsigned int)count, (uint16_t)domid,
+                                          (uint64_t)(uintptr_t)at, gfns, errors };
+
+    if (!errors || at == MAP_FAILED)
+        result = -ENOMEM;
+    else if (ioctl(privcmd, IOCTL_PRIVCMD_MMAPBATCH_V2, &batch) < 0)
+        result = -errno;
+    for (size_t i = 0; !result && i < count; i++)
+        result = errors[i];
+    free(errors);
+    if (result && at != MAP_FAILED)
+        munmap(at, count * PAGE);
+    *address = at;
+    return result;
+}
+
+void platform_foreign_unmap(void *address, size_t count)
+{
+    munmap(address, count * PAGE);
+}
+
+int platform_file_open(const char *path, const void **data, size_t *size)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC), error = 0;
+
+    *size = 0;
+    *data = NULL;
+    if (fd < 0)
+        return -errno;
+    if (fstat(fd, &status))
+        error = -errno;
+    else if (!S_ISREG(status.st_mode))
+        error = S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
+    char *copy = error ? NULL : malloc((size_t)status.st_size + 1);
+
+    if (!error && !copy)
+        error = -ENOMEM;
+    while (!error && *size < (size_t)status.st_size) {
+        ssize_t got = read(fd, copy + *size, (size_t)status.st_size - *size);
+
+        if (got < 0)
+            error = -errno;
+        if (got <= 0)
+            break;
+        *size += (size_t)got;
+    }
+    close(fd);
+    if (error)
+        free(copy);
+    else
+        *data = copy;
+    return error;
+}
+
+void platform_file_close(const void *data, size_t size)
+{
+    (void)size;
+    free((void *)(uintptr_t)data);
+}
+
+int64_t platform_now_ns(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+int64_t platform_wall_seconds(void)
+{
+    return time(NULL);
+}
+
+void platform_sleep_ns(uint64_t duration_ns)
+{
+    struct timespec rest = { (time_t)(duration_ns / 1000000000), (long)(duration_ns % 1000000000) };
+
+    nanosleep(&rest, NULL);
+}
+
+int platform_background(const char *name, void (*function)(void *), void *argument)
+{
+    (void)name;
+    fflush(stdout);
+    pid_t child = fork();
+
+    if (child < 0)
+        return -errno;
+    if (child)
+        return 0;
+    setsid();
+    int null = open("/dev/null", O_RDWR);
+
+    if (null >= 0) {
+        dup2(null, 0);
+        dup2(null, 1);
+        dup2(null, 2);
+    }
+    function(argument);
+    _exit(0);
+}
+
+int platform_disk_find(const char *path, struct platform_disk *disk)
+{
+    struct stat status;
+    uint64_t bytes = 0;
+    int fd, read_only = 0;
+
+    if (stat(path, &status))
+        return -errno;
+    if (!S_ISBLK(status.st_mode))
+        return -ENOTBLK;
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    ioctl(fd, _IOR(0x12, 114, size_t), &bytes);  /* BLKGETSIZE64 */
+    ioctl(fd, _IO(0x12, 94), &read_only);        /* BLKROGET */
+    close(fd);
+    *disk = (struct platform_disk){ bytes / 512, read_only != 0, major(status.st_rdev),
+                                    minor(status.st_rdev) };
+    return 0;
+}
+
+int platform_keyboard_raw(bool on)
+{
+    static struct termios before;
+    static bool raw;
+    struct termios settings;
+
+    if (on == raw)
+        return 0;
+    if (on && tcgetattr(0, &before))
+        return -errno;
+    settings = before;
+    if (on)
+        cfmakeraw(&settings);
+    raw = on;
+    return tcsetattr(0, TCSANOW, &settings) ? -errno : 0;
+}
+
+int platform_keyboard_read(char *byte, int64_t timeout_ns)
+{
+    struct pollfd keyboard = { 0, POLLIN, 0 };
+    int ready = poll(&keyboard, 1, timeout_ns < 0 ? -1 : (int)(timeout_ns / 1000000));
+
+    if (ready == 0)
+        return -ETIMEDOUT;
+    if (ready < 0)
+        return -errno;
+    ssize_t got = read(0, byte, 1);
+
+    return got == 1 ? 0 : got == 0 ? -EPIPE : -errno;
+}
+
+void platform_random(void *buffer, size_t size)
+{
+    if (getrandom(buffer, size, 0) < 0)
+        memset(buffer, 0x5a, size);
+}
