@@ -16,7 +16,7 @@ $(BUILD)/tools/xenstored: $(XENSTORED_SOURCES:%.c=$(BUILD)/tools/obj/%.o)
 # The sources vmctl is made of everywhere; dom0 links the same with platform/dom0.c.
 VMCTL_COMMON := $(wildcard tools/vmctl/*.c tools/vmctl/config/*.c tools/vmctl/image/*.c \
     tools/vmctl/builder/*.c tools/vmctl/domain/*.c tools/vmctl/commands/*.c)
-VMCTL_SOURCES := $(VMCTL_COMMON) $(wildcard tools/vmctl/platform/linux*.c) \
+VMCTL_SOURCES := $(VMCTL_COMMON) $(wildcard tools/vmctl/platform/linux/*.c) \
     dom0/xenstore/client.c dom0/xenstore/wire.c
 VMCTL_LIBRARIES := -lz -llzma -lzstd -llz4 -lbz2 -llzo2
 

@@ -78,6 +78,7 @@ static int write_first_nodes(void)
         { "/local/domain/0/control/feature-poweroff", "1" },
         { "/local/domain/0/control/feature-reboot", "1" },
         { "/local/pool/0/name", "Pool-0" },
+        { "/local/domain/0/backend/vbd", "" },
         { "/vm", "" },
     };
     struct xs_client *client = xs_open();

@@ -42,6 +42,9 @@ bool command_option(int *argc, char **argv, const char *name, const char **value
 /* The same for a flag without a value. */
 bool command_flag(int *argc, char **argv, const char *name);
 
+/* "5" or "0.25" seconds as nanoseconds; -EINVAL. */
+int64_t command_seconds(const char *text);
+
 int command_create(struct command_context *context, int argc, char **argv);
 int command_list(struct command_context *context, int argc, char **argv);
 int command_info(struct command_context *context, int argc, char **argv);

@@ -15,7 +15,7 @@
 #define KEY_LEAVE        29 /* Ctrl-] */
 #define GLANCE_NS        20000000LL
 #define EXPECT_TEXT_MAX  (64u << 10)
-#define EXPECT_TIMEOUT_S 60
+#define EXPECT_TIMEOUT_NS 60000000000LL
 
 /* Copies what the guest printed to stdout; *gone when it is no more. */
 static int show_output(struct platform_console *console, int64_t timeout_ns, bool *gone)
@@ -130,7 +130,7 @@ static int send_line(struct platform_console *console, const char *line)
 }
 
 static int scripted(struct command_context *context, uint32_t domid, const char *name,
-                    const char *line, const char *pattern, double seconds)
+                    const char *line, const char *pattern, int64_t timeout_ns)
 {
     struct expression *expression = expression_compile(pattern ? pattern : "");
     struct platform_console *console;
@@ -150,13 +150,13 @@ static int scripted(struct command_context *context, uint32_t domid, const char 
         error = send_line(console, line);
     }
     if (!error && pattern)
-        error = expect(console, expression, (int64_t)(seconds * 1e9));
+        error = expect(console, expression, timeout_ns);
     platform_console_close(console);
     expression_free(expression);
     if (error == -ETIMEDOUT)
         failure_set(&context->failure, error,
-                    "%s: \"%s\" did not come in %g s (raise --timeout, or look with vmctl console)",
-                    name, pattern, seconds);
+                    "%s: \"%s\" did not come in %lld s (raise --timeout, or look with vmctl "
+                    "console)", name, pattern, (long long)timeout_ns / 1000000000);
     else if (error == -EPIPE)
         failure_set(&context->failure, error,
                     "%s: ended before \"%s\" came (see its log in /var/log/xen/console)", name,
@@ -178,6 +178,6 @@ int command_console(struct command_context *context, int argc, char **argv)
         return command_failed(context, -ESRCH, argv[1]);
     if (line || pattern)
         return scripted(context, domid, argv[1], line, pattern,
-                        timeout ? strtod(timeout, NULL) : EXPECT_TIMEOUT_S);
+                        timeout ? command_seconds(timeout) : EXPECT_TIMEOUT_NS);
     return console_attach(domid) ? STATUS_FAILED : 0;
 }

@@ -189,7 +189,7 @@ int command_wait(struct command_context *context, int argc, char **argv)
         wanted++;
     if (argc != 2 || wanted == 3)
         return command_usage(context);
-    int64_t timeout = seconds ? (int64_t)(strtod(seconds, NULL) * 1e9) : -1;
+    int64_t timeout = seconds ? command_seconds(seconds) : -1;
     int64_t deadline = platform_now_ns() + timeout;
 
     while (domain_find(context->store, argv[1], &domid, &none)) {

@@ -68,6 +68,16 @@ static const char *state_word(const struct xen_domctl_getdomaininfo *info)
     return flags & XEN_DOMINF_blocked ? "blocked" : "running";
 }
 
+static unsigned long long whole_seconds(const struct xen_domctl_getdomaininfo *info)
+{
+    return info->cpu_time / 1000000000;
+}
+
+static unsigned long long milliseconds(const struct xen_domctl_getdomaininfo *info)
+{
+    return info->cpu_time / 1000000 % 1000;
+}
+
 static void list_print_json(struct command_context *context, const struct domain_list *list)
 {
     char name[64];
@@ -83,7 +93,7 @@ static void list_print_json(struct command_context *context, const struct domain
         json_field("state", state_word(info), 1);
         json_number("vcpus", info->nr_online_vcpus, 1);
         json_number("memory_kib", info->tot_pages * 4, 1);
-        printf("\"cpu_seconds\": %.3f}", (double)info->cpu_time / 1e9);
+        printf("\"cpu_seconds\": %llu.%03llu}", whole_seconds(info), milliseconds(info));
     }
     printf("]\n");
 }
@@ -98,9 +108,9 @@ static void list_print(struct command_context *context, const struct domain_list
 
         domain_name(context->store, info->domain, name, sizeof(name));
         state_letters(info, letters);
-        printf("%-40s  %5u %5llu %5u\t%s\t%7.1f\n", name, info->domain,
+        printf("%-40s  %5u %5llu %5u\t%s\t%5llu.%llu\n", name, info->domain,
                (unsigned long long)info->tot_pages / 256, (unsigned int)info->nr_online_vcpus,
-               letters, (double)info->cpu_time / 1e9);
+               letters, whole_seconds(info), milliseconds(info) / 100);
     }
 }
 
@@ -188,18 +198,18 @@ static void top_print(struct command_context *context, const struct domain_list 
     for (size_t i = 0; i < now->count; i++) {
         const struct xen_domctl_getdomaininfo *info = &now->items[i];
         uint64_t spent = info->cpu_time - cpu_time_before(before, info->domain);
-        double percent = elapsed_ns > 0 ? 100.0 * (double)spent / (double)elapsed_ns : 0;
+        unsigned long long permille = elapsed_ns > 0 ? spent * 1000 / (uint64_t)elapsed_ns : 0;
 
         domain_name(context->store, info->domain, name, sizeof(name));
         state_letters(info, letters);
         if (context->json)
-            printf("%s{\"domid\": %u, \"name\": \"%s\", \"cpu_percent\": %.1f, "
-                   "\"cpu_seconds\": %.3f}", i ? ", " : "[", info->domain, name, percent,
-                   (double)info->cpu_time / 1e9);
+            printf("%s{\"domid\": %u, \"name\": \"%s\", \"cpu_percent\": %llu.%llu, "
+                   "\"cpu_seconds\": %llu.%03llu}", i ? ", " : "[", info->domain, name,
+                   permille / 10, permille % 10, whole_seconds(info), milliseconds(info));
         else
-            printf("%-24s %5u %6s %7.1f %9.1f %6u %10llu\n", name, info->domain, letters, percent,
-                   (double)info->cpu_time / 1e9, (unsigned int)info->nr_online_vcpus,
-                   (unsigned long long)info->tot_pages * 4);
+            printf("%-24s %5u %6s %5llu.%llu %7llu.%llu %6u %10llu\n", name, info->domain, letters,
+                   permille / 10, permille % 10, whole_seconds(info), milliseconds(info) / 100,
+                   (unsigned int)info->nr_online_vcpus, (unsigned long long)info->tot_pages * 4);
     }
     printf("%s\n", context->json ? "]" : "");
     fflush(stdout);

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "vmctl/command.h"
@@ -84,6 +85,19 @@ bool command_flag(int *argc, char **argv, const char *name)
             return true;
         }
     return false;
+}
+
+int64_t command_seconds(const char *text)
+{
+    char *end;
+    int64_t ns = (int64_t)(strtoul(text, &end, 10) % 1000000000) * 1000000000, unit = 100000000;
+
+    if (end == text)
+        return -EINVAL;
+    if (*end == '.')
+        for (end++; *end >= '0' && *end <= '9'; end++, unit /= 10)
+            ns += (*end - '0') * unit;
+    return *end ? -EINVAL : ns;
 }
 
 static const struct command *command_find(const char *name)

@@ -1,6 +1,6 @@
 /*
  * vmctl on a Linux dom0: hypercalls and foreign memory through /dev/xen/privcmd, the rest
- * through the C library.  Consoles are platform/linux-console.c, xenstore linux-xenstore.c.
+ * through the C library.  Consoles are console.c, xenstore xenstore.c beside it.
  */
 #include "vmctl/platform/platform.h"
 

@@ -1,0 +1,228 @@
+/*
+ * Guest consoles: the service and its sessions.  See consoles.h.
+ *
+ * Two tasks: one follows the store (which domains have a console), one moves what guests
+ * print.  Tasks give way only where they sleep, so the list needs no lock.
+ */
+#include "consoles/consoles.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "consoles/guest-console.h"
+#include "libc/ram-files.h"
+#include "pv-kernel/clock.h"
+#include "tasks/task.h"
+#include "xenstore/client.h"
+
+static struct guest_console *consoles;
+static struct wait_queue output = WAIT_QUEUE_INIT;
+
+struct console_session {
+    struct guest_console *console;
+    uint64_t position;
+};
+
+static struct guest_console *console_find(uint32_t domid)
+{
+    struct guest_console *console = consoles;
+
+    while (console && console->domid != domid)
+        console = console->next;
+    return console;
+}
+
+/* Called in the event handler. */
+static void console_rang(struct guest_console *console)
+{
+    (void)console;
+    wait_queue_wake_one(&output);
+}
+
+static bool any_rang(void)
+{
+    for (struct guest_console *at = consoles; at; at = at->next)
+        if (at->rang)
+            return true;
+    return false;
+}
+
+/* Each console that rang gets one turn of at most a ring full of text. */
+static void move_output(void *argument)
+{
+    (void)argument;
+    for (;;) {
+        bool masked = events_mask_save();
+
+        while (!any_rang())
+            wait_queue_wait(&output);
+        events_mask_restore(masked);
+        for (struct guest_console *at = consoles; at; at = at->next)
+            if (at->rang)
+                guest_console_drain(at);
+        task_yield();
+    }
+}
+
+static int store_number(struct xs_client *store, uint32_t domid, const char *leaf,
+                        uint64_t *number)
+{
+    char path[80];
+
+    snprintf(path, sizeof(path), "/local/domain/%u/console/%s", (unsigned int)domid, leaf);
+    return xs_read_number(store, XS_NO_TX, path, number);
+}
+
+/* A domain that is new to us: connects its console if it has one. */
+static void console_add(struct xs_client *store, uint32_t domid)
+{
+    struct guest_console *console;
+    uint64_t gfn, port;
+    char path[64], *name;
+
+    if (store_number(store, domid, "ring-ref", &gfn) || store_number(store, domid, "port", &port))
+        return;
+    snprintf(path, sizeof(path), "/local/domain/%u/name", (unsigned int)domid);
+    if (xs_read(store, XS_NO_TX, path, &name, NULL))
+        return;
+    int error = guest_console_connect(domid, name, gfn, (uint32_t)port, console_rang, &console);
+
+    if (error) {
+        printf("consoles: domain %u (%s): no console: %s\n", (unsigned int)domid, name,
+               strerror(-error));
+    } else {
+        console->next = consoles;
+        consoles = console;
+    }
+    free(name);
+}
+
+static void consoles_drop_gone(struct xs_client *store)
+{
+    struct guest_console **at = &consoles;
+
+    while (*at) {
+        struct guest_console *console = *at;
+        bool introduced = false;
+
+        if (xs_is_introduced(store, console->domid, &introduced) || introduced) {
+            at = &console->next;
+            continue;
+        }
+        *at = console->next;
+        guest_console_disconnect(console);
+    }
+}
+
+static void consoles_add_new(struct xs_client *store)
+{
+    char **domains;
+    size_t count;
+
+    if (xs_list(store, XS_NO_TX, "/local/domain", &domains, &count))
+        return;
+    for (size_t i = 0; i < count; i++) {
+        uint32_t domid = (uint32_t)strtoul(domains[i], NULL, 10);
+        bool introduced = false;
+
+        if (domid && !console_find(domid) && !xs_is_introduced(store, domid, &introduced) &&
+            introduced)
+            console_add(store, domid);
+    }
+    free(domains);
+}
+
+static void follow_store(void *argument)
+{
+    struct xs_client *store = argument;
+    char *path, *token;
+
+    for (;;) {
+        if (xs_wait_watch(store, -1, &path, &token))
+            continue;
+        free(path);
+        free(token);
+        consoles_drop_gone(store);
+        consoles_add_new(store);
+    }
+}
+
+int consoles_start(void)
+{
+    struct xs_client *store = xs_open();
+    int error = store ? ram_files_mkdir_all("/var/log/xen/console") : -ENOMEM;
+
+    if (!error || error == -EEXIST)
+        error = xs_watch(store, "@introduceDomain", "new");
+    if (!error)
+        error = xs_watch(store, "@releaseDomain", "gone");
+    if (error)
+        return error;
+    if (!task_spawn("consoles", move_output, NULL, 0) ||
+        !task_spawn("console-watch", follow_store, store, 0))
+        return -ENOMEM;
+    return 0;
+}
+
+int console_session_open(uint32_t domid, struct console_session **session)
+{
+    struct guest_console *console = console_find(domid);
+
+    if (!console)
+        return -ESRCH;
+    *session = malloc(sizeof(**session));
+    if (!*session)
+        return -ENOMEM;
+    console->users++;
+    (*session)->console = console;
+    (*session)->position = 0;
+    return 0;
+}
+
+void console_session_close(struct console_session *session)
+{
+    guest_console_put(session->console);
+    free(session);
+}
+
+int console_session_read(struct console_session *session, void *buffer, size_t size,
+                         size_t *length, int64_t timeout_ns)
+{
+    struct guest_console *console = session->console;
+    uint64_t deadline = clock_monotonic_ns() + (timeout_ns > 0 ? (uint64_t)timeout_ns : 0);
+    char *to = buffer;
+
+    *length = 0;
+    while (session->position == console->printed) {
+        if (console->gone)
+            return 0;
+        if (timeout_ns < 0)
+            wait_queue_wait(&console->changed);
+        else if (clock_monotonic_ns() >= deadline ||
+                 wait_queue_wait_until(&console->changed, deadline))
+            if (session->position == console->printed)
+                return console->gone ? 0 : -ETIMEDOUT;
+    }
+    if (console->printed - session->position > SCROLLBACK_SIZE)
+        session->position = console->printed - SCROLLBACK_SIZE;
+    while (*length < size && session->position < console->printed)
+        to[(*length)++] = console->scrollback[session->position++ % SCROLLBACK_SIZE];
+    return 0;
+}
+
+int console_session_write(struct console_session *session, const void *data, size_t length)
+{
+    struct guest_console *console = session->console;
+    const char *from = data;
+
+    for (;;) {
+        size_t typed = guest_console_type(console, from, length);
+
+        from += typed;
+        length -= typed;
+        if (!length)
+            return console->gone ? -EPIPE : 0;
+        wait_queue_wait(&console->changed);
+    }
+}

@@ -1,0 +1,19 @@
+/*
+ * The shell's built-in commands, a file per subject.
+ */
+#ifndef DOM0_SHELL_COMMANDS_H
+#define DOM0_SHELL_COMMANDS_H
+
+/* Registers all of them. */
+int shell_commands_register(void);
+
+int shell_file_commands_register(void);
+int shell_store_commands_register(void);
+int shell_machine_commands_register(void);
+
+/* Prints "name: why" on stderr; returns 1. */
+int shell_failed(const char *name, int error);
+/* Prints "usage: ..."; returns 2. */
+int shell_usage(const char *usage);
+
+#endif

@@ -1,0 +1,199 @@
+/*
+ * A line from the keyboard.  See line-editor.h.
+ *
+ * After each key the whole line is drawn again: carriage return, prompt, text, "erase to the
+ * end", cursor back to its place.  That is all a terminal needs to know.
+ */
+#include "shell/line-editor.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tasks/console-input.h"
+
+#define HISTORY_LINES 50
+
+#define KEY_CTRL(letter) ((letter) - 'A' + 1)
+#define KEY_ESCAPE       27
+#define KEY_DELETE       127
+
+static char *history[HISTORY_LINES]; /* the newest first */
+
+struct editor {
+    const char *prompt;
+    char *line;
+    size_t size, length, cursor;
+    int place; /* in the history; -1: the line being typed */
+    char *typed;
+};
+
+static void draw(const struct editor *editor)
+{
+    printf("\r%s%.*s\033[K", editor->prompt, (int)editor->length, editor->line);
+    if (editor->cursor < editor->length)
+        printf("\033[%uD", (unsigned int)(editor->length - editor->cursor));
+    fflush(stdout);
+}
+
+static void insert(struct editor *editor, char c)
+{
+    if (editor->length + 1 >= editor->size)
+        return;
+    memmove(editor->line + editor->cursor + 1, editor->line + editor->cursor,
+            editor->length - editor->cursor);
+    editor->line[editor->cursor++] = c;
+    editor->line[++editor->length] = '\0';
+}
+
+static void erase(struct editor *editor, size_t from, size_t to)
+{
+    memmove(editor->line + from, editor->line + to, editor->length - to);
+    editor->length -= to - from;
+    editor->line[editor->length] = '\0';
+    editor->cursor = from;
+}
+
+static void replace(struct editor *editor, const char *text)
+{
+    snprintf(editor->line, editor->size, "%s", text);
+    editor->length = editor->cursor = strlen(editor->line);
+}
+
+static void walk_history(struct editor *editor, int step)
+{
+    int place = editor->place + step;
+
+    if (place < -1 || place >= HISTORY_LINES || (place >= 0 && !history[place]))
+        return;
+    if (editor->place == -1) {
+        free(editor->typed);
+        editor->typed = strdup(editor->line);
+    }
+    editor->place = place;
+    replace(editor, place >= 0 ? history[place] : editor->typed ? editor->typed : "");
+}
+
+static void remember(const char *line)
+{
+    if (!line[0] || (history[0] && !strcmp(history[0], line)))
+        return;
+    char *copy = strdup(line);
+
+    if (!copy)
+        return;
+    free(history[HISTORY_LINES - 1]);
+    memmove(&history[1], &history[0], (HISTORY_LINES - 1) * sizeof(history[0]));
+    history[0] = copy;
+}
+
+/* "[A" and its like, behind an escape. */
+static void escape_sequence(struct editor *editor)
+{
+    int first = console_read_char();
+    int key = first == '[' || first == 'O' ? console_read_char() : 0;
+
+    switch (key) {
+    case 'A':
+        walk_history(editor, 1);
+        break;
+    case 'B':
+        walk_history(editor, -1);
+        break;
+    case 'C':
+        editor->cursor += editor->cursor < editor->length;
+        break;
+    case 'D':
+        editor->cursor -= editor->cursor > 0;
+        break;
+    case 'H':
+        editor->cursor = 0;
+        break;
+    case 'F':
+        editor->cursor = editor->length;
+        break;
+    case '3':
+        if (console_read_char() == '~' && editor->cursor < editor->length)
+            erase(editor, editor->cursor, editor->cursor + 1);
+        break;
+    default:
+        break;
+    }
+}
+
+/* Completes the first word if only one fits; else shows those that do. */
+static void complete_word(struct editor *editor,
+                          const char *(*complete)(const char *word, size_t n))
+{
+    const char *first = complete(editor->line, 0), *another;
+
+    if (!first || strchr(editor->line, ' '))
+        return;
+    if (!complete(editor->line, 1)) {
+        replace(editor, first);
+        insert(editor, ' ');
+        return;
+    }
+    printf("\n");
+    for (size_t n = 0; (another = complete(editor->line, n)); n++)
+        printf("%s  ", another);
+    printf("\n");
+}
+
+/* Handles a key; true when it ended the line. */
+static bool handle_key(struct editor *editor, int key,
+                       const char *(*complete)(const char *word, size_t n))
+{
+    switch (key) {
+    case '\r':
+    case '\n':
+        return true;
+    case KEY_CTRL('C'):
+        printf("^C\n");
+        replace(editor, "");
+        break;
+    case KEY_CTRL('A'):
+        editor->cursor = 0;
+        break;
+    case KEY_CTRL('E'):
+        editor->cursor = editor->length;
+        break;
+    case KEY_CTRL('U'):
+        erase(editor, 0, editor->cursor);
+        break;
+    case KEY_CTRL('K'):
+        erase(editor, editor->cursor, editor->length);
+        editor->cursor = editor->length;
+        break;
+    case KEY_CTRL('H'):
+    case KEY_DELETE:
+        if (editor->cursor)
+            erase(editor, editor->cursor - 1, editor->cursor);
+        break;
+    case '\t':
+        complete_word(editor, complete);
+        break;
+    case KEY_ESCAPE:
+        escape_sequence(editor);
+        break;
+    default:
+        if (key >= ' ')
+            insert(editor, (char)key);
+    }
+    return false;
+}
+
+void line_editor_read(const char *prompt, char *line, size_t size,
+                      const char *(*complete)(const char *word, size_t n))
+{
+    struct editor editor = { .prompt = prompt, .line = line, .size = size, .place = -1 };
+
+    line[0] = '\0';
+    do
+        draw(&editor);
+    while (!handle_key(&editor, console_read_char(), complete));
+    printf("\n");
+    remember(line);
+    free(editor.typed);
+}

@@ -1,0 +1,170 @@
+/*
+ * vmctl free dmesg lspci lsblk ps date uptime sleep reboot poweroff: the machine.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "devices/block-device.h"
+#include "devices/pci.h"
+#include "hypercall-abi/sched.h"
+#include "pv-kernel/clock.h"
+#include "pv-kernel/frames.h"
+#include "pv-kernel/kernel.h"
+#include "shell/commands.h"
+#include "shell/shell.h"
+#include "tasks/task.h"
+#include "vmctl/command.h"
+
+static int memory(int argc, char **argv)
+{
+    unsigned long total = frames_total() * 4, unused = frames_free_count() * 4;
+
+    (void)argv;
+    if (argc != 1)
+        return shell_usage("free");
+    printf("            total       used       free   (KiB, dom0's own)\nMem:   %10lu %10lu %10lu\n",
+           total, total - unused, unused);
+    return 0;
+}
+
+static int dmesg(int argc, char **argv)
+{
+    char *words[] = { (char *)"vmctl", (char *)"dmesg", argc > 1 ? argv[1] : NULL, NULL };
+
+    return vmctl_main(argc > 1 ? 3 : 2, words);
+}
+
+static int lspci(int argc, char **argv)
+{
+    (void)argv;
+    if (argc != 1)
+        return shell_usage("lspci");
+    for (struct pci_device *at = pci_devices_first(); at; at = at->next)
+        printf("%02x:%02x.%x %s [%04x]: %04x:%04x (rev %02x)%s%s\n", at->bus, at->slot, at->function,
+               pci_class_name(at), at->class_code << 8 | at->subclass, at->vendor, at->device,
+               at->revision, at->driver ? " driver " : "", at->driver ? at->driver : "");
+    return 0;
+}
+
+static int lsblk(int argc, char **argv)
+{
+    (void)argv;
+    if (argc != 1)
+        return shell_usage("lsblk");
+    printf("NAME            SIZE(MiB)  RO  USE   LABEL\n");
+    for (struct block_device *at = block_devices_first(); at; at = at->next)
+        printf("%s%-14s %9llu %3s  %-5s %s\n", at->parent ? "  " : "", at->name,
+               (unsigned long long)at->sectors >> 11, at->read_only ? "yes" : "no",
+               at->writers ? "write" : at->readers ? "read" : "-",
+               at->parent ? at->partition_name : at->model);
+    return 0;
+}
+
+static int tasks(int argc, char **argv)
+{
+    (void)argv;
+    if (argc != 1)
+        return shell_usage("ps");
+    task_print_all();
+    return 0;
+}
+
+static int date(int argc, char **argv)
+{
+    time_t now = (time_t)(clock_wall_ns() / 1000000000);
+    char text[64];
+
+    (void)argv;
+    if (argc != 1)
+        return shell_usage("date");
+    strftime(text, sizeof(text), "%a %b %e %H:%M:%S UTC %Y", gmtime(&now));
+    printf("%s\n", text);
+    return 0;
+}
+
+static int uptime(int argc, char **argv)
+{
+    unsigned long long up = clock_monotonic_ns() / 1000000;
+
+    (void)argv;
+    if (argc != 1)
+        return shell_usage("uptime");
+    printf("up %llu.%03llu s\n", up / 1000, up % 1000);
+    return 0;
+}
+
+static int rest(int argc, char **argv)
+{
+    int64_t duration = argc == 2 ? command_seconds(argv[1]) : -1;
+
+    if (duration < 0)
+        return shell_usage("sleep SECONDS");
+    task_sleep_ns((uint64_t)duration);
+    return 0;
+}
+
+static int power_off(int argc, char **argv)
+{
+    (void)argv;
+    if (argc != 1)
+        return shell_usage("poweroff");
+    printf("powering off\n");
+    fflush(stdout);
+    kernel_shutdown(SHUTDOWN_poweroff);
+}
+
+static int restart(int argc, char **argv)
+{
+    (void)argv;
+    if (argc != 1)
+        return shell_usage("reboot");
+    printf("rebooting\n");
+    fflush(stdout);
+    kernel_shutdown(SHUTDOWN_reboot);
+}
+
+int shell_failed(const char *name, int error)
+{
+    fprintf(stderr, "%s: %s\n", name, strerror(-error));
+    return 1;
+}
+
+int shell_usage(const char *usage)
+{
+    fprintf(stderr, "usage: %s\n", usage);
+    return 2;
+}
+
+int shell_machine_commands_register(void)
+{
+    static const struct shell_command commands[] = {
+        { "vmctl", vmctl_main, "COMMAND...: guests (vmctl help)" },
+        { "free", memory, ": dom0's memory" },
+        { "dmesg", dmesg, "[-c]: the hypervisor's log" },
+        { "lspci", lspci, ": PCI devices" },
+        { "lsblk", lsblk, ": disks and partitions" },
+        { "ps", tasks, ": dom0's tasks" },
+        { "date", date, ": the time of day" },
+        { "uptime", uptime, ": how long the machine has been up" },
+        { "sleep", rest, "SECONDS: wait" },
+        { "poweroff", power_off, ": switch the machine off" },
+        { "reboot", restart, ": start the machine again" },
+    };
+    int error = 0;
+
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]) && !error; i++)
+        error = shell_command_register(&commands[i]);
+    return error;
+}
+
+int shell_commands_register(void)
+{
+    int error = shell_file_commands_register();
+
+    if (!error)
+        error = shell_store_commands_register();
+    return error ? error : shell_machine_commands_register();
+}

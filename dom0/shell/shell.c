@@ -1,0 +1,200 @@
+/*
+ * dom0's shell: the command table, a line, a script, the prompt.  See shell.h.
+ */
+#include "shell/shell.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hypercall-abi/sched.h"
+#include "libc/ram-files.h"
+#include "pv-kernel/kernel.h"
+#include "shell/commands.h"
+#include "shell/line-editor.h"
+#include "shell/words.h"
+#include "tasks/task.h"
+
+#define COMMANDS_MAX   64
+#define LINE_SIZE      1024
+#define SHELL_STACK    (256u << 10) /* vmctl runs on it */
+#define STATUS_SYNTAX  2
+#define STATUS_UNKNOWN 127
+#define SCRIPT_PATH    "/etc/paravane/script"
+
+static const struct shell_command *commands[COMMANDS_MAX];
+static size_t command_count;
+
+int shell_command_register(const struct shell_command *command)
+{
+    size_t place = command_count;
+
+    if (command_count == COMMANDS_MAX)
+        return -ENOSPC;
+    while (place && strcmp(commands[place - 1]->name, command->name) > 0) {
+        commands[place] = commands[place - 1];
+        place--;
+    }
+    commands[place] = command;
+    command_count++;
+    return 0;
+}
+
+static const struct shell_command *command_find(const char *name)
+{
+    for (size_t i = 0; i < command_count; i++)
+        if (!strcmp(commands[i]->name, name))
+            return commands[i];
+    return NULL;
+}
+
+static int help(int argc, char **argv)
+{
+    if (argc > 1) {
+        const struct shell_command *command = command_find(argv[1]);
+
+        if (!command) {
+            fprintf(stderr, "%s: no such command (help lists them)\n", argv[1]);
+            return 1;
+        }
+        printf("%s %s\n", command->name, command->help);
+        return 0;
+    }
+    for (size_t i = 0; i < command_count; i++)
+        printf("  %-14s %s\n", commands[i]->name, commands[i]->help);
+    printf("Quotes, \\, # comments, > FILE and >> FILE as usual; ! CMD inverts, try CMD never fails.\n");
+    return 0;
+}
+
+static const struct shell_command help_command = { "help", help, "[COMMAND]: this list" };
+
+static int run_words(struct words *words, char **argv, int argc)
+{
+    const struct shell_command *command = command_find(argv[0]);
+    int *descriptor = &task_stdio(task_current())[1];
+    int before = *descriptor, file = -1;
+
+    if (!command) {
+        fprintf(stderr, "%s: no such command (help lists them)\n", argv[0]);
+        return STATUS_UNKNOWN;
+    }
+    if (words->output) {
+        file = open(words->output, O_WRONLY | O_CREAT | (words->append ? O_APPEND : O_TRUNC), 0644);
+        if (file < 0) {
+            fprintf(stderr, "%s: %s\n", words->output, strerror(errno));
+            return 1;
+        }
+        fflush(stdout);
+        *descriptor = file;
+    }
+    int status = command->run(argc, argv);
+
+    fflush(stdout);
+    if (file >= 0) {
+        *descriptor = before;
+        close(file);
+    }
+    return status;
+}
+
+int shell_run_line(const char *line)
+{
+    struct words words;
+    bool invert = false, forgive = false;
+    int error = words_split(&words, line), first = 0;
+
+    if (error) {
+        fprintf(stderr, "%s\n", error == -EINVAL ? "syntax: quotes left open, or no file behind >"
+                                                 : strerror(-error));
+        return STATUS_SYNTAX;
+    }
+    for (; first < words.count; first++)
+        if (!strcmp(words.word[first], "!"))
+            invert = !invert;
+        else if (!strcmp(words.word[first], "try"))
+            forgive = true;
+        else
+            break;
+    int status = first < words.count
+                     ? run_words(&words, words.word + first, words.count - first)
+                     : 0;
+
+    words_free(&words);
+    if (invert)
+        status = !status;
+    return forgive ? 0 : status;
+}
+
+int shell_run_script(const char *path)
+{
+    const void *data;
+    size_t size;
+    int error = ram_files_contents(path, &data, &size), status = 0;
+    char line[LINE_SIZE];
+
+    if (error) {
+        fprintf(stderr, "%s: %s\n", path, strerror(-error));
+        return 1;
+    }
+    const char *at = data, *end = at + size;
+
+    while (at < end && !status) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        size_t length = (size_t)((newline ? newline : end) - at);
+
+        snprintf(line, sizeof(line), "%.*s", (int)length, at);
+        at += length + 1;
+        printf("dom0# %s\n", line);
+        fflush(stdout);
+        status = shell_run_line(line);
+        if (status)
+            printf("script: this line failed with status %d\n", status);
+    }
+    return status;
+}
+
+static const char *complete(const char *word, size_t n)
+{
+    for (size_t i = 0; i < command_count; i++)
+        if (!strncmp(commands[i]->name, word, strlen(word)) && !n--)
+            return commands[i]->name;
+    return NULL;
+}
+
+static void prompt(void *argument)
+{
+    char line[LINE_SIZE];
+
+    (void)argument;
+    printf("\nWelcome to Paravane. \"help\" lists the commands, \"vmctl console NAME\" shows a guest.\n");
+    for (;;) {
+        line_editor_read("dom0# ", line, sizeof(line), complete);
+        shell_run_line(line);
+    }
+}
+
+static void script(void *argument)
+{
+    (void)argument;
+    printf("paravane-script: exit %d\n", shell_run_script(SCRIPT_PATH));
+    fflush(stdout);
+    kernel_shutdown(SHUTDOWN_poweroff);
+}
+
+int shell_start(void)
+{
+    const void *data;
+    size_t size;
+    bool scripted = !ram_files_contents(SCRIPT_PATH, &data, &size);
+    int error = shell_command_register(&help_command);
+
+    if (!error)
+        error = shell_commands_register();
+    if (error)
+        return error;
+    return task_spawn("shell", scripted ? script : prompt, NULL, SHELL_STACK) ? 0 : -ENOMEM;
+}

@@ -1,0 +1,175 @@
+/*
+ * vmctl inside dom0's own image: its needs are calls away.  Error numbers are the hypervisor's
+ * own here (newlib is built with them).
+ */
+#include "vmctl/platform/platform.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "consoles/consoles.h"
+#include "devices/block-device.h"
+#include "hypercall-abi/guest-stubs.h"
+#include "libc/ram-files.h"
+#include "pv-kernel/clock.h"
+#include "pv-kernel/foreign-frames.h"
+#include "pv-kernel/frames.h"
+#include "tasks/console-input.h"
+#include "tasks/task.h"
+
+/* A guest's restart runs on such a task: image unpackers want some room. */
+#define BACKGROUND_STACK (256u << 10)
+
+int platform_open(void)
+{
+    return 0;
+}
+
+long platform_hypercall(unsigned int number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                        uint64_t a5)
+{
+    return hypercall_raw(number, a1, a2, a3, a4, a5);
+}
+
+static unsigned int order_of(size_t bytes)
+{
+    unsigned int order = 0;
+
+    while ((PAGE_SIZE << order) < bytes)
+        order++;
+    return order;
+}
+
+void *platform_buffer_alloc(size_t bytes)
+{
+    return frames_alloc(order_of(bytes));
+}
+
+void platform_buffer_free(void *buffer, size_t bytes)
+{
+    if (buffer)
+        frames_free(buffer, order_of(bytes));
+}
+
+int platform_foreign_map(uint32_t domid, const uint64_t *gfns, size_t count, void **address)
+{
+    return foreign_frames_map((domid_t)domid, gfns, count, true, address);
+}
+
+void platform_foreign_unmap(void *address, size_t count)
+{
+    foreign_frames_unmap(address, count);
+}
+
+int platform_file_open(const char *path, const void **data, size_t *size)
+{
+    return ram_files_contents(path, data, size);
+}
+
+void platform_file_close(const void *data, size_t size)
+{
+    (void)data;
+    (void)size;
+}
+
+int64_t platform_now_ns(void)
+{
+    return (int64_t)clock_monotonic_ns();
+}
+
+int64_t platform_wall_seconds(void)
+{
+    return (int64_t)(clock_wall_ns() / 1000000000);
+}
+
+void platform_sleep_ns(uint64_t duration_ns)
+{
+    task_sleep_ns(duration_ns);
+}
+
+int platform_background(const char *name, void (*function)(void *), void *argument)
+{
+    return task_spawn(name, function, argument, BACKGROUND_STACK) ? 0 : -ENOMEM;
+}
+
+int platform_disk_find(const char *path, struct platform_disk *disk)
+{
+    const struct block_device *device = block_device_find(path);
+
+    if (!device)
+        return -ENODEV;
+    *disk = (struct platform_disk){ .sectors = device->sectors, .read_only = device->read_only };
+    return 0;
+}
+
+struct platform_console {
+    struct console_session *session;
+};
+
+int platform_console_open(uint32_t domid, struct platform_console **console)
+{
+    int error = -ESRCH;
+
+    *console = malloc(sizeof(**console));
+    if (!*console)
+        return -ENOMEM;
+    /* The service learns of a new domain through a watch: give it its turn. */
+    for (int i = 0; error == -ESRCH && i < 100; i++) {
+        error = console_session_open(domid, &(*console)->session);
+        if (error == -ESRCH)
+            task_sleep_ns(10000000);
+    }
+    if (error)
+        free(*console);
+    return error;
+}
+
+void platform_console_close(struct platform_console *console)
+{
+    console_session_close(console->session);
+    free(console);
+}
+
+int platform_console_read(struct platform_console *console, void *buffer, size_t size,
+                          size_t *length, int64_t timeout_ns)
+{
+    return console_session_read(console->session, buffer, size, length, timeout_ns);
+}
+
+int platform_console_write(struct platform_console *console, const void *data, size_t length)
+{
+    return console_session_write(console->session, data, length);
+}
+
+int platform_keyboard_raw(bool on)
+{
+    (void)on; /* it always is */
+    return 0;
+}
+
+int platform_keyboard_read(char *byte, int64_t timeout_ns)
+{
+    int key = timeout_ns < 0 ? console_read_char()
+                             : console_read_char_until(clock_monotonic_ns() + (uint64_t)timeout_ns);
+
+    if (key < 0)
+        return -ETIMEDOUT;
+    *byte = (char)key;
+    return 0;
+}
+
+/* Good enough to tell guests apart; nothing secret hangs on it. */
+void platform_random(void *buffer, size_t size)
+{
+    static uint64_t state;
+    uint8_t *bytes = buffer;
+
+    state ^= clock_wall_ns() * 0x9e3779b97f4a7c15ULL + clock_monotonic_ns();
+    for (size_t i = 0; i < size; i++) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        bytes[i] = (uint8_t)(state >> 32);
+    }
+}
