@@ -43,7 +43,7 @@ DOM0_CFLAGS = $(GUEST_CFLAGS) -Itools $(DOM0_INCLUDES) -isystem $(LIBRARIES)/inc
     -U__linux__ -U__linux -Ulinux -U__gnu_linux__ -U__unix__ -U__unix -Uunix
 
 SPLIT_DRIVER_SOURCES := $(wildcard split-drivers/handshake/*.c split-drivers/block/back/*.c)
-VMCTL_DOM0_SOURCES := $(filter-out %/linux.c %-linux.c tools/vmctl/linux-main.c, \
+VMCTL_DOM0_SOURCES := $(filter-out tools/vmctl/platform/linux%.c tools/vmctl/main.c, \
     $(shell find tools/vmctl -name '*.c' ! -path '*/linux/*'))
 DOM0_SOURCES := dom0/main.c $(wildcard dom0/tasks/*.c dom0/libc/*.c dom0/devices/*.c \
     dom0/xenstore/*.c dom0/consoles/*.c dom0/shell/*.c) $(SPLIT_DRIVER_SOURCES) $(VMCTL_DOM0_SOURCES)
@@ -53,6 +53,10 @@ DOM0_OBJECTS := $(patsubst %.c,$(BUILD)/dom0/image/%.o,$(DOM0_SOURCES)) \
 $(BUILD)/dom0/image/%.o: %.c $(NEWLIB_STAMP) $(LIBRARIES_STAMP)
 	@mkdir -p $(@D)
 	$(CC) $(DOM0_CFLAGS) -c -o $@ $<
+
+# Tools and commands never run in a handler and may compute with floating point.
+$(BUILD)/dom0/image/tools/%.o $(BUILD)/dom0/image/dom0/shell/%.o: \
+    DOM0_CFLAGS := $(filter-out -mgeneral-regs-only,$(DOM0_CFLAGS))
 
 $(BUILD)/dom0/image/%.o: %.S
 	@mkdir -p $(@D)

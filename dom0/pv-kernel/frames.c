@@ -122,24 +122,20 @@ size_t frames_free_count(void)
 
 void frames_start(void)
 {
-    uint64_t first = page_tables_start();
-    uint64_t initrd_first = 0, initrd_end = 0;
+    struct frame_range ranges[2], *home;
+    uint64_t own_frames;
 
+    page_tables_start(ranges);
     frame_count = start_info->nr_pages;
-    if (start_info->flags & SIF_MOD_START_PFN) {
-        initrd_first = start_info->mod_start;
-        initrd_end = initrd_first + ((start_info->mod_len + PAGE_SIZE - 1) >> PAGE_SHIFT);
-    }
+    own_frames = (frame_count + PAGE_SIZE - 1) >> PAGE_SHIFT;
     for (unsigned int i = 0; i <= MAX_ORDER; i++)
         heads[i].next = heads[i].previous = &heads[i];
-    block_order = (uint8_t *)(first << PAGE_SHIFT);
+    home = ranges[0].end - ranges[0].first >= own_frames ? &ranges[0] : &ranges[1];
+    if (home->end < home->first + own_frames)
+        kernel_panic("%lu frames are too few", frame_count);
+    block_order = (uint8_t *)(home->first << PAGE_SHIFT);
     memset(block_order, 0, frame_count);
-    first += (frame_count + PAGE_SIZE - 1) >> PAGE_SHIFT;
-    if (initrd_first >= first && initrd_end <= frame_count) {
-        free_range(first, initrd_first);
-        first = initrd_end;
-    } else if (initrd_end > first) {
-        kernel_panic("the initrd at frame %lu lies in the way", initrd_first);
-    }
-    free_range(first, frame_count);
+    home->first += own_frames;
+    free_range(ranges[0].first, ranges[0].end);
+    free_range(ranges[1].first, ranges[1].end);
 }

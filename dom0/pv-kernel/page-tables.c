@@ -27,7 +27,13 @@ static const uint64_t *machine_to_pfn;
 static uint64_t area_used[AREA_PAGES / 64]; /* a bit per page */
 static uint64_t *area_l1[AREA_PAGES / ENTRIES]; /* addresses of the area's L1 tables */
 static uint64_t area_next;
-static uint64_t early_next; /* next free pfn while frames.c is not up yet, else 0 */
+
+/*
+ * While frames.c is not up: free frames that are mapped already, below and above an initrd that
+ * the builder left unmapped.  Each range's `end` grows as the linear map does.
+ */
+static struct frame_range early[2];
+static bool early_on;
 
 static unsigned int level_index(uint64_t va, unsigned int level)
 {
@@ -72,12 +78,13 @@ int page_tables_protect(void *va, bool writable)
 
 static uint64_t *table_alloc(void)
 {
-    if (early_next) {
-        void *page = (void *)(early_next++ << PAGE_SHIFT);
+    struct frame_range *range = early[0].first < early[0].end ? &early[0] : &early[1];
 
-        return memset(page, 0, PAGE_SIZE);
-    }
-    return frames_alloc(0);
+    if (!early_on)
+        return frames_alloc(0);
+    if (range->first >= range->end)
+        kernel_panic("no mapped frame is left for page tables");
+    return memset((void *)(range->first++ << PAGE_SHIFT), 0, PAGE_SIZE);
 }
 
 /* Links `table` (filled) as the next lower one below level `level` at va. */
@@ -124,42 +131,91 @@ static void linear_fill_holes(uint64_t *table, uint64_t first_pfn)
             kernel_panic("cannot map frame %lu", first_pfn + i);
 }
 
-static void linear_map_complete(void)
+/* Maps the 2 MiB of the linear map that begin with pfn. */
+static void linear_map_region(uint64_t pfn)
+{
+    uint64_t va = pfn << PAGE_SHIFT;
+    uint64_t *table = table_walk(va, 1);
+
+    if (table) {
+        linear_fill_holes(table, pfn);
+        return;
+    }
+    if (upper_tables_make(va))
+        kernel_panic("no upper page table for %lx", va);
+    table = table_alloc();
+    for (uint64_t i = 0; i < ENTRIES && pfn + i < start_info->nr_pages; i++)
+        table[i] = linear_entry(pfn + i);
+    if (table_link(va, 2, table))
+        kernel_panic("no page table for %lx", va);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/*
+ * Maps everything.  Tables come from frames mapped already, and the initrd may begin right behind
+ * the builder's few megabytes: so first the part above it, whose own frames then serve, then the
+ * rest upwards.
+ */
+static void linear_map_complete(const struct frame_range *initrd)
 {
     uint64_t frames = start_info->nr_pages;
 
-    for (uint64_t pfn = 0; pfn < frames; pfn += ENTRIES) {
-        uint64_t va = pfn << PAGE_SHIFT;
-        uint64_t *table = table_walk(va, 1);
-
-        if (table) {
-            linear_fill_holes(table, pfn);
-            continue;
-        }
-        if (upper_tables_make(va))
-            kernel_panic("no upper page table for %lx", va);
-        table = table_alloc();
-        for (uint64_t i = 0; i < ENTRIES && pfn + i < frames; i++)
-            table[i] = linear_entry(pfn + i);
-        if (table_link(va, 2, table))
-            kernel_panic("no page table for %lx", va);
+    for (uint64_t pfn = initrd->end & ~(ENTRIES - 1); pfn < frames; pfn += ENTRIES) {
+        linear_map_region(pfn);
+        early[1].end = least(pfn + ENTRIES, frames);
+    }
+    for (uint64_t pfn = 0; pfn < initrd->end; pfn += ENTRIES) {
+        linear_map_region(pfn);
+        if (pfn + ENTRIES > early[0].end)
+            early[0].end = least(pfn + ENTRIES, initrd->first);
     }
 }
 
-uint64_t page_tables_start(void)
+static struct frame_range initrd_frames(void)
+{
+    struct frame_range initrd = {start_info->nr_pages, start_info->nr_pages};
+
+    if (start_info->mod_len && (start_info->flags & SIF_MOD_START_PFN)) {
+        initrd.first = start_info->mod_start;
+        initrd.end = initrd.first + ((start_info->mod_len + PAGE_SIZE - 1) >> PAGE_SHIFT);
+    }
+    return initrd;
+}
+
+/* How far the builder's mapping reaches from frame `first` without a gap. */
+static uint64_t builder_mapped_end(uint64_t first)
+{
+    uint64_t pfn = first;
+
+    for (;; pfn++) {
+        const uint64_t *table = table_walk(pfn << PAGE_SHIFT, 1);
+
+        if (!table || !(table[level_index(pfn << PAGE_SHIFT, 1)] & PTE_PRESENT))
+            return pfn;
+    }
+}
+
+void page_tables_start(struct frame_range free_frames[2])
 {
     struct xen_machphys_mapping mapping = {.v_start = MACH2PHYS_VIRT_START};
-    uint64_t first;
+    struct frame_range initrd = initrd_frames();
 
     if (hypercall_memory_op(XENMEM_machphys_mapping, HYPERCALL_ARG(&mapping)))
         mapping.v_start = MACH2PHYS_VIRT_START;
     machine_to_pfn = (const uint64_t *)mapping.v_start;
-    early_next = (start_info->pt_base >> PAGE_SHIFT) + start_info->nr_pt_frames + 1;
-    linear_map_complete();
-    first = early_next;
-    early_next = 0;
+    early[0].first = (start_info->pt_base >> PAGE_SHIFT) + start_info->nr_pt_frames + 1;
+    early[0].end = least(builder_mapped_end(early[0].first), initrd.first);
+    early[1].first = early[1].end = initrd.end;
+    early_on = true;
+    linear_map_complete(&initrd);
+    early_on = false;
+    free_frames[0] = (struct frame_range){early[0].first, initrd.first};
+    free_frames[1] = (struct frame_range){early[1].first, start_info->nr_pages};
     hypercall_update_va_mapping(0, 0, UVMF_INVLPG); /* a null pointer shall fault */
-    return first;
 }
 
 /* The mapping area. */

@@ -41,7 +41,13 @@ int page_tables_protect(void *va, bool writable);
 /* Machine address of the L1 entry for a page in the linear map or the mapping area; 0: none. */
 uint64_t page_tables_entry_address(const void *va);
 
-/* Called at start: completes the linear map, returns the first pfn that is free. */
-uint64_t page_tables_start(void);
+/* Frames [first, end). */
+struct frame_range {
+    uint64_t first, end;
+};
+
+/* Called at start: completes the linear map, tells the frames left free, below and above the
+ * initrd. */
+void page_tables_start(struct frame_range free_frames[2]);
 
 #endif
