@@ -2,7 +2,8 @@
  * The guest's side of every hypercall: `hypercall_NAME(arguments)`, expanded from hypercalls.def.
  *
  * A plain SYSCALL from guest-kernel mode is a hypercall: number in rax, arguments in rdi, rsi,
- * rdx, r10, r8; rcx and r11 are lost, the result is in rax, everything else is preserved.
+ * rdx, r10, r8 (which come back changed if the call was preempted); rcx and r11 are lost, the
+ * result is in rax, everything else is preserved.
  * Each returns 0 or a count on success, a negative XEN_E* on failure.
  */
 #ifndef HYPERCALL_ABI_GUEST_STUBS_H
@@ -20,9 +21,10 @@ static inline int64_t hypercall_raw(uint64_t number, uint64_t a1, uint64_t a2, u
     register uint64_t r10 __asm__("r10") = a4;
     register uint64_t r8 __asm__("r8") = a5;
 
+    /* In and out: a call that was interrupted is repeated with its progress in its arguments. */
     __asm__ volatile("syscall"
-                     : "=a"(result), "+r"(r10), "+r"(r8)
-                     : "a"(number), "D"(a1), "S"(a2), "d"(a3)
+                     : "=a"(result), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10), "+r"(r8)
+                     : "a"(number)
                      : "rcx", "r11", "memory");
     return result;
 }
