@@ -1,0 +1,219 @@
+/*
+ * vmctl's configs: syntax, keys, disks, and messages that name file, line and remedy.
+ *
+ * Sources: tools/vmctl/config/parse.c tools/vmctl/config/disk.c tools/vmctl/config/domain-config.c tools/vmctl/failure.c
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "vmctl/config/domain-config.h"
+#include "vmctl/config/parse.h"
+
+static struct domain_config domain;
+static struct failure failure;
+
+#define BASE "name = \"g\"\nkernel = '/k'\nmemory = 64\n"
+
+static int parse(const char *text)
+{
+    memset(&failure, 0, sizeof(failure));
+    return domain_config_parse(&domain, "g.cfg", text, strlen(text), &failure);
+}
+
+static void expect_refusal(const char *text, const char *message)
+{
+    assert_int_not_equal(parse(text), 0);
+    if (!strstr(failure.text, message))
+        fail_msg("\"%s\" is not in \"%s\"", message, failure.text);
+}
+
+static void the_whole_syntax_is_read(void **state)
+{
+    (void)state;
+    assert_int_equal(parse("# a comment\n"
+                           "name = \"demo-1\" # another\n"
+                           "uuid='00112233-4455-6677-8899-aabbccddeeff'; vcpus = 0x2\n"
+                           "kernel = \"\"\"/boot/vmlinuz\"\"\"\n"
+                           "ramdisk = '/boot/initrd'\n"
+                           "root = '/dev/xvda'\n"
+                           "extra = \"console=hvc0 a=\\\"b\\\"\"\n"
+                           "memory = 256\nmaxmem = \"512\"\n"
+                           "disk = [\n  'phy:/dev/vda1,xvda,w', # the root\n"
+                           "  \"/dev/vda2,raw,xvdb,r\",\n]\n"
+                           "on_poweroff = 'preserve'\non_reboot=\"restart\"\non_crash = \"restart\"\n"
+                           "type = \"pv\"\n"),
+                     0);
+    assert_string_equal(domain.name, "demo-1");
+    assert_int_equal(domain.uuid[15], 0xff);
+    assert_int_equal(domain.vcpus, 2);
+    assert_string_equal(domain.kernel, "/boot/vmlinuz");
+    assert_string_equal(domain.command_line, "root=/dev/xvda console=hvc0 a=\"b\"");
+    assert_int_equal(domain.memory_kib, 256 << 10);
+    assert_int_equal(domain.maxmem_kib, 512 << 10);
+    assert_int_equal(domain.disk_count, 2);
+    assert_string_equal(domain.disks[0].target, "/dev/vda1");
+    assert_true(domain.disks[0].writable);
+    assert_int_equal(domain.disks[1].number, 51728);
+    assert_false(domain.disks[1].writable);
+    assert_int_equal(domain.on_poweroff, END_PRESERVE);
+    assert_int_equal(domain.on_crash, END_RESTART);
+}
+
+static void cmdline_outranks_root_and_extra(void **state)
+{
+    (void)state;
+    assert_int_equal(parse(BASE "root='/dev/xvda'\nextra='x'\ncmdline='mine'\n"), 0);
+    assert_string_equal(domain.command_line, "mine");
+}
+
+static void lists_and_strings_grow_with_plus(void **state)
+{
+    (void)state;
+    assert_int_equal(parse(BASE "extra='a'\nextra+=' b'\ndisk=['phy:/dev/a,xvda']\n"
+                                "disk+=['phy:/dev/b,xvdb']\n"),
+                     0);
+    assert_string_equal(domain.command_line, "a b");
+    assert_int_equal(domain.disk_count, 2);
+}
+
+static void unknown_keys_name_the_nearest(void **state)
+{
+    (void)state;
+    expect_refusal("name='g'\nmemmory=1\n", "g.cfg:2: unknown key \"memmory\" (did you mean \"memory\"?)");
+    expect_refusal(BASE "on_crsh='destroy'\n", "did you mean \"on_crash\"?");
+    expect_refusal(BASE "vbd=[]\n", "g.cfg:4");
+}
+
+static void harmless_keys_are_noticed_others_refused(void **state)
+{
+    (void)state;
+    assert_int_equal(parse(BASE "vfb=['type=vnc']\nloader='x'\nbuilder='generic'\nvif=[]\n"), 0);
+    assert_non_null(strstr(domain.notices, "g.cfg:4: vfb is ignored\n"));
+    assert_non_null(strstr(domain.notices, "loader"));
+    expect_refusal(BASE "vif=['bridge=xenbr0']\n", "g.cfg:4: vif: not supported yet");
+    expect_refusal(BASE "type='hvm'\n", "only PV guests");
+    expect_refusal(BASE "pci=['00:01.0']\n", "not supported yet");
+}
+
+static void bad_syntax_names_the_line(void **state)
+{
+    (void)state;
+    expect_refusal("name = demo\n", "g.cfg:1: no value");
+    expect_refusal("name = \"demo\nmemory = 3\n", "g.cfg:1: string without an end");
+    expect_refusal("\n\nname \"demo\"\n", "g.cfg:3: no =");
+    expect_refusal("name = 'a' 'b'\n", "g.cfg:1: something behind the value");
+    expect_refusal("disk = [ 'a'\n", "list without an end");
+    expect_refusal("memory = 12abc\n", "not a number");
+    expect_refusal("= 3\n", "no key here");
+    expect_refusal("disk = [[[[[[[[1]]]]]]]]\n", "nested too deep");
+    expect_refusal(BASE "vcpus = [1]\n", "g.cfg:4: vcpus: must be a number");
+}
+
+static void values_have_bounds(void **state)
+{
+    (void)state;
+    expect_refusal(BASE "vcpus = 0\n", "out of range (use 1 to 32)");
+    expect_refusal(BASE "vcpus = 1000\n", "out of range");
+    expect_refusal("name='g'\nkernel='k'\nmemory=-5\n", "out of range");
+    expect_refusal("name='g'\nkernel='k'\nmemory=99999999999999999999\n", "not a number");
+    expect_refusal("name='g'\nkernel='k'\nmemory=9999999999\n", "out of range");
+    expect_refusal(BASE "maxmem=32\n", "maxmem is less than memory");
+    expect_refusal(BASE "uuid='12'\n", "not a UUID");
+    expect_refusal("name='12'\n", "not a usable name");
+    expect_refusal("name='a/b'\n", "not a usable name");
+    expect_refusal("name='Domain-0'\n", "dom0's");
+    expect_refusal("kernel='k'\nmemory=64\n", "no name given");
+    expect_refusal("name='g'\nmemory=64\n", "no kernel given");
+    expect_refusal("name='g'\nkernel='k'\n", "no memory given");
+    expect_refusal(BASE "on_reboot='explode'\n", "unknown action");
+}
+
+static void junk_is_called_junk(void **state)
+{
+    static const char junk[] = "\x7f" "ELF\x02\x01\x01\0\0\0name = 'x'";
+
+    (void)state;
+    memset(&failure, 0, sizeof(failure));
+    assert_int_equal(domain_config_parse(&domain, "j.cfg", junk, sizeof(junk), &failure), -EINVAL);
+    assert_string_equal(failure.text, "j.cfg: not a text file (a config has lines KEY = VALUE)");
+}
+
+static void disks_have_xls_syntax(void **state)
+{
+    struct disk_config disk;
+    struct failure why = { "" };
+
+    (void)state;
+    assert_int_equal(disk_config_parse(&disk, "target=/dev/x, vdev=xvdq, access=ro", "w", &why), 0);
+    assert_string_equal(disk.target, "/dev/x");
+    assert_int_equal(disk.number, 1 << 28 | 16 << 8);
+    assert_int_equal(disk_config_parse(&disk, "/dev/x,,hda", "w", &why), 0);
+    assert_int_equal(disk.number, 768);
+    assert_int_equal(disk_config_parse(&disk, "phy:/dev/x,sda1,r", "w", &why), 0);
+    assert_int_equal(disk.number, 8 << 8 | 1);
+    static const struct {
+        const char *text, *why;
+    } bad[] = {
+        { "", "no target" },
+        { "phy:/dev/x", "no name for the guest" },
+        { "file:/tmp/x,xvda,w", "kind of target" },
+        { "phy:/dev/x,qcow2,xvda,w", "only the format raw" },
+        { "phy:/dev/x,nope,w", "bad device name" },
+        { "phy:/dev/x,xvda,q", "bad access mode" },
+        { "phy:/dev/x,xvda,w,more", "too many words" },
+        { "phy:/dev/x,xvda,w,cdrom", "CD-ROM" },
+        { "phy:/dev/x,xvda999,w", "bad device name" },
+        { "phy:/dev/x,xvda,script=foo", "unsupported key" },
+    };
+
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        why.text[0] = '\0';
+        assert_int_equal(disk_config_parse(&disk, bad[i].text, "g.cfg:7", &why), -EINVAL);
+        if (!strstr(why.text, bad[i].why) || strncmp(why.text, "g.cfg:7", 7) != 0)
+            fail_msg("%s: %s", bad[i].text, why.text);
+    }
+    expect_refusal(BASE "disk=['phy:/dev/a,xvda','phy:/dev/b,xvda']\n", "same name");
+}
+
+static void random_bytes_do_no_harm(void **state)
+{
+    static const char alphabet[] = "abdeknmory=[]'\",\n# 0123456789\\;+";
+    char text[200];
+    unsigned int seed = 7;
+
+    (void)state;
+    for (int i = 0; i < 200000; i++) {
+        size_t length = (size_t)rand_r(&seed) % sizeof(text);
+
+        for (size_t j = 0; j < length; j++)
+            text[j] = alphabet[(size_t)rand_r(&seed) % (sizeof(alphabet) - 1)];
+        memset(&failure, 0, sizeof(failure));
+        if (domain_config_parse(&domain, "r.cfg", text, length, &failure))
+            assert_true(failure.text[0]);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_whole_syntax_is_read),
+        cmocka_unit_test(cmdline_outranks_root_and_extra),
+        cmocka_unit_test(lists_and_strings_grow_with_plus),
+        cmocka_unit_test(unknown_keys_name_the_nearest),
+        cmocka_unit_test(harmless_keys_are_noticed_others_refused),
+        cmocka_unit_test(bad_syntax_names_the_line),
+        cmocka_unit_test(values_have_bounds),
+        cmocka_unit_test(junk_is_called_junk),
+        cmocka_unit_test(disks_have_xls_syntax),
+        cmocka_unit_test(random_bytes_do_no_harm),
+    };
+
+    return cmocka_run_group_tests_name("vmctl-config", tests, NULL, NULL);
+}
