@@ -5,7 +5,7 @@ include dom0/newlib.mk
 # pushed at the stack pointer.  General registers only: handlers interrupt code that uses others.
 GUEST_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -I. -Idom0 -MMD -MP -mno-red-zone -fno-pic -fno-pie \
     -mcmodel=small -fno-stack-protector -fcf-protection=none -fno-asynchronous-unwind-tables \
-    -fno-omit-frame-pointer -ffunction-sections -fdata-sections -mgeneral-regs-only
+    -fno-omit-frame-pointer -fno-strict-aliasing -ffunction-sections -fdata-sections -mgeneral-regs-only
 KERNEL_CFLAGS := $(GUEST_CFLAGS) -ffreestanding
 GUEST_LDFLAGS := -nostdlib -static -Wl,--gc-sections,--build-id=none,-z,noexecstack \
     -Wl,-z,max-page-size=4096,--no-warn-rwx-segments -Wl,-T,dom0/pv-kernel/link.lds

@@ -23,13 +23,15 @@ static void response_write(struct vbd *vbd, const struct vbd_request *request)
 {
     volatile union vbd_slot *slot = &vbd->ring->slots[vbd->response_produced % VBD_SLOTS];
     struct blkif_response response;
+    uint64_t words[sizeof(response) / sizeof(uint64_t)];
 
     memset(&response, 0, sizeof(response)); /* padding is the guest's to read */
     response.id = request->copy.id;
     response.operation = request->copy.operation;
     response.status = request->status;
-    for (size_t i = 0; i < sizeof(response) / 8; i++)
-        ((volatile uint64_t *)slot)[i] = ((const uint64_t *)&response)[i];
+    memcpy(words, &response, sizeof(words));
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        ((volatile uint64_t *)slot)[i] = words[i];
     vbd->response_produced++;
 }
 

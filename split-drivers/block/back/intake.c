@@ -14,10 +14,11 @@
 static void request_copy(struct blkif_request *to, const volatile struct blkif_request *from)
 {
     const volatile uint64_t *f = (const volatile uint64_t *)from;
-    uint64_t *t = (uint64_t *)to;
+    uint64_t words[sizeof(*to) / sizeof(uint64_t)];
 
-    for (size_t i = 0; i < sizeof(*to) / sizeof(*t); i++)
-        t[i] = f[i];
+    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+        words[i] = f[i];
+    memcpy(to, words, sizeof(words));
 }
 
 static bool segments_valid(const struct blkif_request *r, uint64_t *sectors)
