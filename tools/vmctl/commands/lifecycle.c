@@ -191,17 +191,19 @@ int command_wait(struct command_context *context, int argc, char **argv)
         return command_usage(context);
     int64_t timeout = seconds ? command_seconds(seconds) : -1;
     int64_t deadline = platform_now_ns() + timeout;
+    int error = 0;
 
-    while (domain_find(context->store, argv[1], &domid, &none)) {
-        if (wanted != WANT_RUNNING)
-            return 0; /* it is not there any more */
-        if (timeout >= 0 && platform_now_ns() >= deadline)
-            return command_failed(context, -ETIMEDOUT, argv[1]);
+    /* By name each time: a guest that reboots comes back under another id. */
+    for (;;) {
+        bool found = !domain_find(context->store, argv[1], &domid, &none);
+
+        if (found ? state_reached(domid, (enum wanted_state)wanted) : wanted != WANT_RUNNING)
+            break;
+        if (timeout >= 0 && platform_now_ns() >= deadline) {
+            error = -ETIMEDOUT;
+            break;
+        }
         platform_sleep_ns(20000000);
     }
-    if (timeout >= 0)
-        timeout = deadline - platform_now_ns() > 0 ? deadline - platform_now_ns() : 0;
-    int error = wait_for_state(domid, (enum wanted_state)wanted, timeout);
-
     return error ? command_failed(context, error, argv[1]) : 0;
 }
