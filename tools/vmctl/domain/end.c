@@ -13,13 +13,41 @@
 #include "vmctl/domain/domain.h"
 #include "vmctl/domain/nodes.h"
 #include "vmctl/hypervisor.h"
+#include "vmctl/platform/platform.h"
+#include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
+
+#define FREE_WAIT_NS 2000000
+#define FREE_WAITS   1000
 
 void domain_forget(struct xs_client *store, uint32_t domid)
 {
     disk_nodes_remove(store, domid);
     xs_release(store, domid);
     domain_nodes_remove(store, domid);
+}
+
+/*
+ * The domain lives on, as a name in the list, until the last of its pages is let go: by the
+ * backends, xenstore and the console service, which all do so on their own.
+ */
+static void wait_until_gone(uint32_t domid)
+{
+    int64_t deadline = platform_now_ns() + 3000000000;
+    struct xen_domctl_getdomaininfo info;
+
+    while (!domain_info(domid, &info) && platform_now_ns() < deadline)
+        platform_sleep_ns(5000000);
+}
+
+/* A dying domain is there until the last mapping of its pages is gone, and the console and
+ * xenstore services drop theirs in their own time: a while, not for ever. */
+static void wait_until_freed(uint32_t domid)
+{
+    struct xen_domctl_getdomaininfo info;
+
+    for (int i = 0; i < FREE_WAITS && !domain_info(domid, &info); i++)
+        platform_sleep_ns(FREE_WAIT_NS);
 }
 
 int domain_end(struct xs_client *store, uint32_t domid, struct failure *failure)
@@ -36,6 +64,7 @@ int domain_end(struct xs_client *store, uint32_t domid, struct failure *failure)
     if (error && error != -ESRCH)
         return failure_set(failure, error, "domain %u cannot be ended: %s (see vmctl dmesg)",
                            (unsigned int)domid, failure_reason(error));
+    wait_until_gone(domid);
     return 0;
 }
 
