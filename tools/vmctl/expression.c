@@ -87,6 +87,11 @@ static bool set_class(uint32_t *set, char letter)
     return letter == 'd' || letter == 'w' || letter == 's';
 }
 
+static int unescape(char c)
+{
+    return c == 'n' ? '\n' : c == 'r' ? '\r' : c == 't' ? '\t' : (unsigned char)c;
+}
+
 static void compile_set(struct compiler *compiler)
 {
     int index = emit(compiler, OP_SET, 0, 0);
@@ -146,7 +151,7 @@ static void compile_one(struct compiler *compiler, int depth)
         compiler->failed |= !c;
         compiler->at += c != '\0';
         if (!set_class(compiler->out->code[index].set, c))
-            compiler->out->code[index] = (struct instruction){ OP_CHAR, (unsigned char)c, 0, { 0 } };
+            compiler->out->code[index] = (struct instruction){ OP_CHAR, unescape(c), 0, { 0 } };
         break;
     }
     case '*':

@@ -1,6 +1,6 @@
 /*
  * Regular expressions, small: what --expect takes, the same in dom0 (whose C library has none)
- * and on Linux.  . * + ? | ( ) [a-z] [^a-z] ^ $ \d \w \s and \ before anything else.
+ * and on Linux.  . * + ? | ( ) [a-z] [^a-z] ^ $ \d \w \s \n \r \t and \ before anything else.
  */
 #ifndef TOOLS_VMCTL_EXPRESSION_H
 #define TOOLS_VMCTL_EXPRESSION_H

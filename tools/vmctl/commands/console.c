@@ -75,40 +75,60 @@ int console_attach(uint32_t domid)
 }
 
 
+/* The guest's output as the expression sees it: without what steers a terminal. */
+struct plain_text {
+    char *text;
+    size_t used;
+    enum { PLAIN, ESCAPED, SEQUENCE } state;
+};
+
+/* Takes escape sequences ("ESC [ 6 n") and zeros out. */
+static void plain_text_add(struct plain_text *plain, const char *data, size_t length)
+{
+    if (plain->used > EXPECT_TEXT_MAX / 2) { /* the oldest will not match any more */
+        plain->used -= EXPECT_TEXT_MAX / 4;
+        memmove(plain->text, plain->text + EXPECT_TEXT_MAX / 4, plain->used);
+    }
+    for (size_t i = 0; i < length; i++) {
+        char c = data[i];
+
+        if (plain->state == SEQUENCE) {
+            plain->state = c >= '@' && c <= '~' ? PLAIN : SEQUENCE;
+        } else if (plain->state == ESCAPED) {
+            plain->state = c == '[' ? SEQUENCE : PLAIN;
+        } else if (c == 27) {
+            plain->state = ESCAPED;
+        } else if (c) {
+            plain->text[plain->used++] = c;
+        }
+    }
+    plain->text[plain->used] = '\0';
+}
+
 /* Prints until the expression matches.  -ETIMEDOUT, -EPIPE when the guest went away. */
 static int expect(struct platform_console *console, const struct expression *expression,
                   int64_t timeout_ns)
 {
-    int64_t deadline = platform_now_ns() + timeout_ns, left;
-    char *text = calloc(1, EXPECT_TEXT_MAX + 1);
-    size_t used = 0, length;
-    int error = text ? 0 : -ENOMEM;
+    int64_t deadline = platform_now_ns() + timeout_ns;
+    struct plain_text plain = { calloc(1, EXPECT_TEXT_MAX + 1), 0, PLAIN };
+    char buffer[1024];
+    int error = plain.text ? 0 : -ENOMEM;
 
-    while (!error && !expression_matches(expression, text)) {
-        if (used > EXPECT_TEXT_MAX / 2) { /* the older half will not match any more */
-            used -= EXPECT_TEXT_MAX / 4;
-            memmove(text, text + EXPECT_TEXT_MAX / 4, used);
-        }
-        left = deadline - platform_now_ns();
-        if (left <= 0) {
-            error = -ETIMEDOUT;
-            break;
-        }
-        error = platform_console_read(console, text + used, EXPECT_TEXT_MAX / 4, &length, left);
+    while (!error && !expression_matches(expression, plain.text)) {
+        int64_t left = deadline - platform_now_ns();
+        size_t length = 0;
+
+        error = left > 0 ? platform_console_read(console, buffer, sizeof(buffer), &length, left)
+                         : -ETIMEDOUT;
         if (!error && !length)
             error = -EPIPE;
-        if (error)
-            break;
-        for (size_t i = 0; i < length; i++)
-            if (!text[used + i])
-                text[used + i] = ' ';
-        fwrite(text + used, 1, length, stdout);
+        fwrite(buffer, 1, length, stdout);
         fflush(stdout);
-        used += length;
-        text[used] = '\0';
+        if (!error)
+            plain_text_add(&plain, buffer, length);
     }
     printf("\n");
-    free(text);
+    free(plain.text);
     return error;
 }
 

@@ -65,6 +65,7 @@ int domain_end(struct xs_client *store, uint32_t domid, struct failure *failure)
         return failure_set(failure, error, "domain %u cannot be ended: %s (see vmctl dmesg)",
                            (unsigned int)domid, failure_reason(error));
     wait_until_gone(domid);
+    wait_until_freed(domid);
     return 0;
 }
 

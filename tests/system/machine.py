@@ -1,0 +1,129 @@
+"""The whole machine for tests: tools/run with a script for dom0's shell, or at its prompt."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+import pexpect
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
+RUN = ROOT / "tools" / "run"
+PROMPT = "dom0# "
+
+
+class Result:
+    """What a headless run printed, by the script's lines."""
+
+    def __init__(self, status, output):
+        self.status = status
+        self.output = output.replace("\r", "")
+        self.parts = []
+        for chunk in self.output.split("\n" + PROMPT)[1:]:
+            line, _, text = chunk.partition("\n")
+            self.parts.append((line, text))
+
+    def of(self, command, which=0):
+        """The output of the script's which-th line that starts with command."""
+        found = [text for line, text in self.parts if line.startswith(command)]
+        assert len(found) > which, f"{command}: not run\n{self.tail()}"
+        return found[which]
+
+    def json(self, command, which=0):
+        import json
+        text = self.of(command, which)
+        return json.loads(text[:max(text.rfind("]"), text.rfind("}")) + 1])
+
+    def tail(self, lines=60):
+        return "\n".join(self.output.splitlines()[-lines:])
+
+    def ok(self):
+        assert self.status == 0, f"status {self.status}\n{self.tail()}"
+        return self
+
+
+def demo_disk(folder):
+    """A copy of the demo disk, so that runs do not see each other's writes."""
+    disk = pathlib.Path(folder) / "disk.img"
+    if not disk.exists():
+        subprocess.run(["cp", "--sparse=always", BUILD / "demo" / "disk.img", disk], check=True)
+    return disk
+
+
+def environment(folder, hv, settings):
+    if hv == "paravane" and not (BUILD / "hypervisor" / "paravane.gz").exists():
+        import pytest
+        pytest.skip("the hypervisor is not built")
+    env = {**os.environ, "HV": hv, "BUILD": os.path.relpath(BUILD, ROOT)}
+    for name in ("SCRIPT", "EXTRA", "DISK"):
+        env.pop(name, None)
+    env["DISK"] = str(demo_disk(folder))
+    env.update({key: str(value) for key, value in settings.items()})
+    return env
+
+
+def run_script(folder, hv, lines, **settings):
+    """Runs the lines in dom0's shell and gives back what came."""
+    script = pathlib.Path(folder) / "script"
+    script.write_text("\n".join(lines) + "\n")
+    settings.setdefault("TIMEOUT", 240)
+    env = environment(folder, hv, {**settings, "SCRIPT": script})
+    done = subprocess.run([RUN], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=int(settings["TIMEOUT"]) + 60)
+    output = done.stdout.decode(errors="replace")
+    (pathlib.Path(folder) / "console.log").write_text(output)
+    return Result(done.returncode, output)
+
+
+def prompt(folder, hv, **settings):
+    """An interactive machine, at its prompt."""
+    env = environment(folder, hv, settings)
+    child = pexpect.spawn(str(RUN), env=env, encoding="utf-8", codec_errors="replace", timeout=120,
+                          dimensions=(40, 120))
+    child.logfile_read = open(pathlib.Path(folder) / "console.log", "w", encoding="utf-8")
+    child.expect_exact(PROMPT)
+    return child
+
+
+def free_kib(result, which=0):
+    return result.json("vmctl info --json", which)["free_memory_kib"]
+
+
+def nodes(result, which=0):
+    return int(re.search(r"nodes (\d+)", result.of("xenstore-control statistics", which)).group(1))
+
+
+def make_initrd(target, init, tools=()):
+    """A busybox initramfs with this /init script."""
+    work = pathlib.Path(str(target) + ".d")
+    shutil.rmtree(work, ignore_errors=True)
+    (work / "bin").mkdir(parents=True)
+    for folder in ("proc", "sys", "dev", "tmp"):
+        (work / folder).mkdir()
+    shutil.copy(shutil.which("busybox") or "/bin/busybox", work / "bin" / "busybox")
+    for applet in ("sh", "mount", "cat", "echo", "poweroff", "reboot", "sleep", "grep", "ls", "halt"):
+        (work / "bin" / applet).symlink_to("busybox")
+    for tool in tools:
+        shutil.copy(tool, work / "bin")
+        libraries = subprocess.run(["ldd", tool], capture_output=True, text=True).stdout
+        for library in re.findall(r"(/\S+)", libraries):
+            to = work / library[1:]
+            to.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(library, to)
+    (work / "init").write_text("#!/bin/sh\nexport PATH=/bin\nmount -t proc proc /proc\n"
+                               "mount -t sysfs sysfs /sys\nmount -t devtmpfs dev /dev\n" + init)
+    (work / "init").chmod(0o755)
+    packed = subprocess.run("find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 | gzip -1n",
+                            shell=True, cwd=work, capture_output=True, check=True).stdout
+    pathlib.Path(target).write_bytes(packed)
+    shutil.rmtree(work)
+
+
+def main_kernel():
+    return BUILD / "demo" / "root0" / "boot" / "demo" / "vmlinuz"
+
+
+if __name__ == "__main__":
+    sys.exit("this is a part of the system tests")

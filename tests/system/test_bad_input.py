@@ -1,0 +1,83 @@
+"""What a user can get wrong: one line that names thing, reason and remedy, and nothing left."""
+import gzip
+import os
+
+import pytest
+
+from machine import demo_disk, free_kib, main_kernel, nodes, run_script
+
+GOOD = {"name": '"bad"', "kernel": '"/boot/demo/vmlinuz"', "memory": "128"}
+
+
+def config(**changes):
+    keys = {**GOOD, **changes}
+    return "".join(f"{key} = {value}\n" for key, value in keys.items() if value is not None)
+
+
+def make_extra(folder):
+    """Files that are wrong in one way each; what vmctl must say of them."""
+    extra = folder / "extra"
+    extra.mkdir()
+    kernel = main_kernel().read_bytes()
+    (extra / "truncated").write_bytes(kernel[:len(kernel) // 2])
+    corrupt = bytearray(kernel)
+    corrupt[len(kernel) // 2] ^= 0xff
+    (extra / "corrupt").write_bytes(corrupt)
+    (extra / "text").write_text("hello\n" * 1000)
+    (extra / "empty").write_bytes(b"")
+    elf = bytearray(open("/bin/busybox", "rb").read(65536))
+    (extra / "notpv").write_bytes(elf)
+    elf[4] = 1
+    (extra / "elf32").write_bytes(elf)
+    (extra / "gz").write_bytes(gzip.compress(b"nothing of use" * 100))
+    cases = {
+        "missing": (config(kernel='"/extra/nope"'), "kernel /extra/nope: No such file"),
+        "truncated": (config(kernel='"/extra/truncated"'), "truncated"),
+        "corrupt": (config(kernel='"/extra/corrupt"'), "corrupt"),
+        "text": (config(kernel='"/extra/text"'), "neither ELF nor bzImage"),
+        "empty": (config(kernel='"/extra/empty"'), "empty file"),
+        "gz": (config(kernel='"/extra/gz"'), "neither ELF nor bzImage"),
+        "notpv": (config(kernel='"/extra/notpv"'), "kernel /extra/notpv: "),
+        "elf32": (config(kernel='"/extra/elf32"'), "32-bit kernel"),
+        "ramdisk": (config(ramdisk='"/extra/nope"'), "ramdisk /extra/nope: No such file"),
+        "memory": (config(memory="60000"), "not enough free memory"),
+        "small": (config(memory="16"), "do not fit into 16 MiB"),
+        "nodisk": (config(disk="['phy:/dev/vdz,xvda,w']"), "disk /dev/vdz: "),
+        "busy": (config(disk="['phy:/dev/vda1,xvda,w']"), "in use by guest demo"),
+        "whole": (config(disk="['phy:/dev/vda,xvda,w']"), "in use by guest demo"),
+        "syntax": (config(disk="['phy:/dev/vda2']"), "no name for the guest"),
+        "taken": (config(name='"demo"'), "a guest of this name is there already"),
+        "key": (config(memmory="3"), 'unknown key "memmory" (did you mean "memory"?)'),
+        "vif": (config(vif="['']"), "vif: not supported yet"),
+        "nokernel": (config(kernel=None), "no kernel given"),
+    }
+    for name, (text, _) in cases.items():
+        (extra / f"{name}.cfg").write_text(text)
+    (extra / "junk.cfg").write_bytes(os.urandom(2000))
+    cases["junk"] = (None, "not a text file")
+    return extra, {name: message for name, (_, message) in cases.items()}
+
+
+def test_bad_configs(hv, tmp_path):
+    extra, cases = make_extra(tmp_path)
+    look = ["vmctl list --json", "vmctl info --json", "xenstore-control statistics"]
+    lines = ["vmctl wait demo --state running --timeout 20", "sleep 4", *look]
+    for name in cases:
+        lines.append(f"! vmctl create /extra/{name}.cfg")
+    lines += ["! vmctl create /extra/nonexistent.cfg", *look, "xenstore-control check"]
+    result = run_script(tmp_path, hv, lines, EXTRA=extra).ok()
+    for name, message in cases.items():
+        said = result.of(f"! vmctl create /extra/{name}.cfg").strip()
+        assert said.startswith("vmctl: ") and message in said and "\n" not in said, f"{name}: {said}"
+        assert "(" in said, f"{name}: no remedy in: {said}"
+    assert len(result.json("vmctl list --json", 1)) == 2
+    assert free_kib(result, 0) == free_kib(result, 1)
+    assert nodes(result, 0) == nodes(result, 1)
+
+
+@pytest.mark.parametrize("words,status", [("vmctl create", 2), ("vmctl wait demo", 2),
+                                          ("vmctl console nobody", 1), ("vmctl list nobody", 1)])
+def test_usage_errors_have_statuses(words, status, tmp_path):
+    result = run_script(tmp_path, "xen", [words])
+    assert result.status == status, result.tail()
+    assert demo_disk(tmp_path).exists()
