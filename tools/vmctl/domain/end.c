@@ -14,11 +14,7 @@
 #include "vmctl/domain/nodes.h"
 #include "vmctl/hypervisor.h"
 #include "vmctl/platform/platform.h"
-#include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
-
-#define FREE_WAIT_NS 2000000
-#define FREE_WAITS   1000
 
 void domain_forget(struct xs_client *store, uint32_t domid)
 {
@@ -40,16 +36,6 @@ static void wait_until_gone(uint32_t domid)
         platform_sleep_ns(5000000);
 }
 
-/* A dying domain is there until the last mapping of its pages is gone, and the console and
- * xenstore services drop theirs in their own time: a while, not for ever. */
-static void wait_until_freed(uint32_t domid)
-{
-    struct xen_domctl_getdomaininfo info;
-
-    for (int i = 0; i < FREE_WAITS && !domain_info(domid, &info); i++)
-        platform_sleep_ns(FREE_WAIT_NS);
-}
-
 int domain_end(struct xs_client *store, uint32_t domid, struct failure *failure)
 {
     int error = domid ? domain_pause(domid) : -EINVAL;
@@ -65,7 +51,6 @@ int domain_end(struct xs_client *store, uint32_t domid, struct failure *failure)
         return failure_set(failure, error, "domain %u cannot be ended: %s (see vmctl dmesg)",
                            (unsigned int)domid, failure_reason(error));
     wait_until_gone(domid);
-    wait_until_freed(domid);
     return 0;
 }
 
