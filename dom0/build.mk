@@ -102,3 +102,5 @@ include dom0/dist.mk
 bench: deps
 	+$(MAKE) all
 	tools/bench
+
+include tests/guest.mk

@@ -1,0 +1,103 @@
+/*
+ * Descriptors, segment bases, debug registers, callbacks and the other settings of a vCPU.
+ */
+#include "guest-test.h"
+#include "hypercall-abi/cpu.h"
+#include "pv-kernel/frames.h"
+#include "pv-kernel/page-tables.h"
+
+static void *read_gs(void)
+{
+    void *value_read;
+
+    __asm__ volatile("mov %%gs:0, %0" : "=r"(value_read));
+    return value_read;
+}
+
+static void *words[2];
+
+static void device_not_available(void)
+{
+    __asm__ volatile("fninit");
+}
+
+static void descriptors(void)
+{
+    uint64_t *gdt = frames_alloc(0), mfn = frames_virt_to_mfn(gdt);
+    uint64_t frames[1] = {mfn};
+    const uint64_t flat_data = 0x00cff3000000ffffUL, call_gate = 0x0000ec0000100000UL;
+
+    gdt[4] = flat_data;
+    check("GDT while writable", hypercall_set_gdt(HYPERCALL_ARG(frames), 16), -XEN_EINVAL);
+    check("protect it", page_tables_protect(gdt, false), 0);
+    check("set GDT", hypercall_set_gdt(HYPERCALL_ARG(frames), 16), 0);
+    __asm__ volatile("mov %0, %%es" : : "r"(4 << 3 | 3));
+    check_true("load a selector from it", true);
+    __asm__ volatile("mov %0, %%es" : : "r"(0));
+    check("update descriptor", hypercall_update_descriptor((mfn << 12) + 40, flat_data), 0);
+    check("it is there", (int64_t)(gdt[5] & ~(1UL << 40)), (int64_t)(flat_data & ~(1UL << 40)));
+    check("call gate", hypercall_update_descriptor((mfn << 12) + 48, call_gate), -XEN_EINVAL);
+    check("descriptor outside", hypercall_update_descriptor(0, flat_data), -XEN_EINVAL);
+    check("too many entries", hypercall_set_gdt(HYPERCALL_ARG(frames), 8192), -XEN_EINVAL);
+    check("wild list", hypercall_set_gdt(BAD_POINTER, 16), -XEN_EFAULT);
+    check("no GDT", hypercall_set_gdt(0, 0), 0);
+    check("writable again", page_tables_protect(gdt, true), 0);
+}
+
+static void segment_bases(void)
+{
+    words[0] = &words[1];
+    check("GS base", hypercall_set_segment_base(SEGBASE_GS_KERNEL, HYPERCALL_ARG(words)), 0);
+    check_true("used", read_gs() == &words[1]);
+    check("user GS base", hypercall_set_segment_base(SEGBASE_GS_USER, 0x1000), 0);
+    check_true("kernel's stays", read_gs() == &words[1]);
+    check("FS base", hypercall_set_segment_base(SEGBASE_FS, HYPERCALL_ARG(words)), 0);
+    check("user GS selector", hypercall_set_segment_base(SEGBASE_GS_USER_SEL, 0), 0);
+    check("non-canonical base", hypercall_set_segment_base(SEGBASE_FS, 0x8000000000000000UL),
+          -XEN_EINVAL);
+    check("unknown base", hypercall_set_segment_base(99, 0), -XEN_EINVAL);
+}
+
+static void debug_registers(void)
+{
+    check("set DR0", hypercall_set_debugreg(0, 0x1234), 0);
+    check("get DR0", hypercall_get_debugreg(0), 0x1234);
+    check("DR0 in the hypervisor", hypercall_set_debugreg(0, BAD_POINTER), -XEN_EPERM);
+    check("clear DR7", hypercall_set_debugreg(7, 0x400), 0);
+    check("DR4", hypercall_set_debugreg(4, 0), -XEN_ENODEV);
+    check("DR8", hypercall_set_debugreg(8, 0), -XEN_ENODEV);
+    check("get DR8", hypercall_get_debugreg(8), -XEN_ENODEV);
+}
+
+static void callbacks(void)
+{
+    struct callback_register op = {.type = CALLBACKTYPE_syscall, .address = 0x100000};
+
+    check("syscall callback", hypercall_callback_op(CALLBACKOP_register, HYPERCALL_ARG(&op)), 0);
+    op.address = 0x8000000000000000UL;
+    check("non-canonical callback", hypercall_callback_op(CALLBACKOP_register, HYPERCALL_ARG(&op)),
+          -XEN_EINVAL);
+    op = (struct callback_register){.type = 99};
+    check("unknown callback", hypercall_callback_op(CALLBACKOP_register, HYPERCALL_ARG(&op)),
+          -XEN_ENOSYS);
+    check("unknown operation", hypercall_callback_op(99, HYPERCALL_ARG(&op)), -XEN_ENOSYS);
+}
+
+void guest_test(void)
+{
+    descriptors();
+    segment_bases();
+    debug_registers();
+    callbacks();
+    check("stack switch", hypercall_stack_switch(FLAT_KERNEL_SS, (uint64_t)frames_alloc(0) + 4096),
+          0);
+    check("set TS", hypercall_fpu_taskswitch(1), 0);
+    check("FPU is away", trapped(device_not_available), 7);
+    check("clear TS", hypercall_fpu_taskswitch(0), 0);
+    check("FPU is back", trapped(device_not_available), -1);
+    check("vm_assist", hypercall_vm_assist(VMASST_CMD_enable, VMASST_TYPE_4gb_segments), 0);
+    check("runstate flag", hypercall_vm_assist(VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag),
+          0);
+    check("unknown assist", hypercall_vm_assist(VMASST_CMD_enable, 63), -XEN_EINVAL);
+    check("unknown command", hypercall_vm_assist(9, 0), -XEN_ENOSYS);
+}

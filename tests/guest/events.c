@@ -1,0 +1,141 @@
+/*
+ * Event channels, 2-level: ports of each kind, delivery through mask and pending bits, and the
+ * refusals.  Ports are bound to ourselves, so one domain is enough.
+ */
+#include "guest-test.h"
+#include "hypercall-abi/sched.h"
+#include "pv-kernel/clock.h"
+#include "pv-kernel/event-ports.h"
+
+static volatile unsigned int calls;
+
+static void count_call(evtchn_port_t port, void *arg)
+{
+    (void)port;
+    (void)arg;
+    calls++;
+}
+
+static int64_t op(unsigned int number, void *arg)
+{
+    return hypercall_event_channel_op(number, HYPERCALL_ARG(arg));
+}
+
+static uint32_t status_of(evtchn_port_t port)
+{
+    struct evtchn_status s = {.dom = DOMID_SELF, .port = port};
+    int64_t result = op(EVTCHNOP_status, &s);
+
+    return result ? (uint32_t)result : s.status;
+}
+
+static void loopback(void)
+{
+    evtchn_port_t a, b;
+    struct evtchn_bind_interdomain again;
+
+    check("alloc unbound", event_port_alloc_unbound(DOMID_SELF, DOMID_SELF, &a), 0);
+    check("is unbound", status_of(a), EVTCHNSTAT_unbound);
+    check("bind to ourselves", event_port_bind_interdomain(DOMID_SELF, a, &b), 0);
+    check("is interdomain", status_of(a), EVTCHNSTAT_interdomain);
+    event_port_set_handler(a, count_call, NULL);
+    calls = 0;
+    check("send", event_port_notify(b), 0);
+    check("delivered at once", calls, 1);
+    event_port_mask(a);
+    event_port_notify(b);
+    event_port_notify(b);
+    check("masked port", calls, 1);
+    event_port_unmask(a);
+    hypercall_xen_version(0, 0);
+    check("one event for two sends", calls, 2);
+    bool was = events_mask_save();
+    event_port_notify(b);
+    check("masked vCPU", calls, 2);
+    events_mask_restore(was);
+    check("let in", calls, 3);
+    again = (struct evtchn_bind_interdomain){.remote_dom = DOMID_SELF, .remote_port = a};
+    check("bind a bound port", op(EVTCHNOP_bind_interdomain, &again), -XEN_EINVAL);
+    check("close", event_port_close(b), 0);
+    check("other end is unbound again", status_of(a), EVTCHNSTAT_unbound);
+    check("send to nobody", event_port_notify(a), 0);
+    check("close the other", event_port_close(a), 0);
+    check("close twice", event_port_close(a), -XEN_EINVAL);
+    check("send on closed", event_port_notify(a), -XEN_EINVAL);
+    check("is closed", status_of(a), EVTCHNSTAT_closed);
+}
+
+static void virtual_interrupts(void)
+{
+    struct evtchn_bind_virq bad = {.virq = VIRQ_TIMER, .vcpu = 0};
+    evtchn_port_t timer;
+
+    check("bind timer", event_port_bind_virq(VIRQ_TIMER, &timer), 0);
+    check("is a virq", status_of(timer), EVTCHNSTAT_virq);
+    check("bind it twice", op(EVTCHNOP_bind_virq, &bad), -XEN_EEXIST);
+    bad.virq = 24;
+    check("no such virq", op(EVTCHNOP_bind_virq, &bad), -XEN_EINVAL);
+    bad = (struct evtchn_bind_virq){.virq = VIRQ_DEBUG, .vcpu = 4000};
+    check("no such vCPU", op(EVTCHNOP_bind_virq, &bad), -XEN_ENOENT);
+    bad = (struct evtchn_bind_virq){.virq = VIRQ_CON_RING, .vcpu = 1};
+    check("a global virq on vCPU 1", op(EVTCHNOP_bind_virq, &bad), -XEN_EINVAL);
+    calls = 0;
+    event_port_set_handler(timer, count_call, NULL);
+    clock_set_timer(clock_monotonic_ns() + 1000000);
+    while (!calls) {
+        events_mask_save();
+        events_block();
+    }
+    check("timer", calls, 1);
+    check("close timer", event_port_close(timer), 0);
+}
+
+static void between_vcpus(void)
+{
+    struct evtchn_bind_ipi ipi = {.vcpu = 0};
+    struct evtchn_bind_vcpu bind = {0};
+
+    check("bind ipi", op(EVTCHNOP_bind_ipi, &ipi), 0);
+    check("is an ipi", status_of(ipi.port), EVTCHNSTAT_ipi);
+    calls = 0;
+    event_port_set_handler(ipi.port, count_call, NULL);
+    event_port_notify(ipi.port);
+    check("ipi to itself", calls, 1);
+    bind.port = ipi.port;
+    check("move an ipi", op(EVTCHNOP_bind_vcpu, &bind), -XEN_EINVAL);
+    event_port_close(ipi.port);
+    ipi.vcpu = 4000;
+    check("ipi to no vCPU", op(EVTCHNOP_bind_ipi, &ipi), -XEN_ENOENT);
+}
+
+static void refusals(void)
+{
+    struct evtchn_alloc_unbound alloc = {.dom = 4321, .remote_dom = DOMID_SELF};
+    struct evtchn_bind_interdomain bind = {.remote_dom = 4321, .remote_port = 1};
+    struct evtchn_unmask unmask = {.port = 5000};
+    struct evtchn_send send = {.port = 0};
+    struct evtchn_status status = {.dom = DOMID_SELF, .port = 1u << 20};
+    struct evtchn_close close = {.port = ~0u};
+
+    check("send on port 0", op(EVTCHNOP_send, &send), -XEN_EINVAL);
+    send.port = ~0u;
+    check("send on port ~0", op(EVTCHNOP_send, &send), -XEN_EINVAL);
+    check("close port ~0", op(EVTCHNOP_close, &close), -XEN_EINVAL);
+    check("unmask port 5000", op(EVTCHNOP_unmask, &unmask), -XEN_EINVAL);
+    check("status of port 2^20", op(EVTCHNOP_status, &status), -XEN_EINVAL);
+    check("alloc for nobody", op(EVTCHNOP_alloc_unbound, &alloc),
+          kernel_is_initial_domain() ? -XEN_ESRCH : -XEN_ESRCH);
+    check("bind to nobody", op(EVTCHNOP_bind_interdomain, &bind), -XEN_ESRCH);
+    bind = (struct evtchn_bind_interdomain){.remote_dom = DOMID_SELF, .remote_port = 4000};
+    check("bind to no port", op(EVTCHNOP_bind_interdomain, &bind), -XEN_EINVAL);
+    check("wild argument", op(EVTCHNOP_send, (void *)BAD_POINTER), -XEN_EFAULT);
+    check("unknown", op(99, &send), -XEN_ENOSYS);
+}
+
+void guest_test(void)
+{
+    loopback();
+    virtual_interrupts();
+    between_vcpus();
+    refusals();
+}

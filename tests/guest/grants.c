@@ -1,0 +1,174 @@
+/*
+ * Grant table, format 1: a domain grants a page to itself and maps, pins, copies and unmaps it;
+ * references, handles and addresses that are not valid are refused with their own status each.
+ */
+#include "guest-test.h"
+#include "pv-kernel/frames.h"
+#include "pv-kernel/grant-maps.h"
+#include "pv-kernel/page-tables.h"
+#include "pv-kernel/string.h"
+
+static uint64_t *page;
+static grant_ref_t ref;
+static uint16_t own_id;
+
+static int map_status(struct gnttab_map_grant_ref *map)
+{
+    int64_t result = hypercall_grant_table_op(GNTTABOP_map_grant_ref, HYPERCALL_ARG(map), 1);
+
+    return result ? (int)result : map->status;
+}
+
+static int unmap_status(uint64_t host_addr, uint64_t bus_addr, grant_handle_t handle)
+{
+    struct gnttab_unmap_grant_ref unmap = {
+        .host_addr = host_addr, .dev_bus_addr = bus_addr, .handle = handle};
+    int64_t result = hypercall_grant_table_op(GNTTABOP_unmap_grant_ref, HYPERCALL_ARG(&unmap), 1);
+
+    return result ? (int)result : unmap.status;
+}
+
+static void plain_map(void)
+{
+    void *va = mapping_area_reserve(1);
+    struct gnttab_map_grant_ref map = {
+        .host_addr = (uint64_t)va, .flags = GNTMAP_host_map, .ref = ref, .dom = DOMID_SELF};
+
+    check("map", map_status(&map), GNTST_okay);
+    page[0] = 42;
+    check("seen through the map", *(volatile int64_t *)va, 42);
+    *(volatile uint64_t *)va = 43;
+    check("written through the map", (int64_t)page[0], 43);
+    check("bus address", (int64_t)map.dev_bus_addr, (int64_t)frames_virt_to_machine(page));
+    check("end while mapped", grant_access_end(ref), -XEN_EBUSY);
+    check("unmap at the wrong address", unmap_status((uint64_t)va + 4096, 0, map.handle),
+          GNTST_general_error);
+    check("unmap", unmap_status((uint64_t)va, 0, map.handle), GNTST_okay);
+    check("unmap twice", unmap_status((uint64_t)va, 0, map.handle), GNTST_bad_handle);
+    mapping_area_release(va, 1);
+}
+
+static void device_map(void)
+{
+    struct gnttab_map_grant_ref map = {
+        .flags = GNTMAP_device_map | GNTMAP_readonly, .ref = ref, .dom = DOMID_SELF};
+
+    check("device map", map_status(&map), GNTST_okay);
+    check("its bus address", (int64_t)map.dev_bus_addr, (int64_t)frames_virt_to_machine(page));
+    check("held", grant_access_end(ref), -XEN_EBUSY);
+    check("device unmap", unmap_status(0, map.dev_bus_addr, map.handle), GNTST_okay);
+}
+
+static void map_refusals(void)
+{
+    void *va = mapping_area_reserve(1);
+    struct gnttab_map_grant_ref map = {
+        .host_addr = (uint64_t)va, .flags = GNTMAP_host_map, .ref = ref, .dom = DOMID_SELF};
+    grant_ref_t read_only;
+
+    map.ref = 500;
+    check("map a free entry", map_status(&map), GNTST_general_error);
+    map.ref = 1u << 30;
+    check("map beyond the table", map_status(&map), GNTST_bad_gntref);
+    map.ref = ref;
+    map.dom = 4321;
+    check("map nobody's", map_status(&map), GNTST_bad_domain);
+    map.dom = DOMID_SELF;
+    map.flags = 0;
+    check("map to nowhere", map_status(&map), GNTST_bad_gntref);
+    map.flags = GNTMAP_host_map;
+    map.host_addr = BAD_POINTER;
+    check("map into the hypervisor", map_status(&map), GNTST_general_error);
+    check("give read-only",
+          grant_access_give(own_id, frames_virt_to_mfn(page), true, &read_only), 0);
+    map.host_addr = (uint64_t)va;
+    map.ref = read_only;
+    check("map read-only grant writable", map_status(&map), GNTST_general_error);
+    check("end read-only", grant_access_end(read_only), 0);
+    check("unmap no handle", unmap_status((uint64_t)va, 0, 60000), GNTST_bad_handle);
+    mapping_area_release(va, 1);
+}
+
+static int copy_status(struct gnttab_copy *copy)
+{
+    int64_t result = hypercall_grant_table_op(GNTTABOP_copy, HYPERCALL_ARG(copy), 1);
+
+    return result ? (int)result : copy->status;
+}
+
+static void copies(void)
+{
+    uint64_t *to = frames_alloc(0);
+    struct gnttab_copy copy = {
+        .source = {.u.ref = ref, .domid = DOMID_SELF, .offset = 8},
+        .dest = {.u.gmfn = frames_virt_to_mfn(to), .domid = DOMID_SELF, .offset = 16},
+        .len = 64,
+        .flags = GNTCOPY_source_gref};
+
+    page[1] = 4711;
+    check("copy", copy_status(&copy), GNTST_okay);
+    check("copied", (int64_t)to[2], 4711);
+    copy.len = 4096;
+    check("copy across the page's end", copy_status(&copy), GNTST_bad_copy_arg);
+    copy.len = 8;
+    copy.source.u.ref = 1u << 30;
+    check("copy a wild grant", copy_status(&copy), GNTST_bad_gntref);
+    copy.source.u.ref = ref;
+    copy.dest.u.gmfn = ~0UL >> 12;
+    check("copy to a wild frame", copy_status(&copy), GNTST_bad_page);
+    frames_free(to, 0);
+}
+
+static void table_facts(void)
+{
+    struct gnttab_query_size query = {.dom = DOMID_SELF};
+    struct gnttab_get_version version = {.dom = DOMID_SELF};
+    struct gnttab_set_version set = {.version = 1};
+
+    check("query", hypercall_grant_table_op(GNTTABOP_query_size, HYPERCALL_ARG(&query), 1), 0);
+    check("query's status", query.status, GNTST_okay);
+    check_true("room", query.max_nr_frames >= 4);
+    check("version", hypercall_grant_table_op(GNTTABOP_get_version, HYPERCALL_ARG(&version), 1),
+          0);
+    check("is 1", version.version, 1);
+    check("set 1", hypercall_grant_table_op(GNTTABOP_set_version, HYPERCALL_ARG(&set), 1), 0);
+    set.version = 3;
+    check("set 3", hypercall_grant_table_op(GNTTABOP_set_version, HYPERCALL_ARG(&set), 1),
+          -XEN_EINVAL);
+    check("unknown", hypercall_grant_table_op(99, HYPERCALL_ARG(&set), 1), -XEN_ENOSYS);
+    check("wild argument", hypercall_grant_table_op(GNTTABOP_query_size, BAD_POINTER, 1),
+          -XEN_EFAULT);
+}
+
+/* Our own id: a port bound to ourselves names its remote domain. */
+static uint16_t find_own_id(void);
+
+void guest_test(void)
+{
+    page = frames_alloc(0);
+    own_id = find_own_id();
+    check("give", grant_access_give(own_id, frames_virt_to_mfn(page), false, &ref), 0);
+    plain_map();
+    device_map();
+    map_refusals();
+    copies();
+    table_facts();
+    check("end", grant_access_end(ref), 0);
+    frames_free(page, 0);
+}
+
+#include "pv-kernel/event-ports.h"
+
+static uint16_t find_own_id(void)
+{
+    struct evtchn_status status = {.dom = DOMID_SELF};
+    evtchn_port_t a, b;
+
+    event_port_alloc_unbound(DOMID_SELF, DOMID_SELF, &a);
+    event_port_bind_interdomain(DOMID_SELF, a, &b);
+    status.port = b;
+    hypercall_event_channel_op(EVTCHNOP_status, HYPERCALL_ARG(&status));
+    event_port_close(b);
+    event_port_close(a);
+    return status.u.interdomain.dom;
+}

@@ -1,0 +1,95 @@
+/*
+ * memory_op: how much a domain has and may have, giving frames back and getting new ones, and the
+ * refusals: bad orders, foreign frames, wild pointers.
+ */
+#include "guest-test.h"
+#include "hypercall-abi/cpu.h"
+#include "hypercall-abi/memory.h"
+#include "hypercall-abi/mmu.h"
+#include "pv-kernel/frames.h"
+#include "pv-kernel/page-tables.h"
+
+static int64_t reservation(unsigned int op, uint64_t *extents, uint64_t n, uint32_t order,
+                           domid_t domid)
+{
+    struct xen_memory_reservation r = {.extent_start = HYPERCALL_ARG(extents),
+                                       .nr_extents = n,
+                                       .extent_order = order,
+                                       .domid = domid};
+
+    return hypercall_memory_op(op, HYPERCALL_ARG(&r));
+}
+
+static void give_back_and_get(void)
+{
+    void *page = frames_alloc(0);
+    uint64_t mfn = frames_virt_to_mfn(page), pfn = (uint64_t)page >> PAGE_SHIFT, got;
+    domid_t self = DOMID_SELF;
+    int64_t before = hypercall_memory_op(XENMEM_current_reservation, HYPERCALL_ARG(&self));
+    struct mmu_update update;
+
+    check("decrease while mapped", reservation(XENMEM_decrease_reservation, &mfn, 1, 0, DOMID_SELF),
+          1);
+    check("unmap after", hypercall_update_va_mapping(HYPERCALL_ARG(page), 0, UVMF_INVLPG), 0);
+    check("one less", hypercall_memory_op(XENMEM_current_reservation, HYPERCALL_ARG(&self)),
+          before - 1);
+    got = pfn;
+    check("populate", reservation(XENMEM_populate_physmap, &got, 1, 0, DOMID_SELF), 1);
+    check("as before", hypercall_memory_op(XENMEM_current_reservation, HYPERCALL_ARG(&self)),
+          before);
+    check_true("m2p names the pfn", ((const uint64_t *)MACH2PHYS_VIRT_START)[got] == pfn);
+    check("map it", hypercall_update_va_mapping(HYPERCALL_ARG(page), got << 12 | PTE_KERNEL,
+                                                UVMF_INVLPG),
+          0);
+    update = (struct mmu_update){.ptr = got << 12 | MMU_MACHPHYS_UPDATE, .val = pfn};
+    check("m2p update", hypercall_mmu_update(HYPERCALL_ARG(&update), 1, 0, DOMID_SELF), 0);
+    check_true("fresh memory is zero", *(volatile uint64_t *)page == 0);
+    ((uint64_t *)start_info->mfn_list)[pfn] = got;
+    frames_free(page, 0);
+}
+
+void guest_test(void)
+{
+    static struct e820_entry map[64];
+    struct xen_memory_map memory_map = {.nr_entries = 64, .buffer = HYPERCALL_ARG(map)};
+    struct xen_machphys_mapping m2p = {0};
+    domid_t self = DOMID_SELF, nobody = 4321;
+    uint64_t extents[2] = {0, ~0UL};
+
+    check("current reservation",
+          hypercall_memory_op(XENMEM_current_reservation, HYPERCALL_ARG(&self)),
+          (int64_t)start_info->nr_pages);
+    check_true("maximum reservation",
+               hypercall_memory_op(XENMEM_maximum_reservation, HYPERCALL_ARG(&self)) >=
+                   (int64_t)start_info->nr_pages);
+    check_true("maximum RAM page", hypercall_memory_op(XENMEM_maximum_ram_page, 0) > 0);
+    check("nobody's reservation",
+          hypercall_memory_op(XENMEM_current_reservation, HYPERCALL_ARG(&nobody)), -XEN_ESRCH);
+    check("machphys mapping", hypercall_memory_op(XENMEM_machphys_mapping, HYPERCALL_ARG(&m2p)), 0);
+    check_true("m2p's place", m2p.v_start == MACH2PHYS_VIRT_START);
+    check_true("m2p of our own frame",
+               ((const uint64_t *)m2p.v_start)[frames_pfn_to_mfn(300)] == 300);
+    if (kernel_is_initial_domain())
+        check("machine memory map",
+              hypercall_memory_op(XENMEM_machine_memory_map, HYPERCALL_ARG(&memory_map)), 0);
+    else
+        check("machine memory map is not ours",
+              hypercall_memory_op(XENMEM_machine_memory_map, HYPERCALL_ARG(&memory_map)),
+              -XEN_EPERM);
+    give_back_and_get();
+    check("decrease frame 0", reservation(XENMEM_decrease_reservation, extents, 1, 0, DOMID_SELF),
+          0);
+    check("decrease wild frame",
+          reservation(XENMEM_decrease_reservation, extents + 1, 1, 0, DOMID_SELF), 0);
+    check("populate order 30", reservation(XENMEM_populate_physmap, extents, 1, 30, DOMID_SELF), 0);
+    check("populate order 255", reservation(XENMEM_populate_physmap, extents, 1, 255, DOMID_SELF),
+          0);
+    check("increase beyond the limit",
+          reservation(XENMEM_increase_reservation, extents, 1, 0, DOMID_SELF), 0);
+    check("no extents", reservation(XENMEM_populate_physmap, extents, 0, 0, DOMID_SELF), 0);
+    check("wild list", reservation(XENMEM_decrease_reservation, (uint64_t *)BAD_POINTER, 1, 0,
+                                   DOMID_SELF),
+          kernel_is_initial_domain() ? -XEN_EFAULT : -XEN_EFAULT);
+    check("wild argument", hypercall_memory_op(XENMEM_populate_physmap, BAD_POINTER), -XEN_EFAULT);
+    check("unknown", hypercall_memory_op(60, 0), -XEN_ENOSYS);
+}
