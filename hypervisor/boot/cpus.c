@@ -1,0 +1,134 @@
+/* A CPU's area (address-map.h): its SYSCALL stubs, its TSS, its stack block with struct cpu. */
+#include "boot/cpus.h"
+#include "entry/cpu-entry.h"
+#include "guest-cpu/switch.h"
+#include "lib/atomic.h"
+#include "lib/bits.h"
+#include "lib/bug.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "machine/acpi.h"
+#include "machine/clock.h"
+#include "machine/cpu-features.h"
+#include "machine/lapic.h"
+#include "memory/frame-allocator.h"
+#include "memory/hypervisor-mappings.h"
+#include "scheduling/scheduler.h"
+
+#define TSS_OFFSET       0x1000
+#define STACK_OFFSET     0x8000
+#define TRAMPOLINE_PHYS  0x8000UL
+
+extern const uint8_t cpu_trampoline[], cpu_trampoline_end[];
+extern uint64_t cpu_start_stack;
+extern uint64_t boot_l4[];
+void boot_cpu_main(void);
+
+static uint64_t area_of(unsigned id)
+{
+    return CPU_AREAS_VIRT + id * CPU_AREA_BYTES;
+}
+
+static void *page_at(uint64_t virt, uint64_t flags)
+{
+    mfn_t m = frames_allocate(0, 0, false);
+
+    if (mfn_is_none(m))
+        panic("no memory for a CPU's area");
+    memset(frame_virt(m), 0, PAGE_SIZE);
+    mappings_add(virt, m, 1, flags);
+    return frame_virt(m);
+}
+
+/* Everything a CPU needs before it runs. */
+static struct cpu *cpu_prepare(unsigned id, uint32_t apic_id, uint32_t acpi_id)
+{
+    uint64_t area = area_of(id), block = area + STACK_OFFSET;
+    struct cpu *cpu = (struct cpu *)(block + STACK_BYTES - sizeof(struct cpu));
+    uint8_t *stubs = page_at(area, MAP_RX);
+    uint64_t *descriptors = page_at(gdt_window(id) + GDT_GUEST_PAGES * PAGE_SIZE, MAP_RW);
+
+    page_at(area + TSS_OFFSET, MAP_RW);
+    for (unsigned p = 0; p < STACK_BYTES / PAGE_SIZE; p++)
+        if (p != 3) /* the page below the stack stays unmapped: an overflow faults */
+            page_at(block + p * PAGE_SIZE, MAP_RW);
+    cpu->id = id;
+    cpu->apic_id = apic_id;
+    cpu->acpi_id = acpi_id;
+    cpu->root = idle_root();
+    tss_fill((struct tss *)(area + TSS_OFFSET), block);
+    descriptor_page_fill(descriptors, (const struct tss *)(area + TSS_OFFSET));
+    vcpu_switch_init(id, descriptors);
+    cpu_entry_write_stubs(stubs, area, (uint64_t)&cpu->frame.rsp);
+    cpu_table[id] = cpu;
+    return cpu;
+}
+
+static void cpu_load(unsigned id)
+{
+    cpu_control_init();
+    descriptor_tables_load(id);
+    cpu_entry_load(area_of(id));
+    lapic_enable();
+    atomic_or(&cpus_online_mask, BIT(id));
+}
+
+void cpu_boot_init(void)
+{
+    uint32_t apic_id;
+
+    cpu_control_init();
+    lapic_enable();
+    apic_id = lapic_id();
+    for (unsigned i = 0; i < acpi_facts.cpus; i++)
+        if (acpi_facts.cpu[i].apic_id == apic_id) {
+            cpu_prepare(0, apic_id, acpi_facts.cpu[i].acpi_id);
+            cpu_count = 1;
+        }
+    if (!cpu_count)
+        panic("ACPI does not list the CPU we run on (APIC id %u)", apic_id);
+    idt_build();
+    cpu_load(0);
+}
+
+void boot_cpu_main(void)
+{
+    cpu_load(this_cpu()->id);
+    scheduler_start_cpu();
+}
+
+static bool start_one(unsigned id, uint32_t apic_id, uint32_t acpi_id)
+{
+    struct cpu *cpu = cpu_prepare(id, apic_id, acpi_id);
+
+    cpu_start_stack = (uint64_t)&cpu->frame;
+    lapic_send_init(apic_id);
+    clock_delay(10 * 1000 * 1000);
+    for (unsigned attempt = 0; attempt < 2; attempt++) {
+        lapic_send_startup(apic_id, TRAMPOLINE_PHYS >> PAGE_SHIFT);
+        for (unsigned ms = 0; ms < 100; ms++) {
+            if (atomic_load(&cpus_online_mask) & BIT(id))
+                return true;
+            clock_delay(1000 * 1000);
+        }
+    }
+    return false;
+}
+
+void cpus_start(unsigned limit)
+{
+    memcpy(frame_virt(mfn(TRAMPOLINE_PHYS >> PAGE_SHIFT)), cpu_trampoline,
+           (size_t)(cpu_trampoline_end - cpu_trampoline));
+    for (unsigned i = 0; i < acpi_facts.cpus && cpu_count < limit; i++) {
+        if (acpi_facts.cpu[i].apic_id == cpu_table[0]->apic_id)
+            continue;
+        if (start_one(cpu_count, acpi_facts.cpu[i].apic_id, acpi_facts.cpu[i].acpi_id))
+            cpu_count++;
+        else
+            log_warning("CPU with APIC id %u does not start: left out", acpi_facts.cpu[i].apic_id);
+    }
+    /* The identity mapping was for the start alone. */
+    boot_l4[0] = 0;
+    tlb_flush_cpus(cpus_online_mask);
+    log_info("CPUs: %u running%s", cpu_count, acpi_facts.cpus_ignored ? " (the machine has more than we use)" : "");
+}

@@ -1,0 +1,172 @@
+/* First fit from the top of the memory map, below 4 GiB, which is all that is mapped yet. */
+#include "boot/early-memory.h"
+#include "boot/boot-info.h"
+#include "lib/bug.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "memory/frame-allocator.h"
+#include "memory/hypervisor-mappings.h"
+#include "memory/machine-to-physical.h"
+
+#define MAX_RESERVED 32
+#define LARGE_PAGE   0x200000UL
+
+extern const uint8_t image_start[], image_end[];
+extern uint8_t boot_l4[];
+
+static struct {
+    uint64_t start, end;
+} reserved[MAX_RESERVED];
+static unsigned reserved_count;
+
+static void reserve(uint64_t start, uint64_t end)
+{
+    BUG_ON(reserved_count == MAX_RESERVED);
+    reserved[reserved_count].start = start & PAGE_MASK;
+    reserved[reserved_count++].end = round_up(end, PAGE_SIZE);
+}
+
+/* The end of a reserved range that overlaps, or 0; for going downwards: its start in *start. */
+static bool overlaps(uint64_t start, uint64_t end, uint64_t *range_start, uint64_t *range_end)
+{
+    for (unsigned i = 0; i < reserved_count; i++)
+        if (start < reserved[i].end && end > reserved[i].start) {
+            *range_start = reserved[i].start;
+            *range_end = reserved[i].end;
+            return true;
+        }
+    return false;
+}
+
+static uint64_t allocate(uint64_t bytes, uint64_t align)
+{
+    uint64_t best = 0;
+
+    bytes = round_up(bytes, PAGE_SIZE);
+    for (unsigned i = 0; i < boot_info.e820_entries; i++) {
+        const struct e820_entry *e = &boot_info.e820[i];
+        uint64_t end = min(e->addr + e->size, 1UL << 32), start, rs, re;
+
+        if (e->type != E820_RAM)
+            continue;
+        for (start = round_down(end - min(end, bytes), align); start >= e->addr && start >= 0x100000;
+             start = round_down(rs - min(rs, bytes), align)) {
+            if (!overlaps(start, start + bytes, &rs, &re)) {
+                best = max(best, start);
+                break;
+            }
+            if (rs < bytes)
+                break;
+        }
+    }
+    if (!best)
+        panic("no room for %lu KiB of tables: the machine has too little memory", bytes >> 10);
+    reserve(best, best + bytes);
+    return best;
+}
+
+
+static uint64_t ram_end(void)
+{
+    uint64_t end = 0;
+
+    for (unsigned i = 0; i < boot_info.e820_entries; i++)
+        if (boot_info.e820[i].type == E820_RAM)
+            end = max(end, boot_info.e820[i].addr + boot_info.e820[i].size);
+    return end;
+}
+
+/* RAM above 4 GiB joins the direct map. */
+static void map_high_memory(void)
+{
+    for (unsigned i = 0; i < boot_info.e820_entries; i++) {
+        const struct e820_entry *e = &boot_info.e820[i];
+        uint64_t start = max(round_up(e->addr, PAGE_SIZE), 1UL << 32), end = (e->addr + e->size) & PAGE_MASK;
+
+        if (e->type == E820_RAM && end > start)
+            mappings_add(DIRECT_VIRT + start, mfn(start >> PAGE_SHIFT), (end - start) >> PAGE_SHIFT, MAP_RW);
+    }
+}
+
+/* Early page-table frames come one by one; keep them together. */
+static uint64_t pool_next, pool_end;
+
+static mfn_t pool_frame(void)
+{
+    if (pool_next == pool_end) {
+        pool_next = allocate(64 * PAGE_SIZE, PAGE_SIZE);
+        pool_end = pool_next + 64 * PAGE_SIZE;
+    }
+    pool_next += PAGE_SIZE;
+    return mfn((pool_next >> PAGE_SHIFT) - 1);
+}
+
+static void make_table(uint64_t virt, uint64_t bytes, int fill, uint64_t also_at)
+{
+    uint64_t size = round_up(bytes, LARGE_PAGE), at = allocate(size, LARGE_PAGE);
+
+    memset(frame_virt(mfn(at >> PAGE_SHIFT)), fill, size);
+    mappings_add(virt, mfn(at >> PAGE_SHIFT), size >> PAGE_SHIFT, MAP_RW);
+    if (also_at)
+        mappings_add(also_at, mfn(at >> PAGE_SHIFT), size >> PAGE_SHIFT, (MAP_RO & ~PTE_G) | PTE_US);
+}
+
+static void add_free(uint64_t start, uint64_t end)
+{
+    uint64_t rs, re;
+
+    while (start < end) {
+        uint64_t stop = end;
+
+        if (overlaps(start, start + PAGE_SIZE, &rs, &re)) {
+            start = re;
+            continue;
+        }
+        for (unsigned i = 0; i < reserved_count; i++)
+            if (reserved[i].start > start && reserved[i].start < stop)
+                stop = reserved[i].start;
+        frames_add(mfn(start >> PAGE_SHIFT), (stop - start) >> PAGE_SHIFT, true);
+        start = stop;
+    }
+}
+
+static void each_ram_range(void (*fn)(uint64_t start, uint64_t end))
+{
+    for (unsigned i = 0; i < boot_info.e820_entries; i++) {
+        const struct e820_entry *e = &boot_info.e820[i];
+        uint64_t start = round_up(e->addr, PAGE_SIZE), end = (e->addr + e->size) & PAGE_MASK;
+
+        if (e->type == E820_RAM && end > start)
+            fn(start, end);
+    }
+}
+
+static void mark_ram(uint64_t start, uint64_t end)
+{
+    for (uint64_t m = start >> PAGE_SHIFT; m < end >> PAGE_SHIFT; m++)
+        frame_table[m].order = 0;
+}
+
+void early_memory_init(void)
+{
+    mappings_init(mfn(((uint64_t)boot_l4 - IMAGE_VIRT) >> PAGE_SHIFT), pool_frame);
+    reserve(0, 0x100000); /* the firmware's, and the start-up page of other CPUs */
+    reserve((uint64_t)image_start - IMAGE_VIRT, (uint64_t)image_end - IMAGE_VIRT);
+    reserve(boot_info.information_start, boot_info.information_end);
+    for (unsigned i = 0; i < boot_info.modules; i++)
+        reserve(boot_info.module[i].start, boot_info.module[i].end);
+    frame_limit = ram_end() >> PAGE_SHIFT;
+    map_high_memory();
+    make_table(FRAME_TABLE_VIRT, frame_limit * sizeof(struct frame), 0, 0);
+    make_table(M2P_VIRT, frame_limit * sizeof(uint64_t), 0xff, M2P_GUEST_VIRT);
+    for (uint64_t m = 0; m < frame_limit; m++)
+        frame_table[m].order = ORDER_NOT_RAM;
+    each_ram_range(mark_ram);
+    each_ram_range(add_free);
+    log_info("memory: %lu MiB free of %lu MiB", frames_free_count() >> 8, ram_end() >> 20);
+}
+
+void early_memory_release(uint64_t start, uint64_t end)
+{
+    frames_add(mfn(round_up(start, PAGE_SIZE) >> PAGE_SHIFT), (end >> PAGE_SHIFT) - (round_up(start, PAGE_SIZE) >> PAGE_SHIFT), true);
+}

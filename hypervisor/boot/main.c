@@ -1,0 +1,113 @@
+/* The start-up story, a call per line. */
+#include "boot/boot-info.h"
+#include "boot/build-dom0.h"
+#include "boot/command-line.h"
+#include "boot/cpus.h"
+#include "boot/early-memory.h"
+#include "events/device-irq.h"
+#include "guest-paging/entry-references.h"
+#include "hypercalls/build-info.h"
+#include "hypercalls/console-input.h"
+#include "hypercalls/machine-map.h"
+#include "lib/bug.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "lifecycle/destroy.h"
+#include "lifecycle/shutdown.h"
+#include "machine/acpi.h"
+#include "machine/clock.h"
+#include "machine/cpu-features.h"
+#include "machine/ioapic.h"
+#include "machine/lapic.h"
+#include "machine/power.h"
+#include "machine/registers.h"
+#include "machine/remote.h"
+#include "machine/screen.h"
+#include "machine/serial.h"
+#include "machine/timer.h"
+#include "memory/hypervisor-mappings.h"
+#include "scheduling/idle.h"
+#include "scheduling/scheduler.h"
+
+void boot_main(uint32_t magic, uint64_t information) __attribute__((noreturn));
+
+static void consoles_init(void)
+{
+    if (options.console_serial && serial_init())
+        log_add_writer(serial_write);
+    if (options.console_vga && boot_info.have_text_screen) {
+        screen_init((volatile uint16_t *)frame_virt(mfn(0xb8)), 80, 25);
+        log_add_writer(screen_write);
+    }
+    log_set_threshold(options.log_level);
+}
+
+static const void *map_firmware(uint64_t physical, size_t bytes)
+{
+    return device_map(physical, bytes, true);
+}
+
+static void acpi_read(void)
+{
+    if (!boot_info.have_rsdp)
+        panic("the boot loader passed on no ACPI tables: Paravane needs them");
+    if (acpi_init(boot_info.rsdp, map_firmware))
+        panic("ACPI has no table of interrupt controllers (MADT)");
+}
+
+static void interrupt_controllers_init(void)
+{
+    device_frame_reserve(mfn(acpi_facts.lapic_address >> PAGE_SHIFT));
+    /* The old controllers are masked for good. */
+    port_outb(0x21, 0xff);
+    port_outb(0xa1, 0xff);
+    for (unsigned i = 0; i < acpi_facts.ioapics; i++) {
+        const struct acpi_ioapic *io = &acpi_facts.ioapic[i];
+
+        ioapic_add(io->id, io->address, device_map(io->address, PAGE_SIZE, false), io->gsi_base);
+        device_frame_reserve(mfn(io->address >> PAGE_SHIFT));
+    }
+    remote_init();
+    timers_init();
+    device_irqs_init();
+}
+
+static void remember_machine(void)
+{
+    string_copy(hypervisor_command_line, boot_info.command_line, sizeof(hypervisor_command_line));
+    memcpy(machine_map, boot_info.e820, sizeof(machine_map));
+    machine_map_entries = boot_info.e820_entries;
+}
+
+void boot_main(uint32_t magic, uint64_t information)
+{
+    struct domain *dom0;
+
+    boot_info_read(magic, information);
+    command_line_parse(boot_info.command_line);
+    consoles_init();
+    log_info("Paravane %s, started by %s", BUILD_REVISION, boot_info.loader[0] ? boot_info.loader : "an unnamed loader");
+    log_info("command line: %s", boot_info.command_line);
+    command_line_warn();
+    power_no_reboot = options.no_reboot;
+    cpu_features_detect(options.smap);
+    early_memory_init();
+    acpi_read();
+    clock_init();
+    lapic_init(device_map(acpi_facts.lapic_address, PAGE_SIZE, false));
+    cpu_boot_init();
+    lapic_timer_calibrate();
+    interrupt_controllers_init();
+    scheduler_init();
+    lifecycle_init();
+    shutdown_init();
+    cpus_start(options.max_cpus);
+    log_info("SMAP is %s, SMEP is %s", cpu_features.smap ? "on" : "off", cpu_features.smep ? "on" : "off");
+    remember_machine();
+    dom0 = dom0_build();
+    console_input_init();
+    if (domain_unpause(dom0))
+        panic("the control domain does not start");
+    vcpu_start(dom0->vcpus[0], VCPU_DOWN);
+    idle_loop_reset(cpu_table[0]);
+}

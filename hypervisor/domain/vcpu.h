@@ -1,0 +1,108 @@
+/*
+ * A virtual CPU: the state of a PV guest's processor and its place in the scheduler.
+ *
+ * While it runs, its registers are in struct cpu's frame, its segments, debug and FPU registers in
+ * the hardware; `regs` and the rest here are current only while it does not run.
+ */
+#ifndef DOMAIN_VCPU_H
+#define DOMAIN_VCPU_H
+
+#include "hypercall-abi/cpu.h"
+#include "hypercall-abi/sched.h"
+#include "hypercall-abi/shared-info.h"
+#include "lib/list.h"
+#include "lib/spinlock.h"
+#include "machine/descriptor-tables.h"
+#include "machine/per-cpu.h"
+#include "machine/timer.h"
+#include "memory/frame.h"
+
+struct domain;
+
+/* vcpu.mode */
+#define VCPU_USER   0
+#define VCPU_KERNEL 1
+
+/* Why a vCPU does not run: any of these. */
+#define VCPU_BLOCKED 1U /* waits for an event */
+#define VCPU_DOWN    2U /* not brought up, or taken down */
+#define VCPU_PAUSED  4U /* its domain is paused, shut down or dying */
+
+struct guest_trap {
+    uint64_t address; /* 0: none */
+    uint16_t cs;
+    uint8_t flags; /* TI_* */
+};
+
+/* An entry point the guest registered. */
+struct guest_callback {
+    uint64_t address;
+    bool mask_events;
+};
+
+/* The scheduler's part; guarded by the run queue's lock of `cpu`. */
+struct vcpu_schedule {
+    struct list link;    /* in a run queue while runnable and not running */
+    uint64_t service;    /* weighted time it got, ns: the least is chosen next */
+    uint64_t since;      /* when it was last given a CPU */
+    uint64_t affinity;   /* CPUs it may use */
+    uint64_t saved_affinity; /* while SCHEDOP_pin_override lasts; 0 otherwise */
+    uint16_t cpu;        /* whose queue it belongs to */
+    bool running, queued;
+};
+
+struct vcpu {
+    /* What entry/ looks at; offsets are generated for the assembler. */
+    struct vcpu_info *info; /* in shared_info, or where the guest moved it */
+    uint32_t mode;          /* VCPU_KERNEL or VCPU_USER */
+    uint32_t id;
+    struct domain *domain;
+    uint64_t hypercalls;
+
+    struct cpu_regs regs;
+    void *fpu;
+    uint64_t kernel_root, user_root; /* physical addresses; 0: none */
+    uint64_t kernel_sp;
+    struct guest_callback event, failsafe, syscall, syscall32;
+    uint64_t fs_base, gs_base_kernel, gs_base_user;
+    uint16_t ds, es, fs, gs;
+    uint32_t iopl;
+    uint64_t debug[8];
+    bool debug_active; /* dr7 enables something */
+    bool ts;           /* CR0.TS as the guest set it */
+
+    struct guest_trap traps[256];
+    mfn_t gdt_frames[GDT_GUEST_PAGES];
+    uint32_t gdt_entries;
+    uint32_t ldt_entries;
+    uint64_t ldt_base;
+    mfn_t ldt_frames[LDT_PAGES];
+
+    /* An I/O permission bitmap in guest memory: a 0 bit lets user mode use the port. */
+    uint64_t io_bitmap;
+    uint32_t io_bitmap_ports;
+
+    mfn_t info_frame; /* of a moved vcpu_info, referenced; MFN_NONE before */
+    bool initialised; /* has a first state */
+
+    /* Guards blocked/down/paused marks and polling.  Below the port locks, above run queues. */
+    struct spinlock state_lock;
+    uint32_t stopped; /* VCPU_* */
+    bool polling;     /* blocked in SCHEDOP_poll */
+    uint64_t poll_ports[64]; /* bitmap */
+    struct timer poll_timer, singleshot, periodic;
+    uint64_t periodic_ns;
+    struct vcpu_schedule sched;
+
+    struct vcpu_runstate_info runstate;
+    uint64_t runstate_area; /* guest address of a copy, 0: none */
+    uint64_t time_area;     /* guest address of a vcpu_time_info, 0: none */
+
+    uint16_t virq_port[24];
+    uint64_t dirty_cpus; /* bit of the CPU whose TLB may hold its translations */
+};
+
+/* Finds a vCPU by number; NULL if there is none. */
+struct vcpu *vcpu_find(struct domain *domain, uint32_t id);
+
+#endif

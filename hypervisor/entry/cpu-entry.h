@@ -1,0 +1,13 @@
+/* Where a CPU enters the hypervisor: its SYSCALL stub and MSRs. */
+#ifndef ENTRY_CPU_ENTRY_H
+#define ENTRY_CPU_ENTRY_H
+
+#include "lib/types.h"
+
+/* Writes a CPU's stubs through `writable`; they will run at `address`, and save the guest's stack
+ * pointer at `save_at` (the frame's rsp). */
+void cpu_entry_write_stubs(uint8_t *writable, uint64_t address, uint64_t save_at);
+/* Points this CPU's MSRs at its stubs. */
+void cpu_entry_load(uint64_t address);
+
+#endif

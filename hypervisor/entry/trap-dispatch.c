@@ -1,0 +1,136 @@
+/* Exceptions and interrupts, by where they came from. */
+#include "domain/domain.h"
+#include "domain/guest-memory.h"
+#include "emulation/privileged-instructions.h"
+#include "entry/page-fault.h"
+#include "entry/panic.h"
+#include "guest-cpu/trap-injection.h"
+#include "lib/log.h"
+#include "lib/string.h"
+#include "machine/exception-table.h"
+#include "machine/interrupts.h"
+#include "machine/registers.h"
+
+void trap_from_guest(struct cpu_regs *regs);
+void trap_from_hypervisor(struct cpu_regs *regs);
+void return_to_guest_reset(struct cpu *cpu) __attribute__((noreturn));
+extern const uint8_t guest_iret_instruction[];
+
+static void general_protection(struct vcpu *v, struct cpu_regs *regs)
+{
+    uint32_t error = regs->error_code;
+    int vector;
+
+    /* Error codes with the IDT bit come from INT n alone: the gates are closed to ring 3. */
+    if (error & 2) {
+        vector = software_interrupt_vector(regs);
+        if (vector >= 0) {
+            inject_software_interrupt(v, regs, (unsigned)vector);
+            return;
+        }
+    } else if (!error && privileged_instruction_emulate(v, regs)) {
+        return;
+    }
+    inject_trap(v, regs, TRAP_GP, error);
+}
+
+static void debug_exception(struct vcpu *v, struct cpu_regs *regs)
+{
+    v->debug[6] = dr6_read();
+    inject_trap(v, regs, TRAP_DB, 0);
+}
+
+/* The guest's own FPU trap, or (TS set by a hypercall) what it asked for. */
+static void no_device(struct vcpu *v, struct cpu_regs *regs)
+{
+    v->ts = false;
+    __asm__ volatile("clts");
+    inject_trap(v, regs, TRAP_NM, 0);
+}
+
+void trap_from_guest(struct cpu_regs *regs)
+{
+    struct vcpu *v = current_vcpu();
+
+    if (regs->vector >= 32) {
+        interrupt_dispatch(regs);
+        return;
+    }
+    switch (regs->vector) {
+    case TRAP_PF:
+        guest_page_fault(v, regs);
+        break;
+    case TRAP_GP:
+        general_protection(v, regs);
+        break;
+    case TRAP_UD:
+        if (!forced_cpuid_emulate(v, regs))
+            inject_trap(v, regs, TRAP_UD, 0);
+        break;
+    case TRAP_DB:
+        debug_exception(v, regs);
+        break;
+    case TRAP_NM:
+        no_device(v, regs);
+        break;
+    case TRAP_NMI:
+        log_warning("NMI");
+        break;
+    case TRAP_MC:
+        panic_registers(regs, "machine check");
+    default:
+        inject_trap(v, regs, regs->vector, regs->error_code);
+    }
+}
+
+/*
+ * IRET to the guest faulted: its selectors, flags or address were bad.  The general registers
+ * were the guest's already, and the fault pushed its frame over their saved copies; rip to ss are
+ * untouched.  Put the frame together again and have the guest told.
+ */
+static void guest_return_failed(const struct cpu_regs *nested) __attribute__((noreturn));
+
+static void guest_return_failed(const struct cpu_regs *nested)
+{
+    struct cpu *cpu = this_cpu();
+    struct cpu_regs copy = *nested;
+
+    copy.rip = cpu->frame.rip;
+    copy.cs = cpu->frame.cs;
+    copy.rflags = cpu->frame.rflags;
+    copy.rsp = cpu->frame.rsp;
+    copy.ss = cpu->frame.ss;
+    cpu->frame = copy;
+    if (cpu->vcpu->failsafe.address)
+        inject_failsafe(cpu->vcpu, &cpu->frame);
+    else
+        inject_trap(cpu->vcpu, &cpu->frame, TRAP_GP, copy.error_code);
+    return_to_guest_reset(cpu);
+}
+
+void trap_from_hypervisor(struct cpu_regs *regs)
+{
+    uint64_t fixup;
+
+    if (regs->vector >= 32) {
+        interrupt_dispatch(regs);
+        return;
+    }
+    if (regs->vector == TRAP_NMI) {
+        log_warning("NMI");
+        return;
+    }
+    fixup = exception_fixup(regs->rip);
+    if (fixup) {
+        regs->rip = fixup;
+        return;
+    }
+    if (regs->rip == (uint64_t)guest_iret_instruction)
+        guest_return_failed(regs);
+    /* A breakpoint of the guest's that fired on one of our accesses for it is its own affair. */
+    if (regs->vector == TRAP_DB) {
+        dr7_write(0x400);
+        return;
+    }
+    panic_registers(regs, "exception");
+}

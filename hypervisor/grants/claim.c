@@ -1,0 +1,119 @@
+/*
+ * The granter may change its entry at any time until GTF_reading or GTF_writing is set: flags and
+ * domid are read, checked and marked by one compare-exchange; the frame number is read after it
+ * and remembered.
+ */
+#include "grants/claim.h"
+#include "lib/atomic.h"
+#include "machine/tlb.h"
+#include "memory/frame-references.h"
+
+static int check_header(uint32_t header, domid_t user, bool write)
+{
+    unsigned flags = header & 0xffff;
+
+    if ((flags & GTF_type_mask) != GTF_permit_access || header >> 16 != user)
+        return GNTST_bad_gntref;
+    if (write && (flags & GTF_readonly))
+        return GNTST_general_error;
+    return GNTST_okay;
+}
+
+/* Sets the in-use flags, if the entry allows this user this access. */
+static int mark_entry(struct grant_entry_v1 *e, domid_t user, bool write)
+{
+    uint32_t *header = (uint32_t *)e, seen = read_once(*header), marked;
+    int r;
+
+    do {
+        r = check_header(seen, user, write);
+        if (r)
+            return r;
+        marked = seen | GTF_reading | (write ? GTF_writing : 0);
+    } while (!atomic_compare_exchange(header, &seen, marked));
+    return GNTST_okay;
+}
+
+static void unmark_entry(struct grant_entry_v1 *e, const struct grant_pin *pin)
+{
+    uint16_t clear = 0;
+
+    if (!pin->writers)
+        clear |= GTF_writing;
+    if (!pin->writers && !pin->readers)
+        clear |= GTF_reading;
+    if (clear)
+        atomic_and(&e->flags, (uint16_t)~clear);
+}
+
+static int frame_claim(struct domain *granter, uint64_t frame, bool write)
+{
+    uint64_t flush = 0;
+    int r;
+
+    if (!frame_get(mfn(frame), granter->frames.index))
+        return GNTST_bad_page;
+    if (!write)
+        return GNTST_okay;
+    r = frame_type_claim(mfn(frame), TYPE_WRITABLE, UINT64_MAX, &flush);
+    if (flush)
+        tlb_flush_cpus(flush);
+    if (!r)
+        return GNTST_okay;
+    frame_put(mfn(frame));
+    return GNTST_general_error;
+}
+
+static int claim_locked(struct domain *granter, domid_t user, grant_ref_t ref, bool write, uint64_t *frame)
+{
+    struct grant_table *t = granter->grants;
+    struct grant_entry_v1 *e;
+    struct grant_pin *pin;
+    int r;
+
+    if (ref >= grant_table_limit(t))
+        return GNTST_bad_gntref;
+    e = grant_entry_locked(t, ref);
+    pin = grant_pin_locked(t, ref);
+    if (pin->readers + pin->writers == UINT32_MAX)
+        return GNTST_no_space;
+    r = mark_entry(e, user, write);
+    if (r)
+        return r;
+    if (!pin->readers && !pin->writers)
+        pin->frame = read_once(e->frame);
+    r = frame_claim(granter, pin->frame, write);
+    if (r) {
+        unmark_entry(e, pin);
+        return r;
+    }
+    *(write ? &pin->writers : &pin->readers) += 1;
+    *frame = pin->frame;
+    return GNTST_okay;
+}
+
+int grant_claim(struct domain *granter, domid_t user, grant_ref_t ref, bool write, uint64_t *frame)
+{
+    int r;
+
+    spin_lock(&granter->grants->lock);
+    r = claim_locked(granter, user, ref, write, frame);
+    spin_unlock(&granter->grants->lock);
+    return r;
+}
+
+void grant_unclaim(struct domain *granter, grant_ref_t ref, bool write, uint64_t frame)
+{
+    struct grant_table *t = granter->grants;
+    struct grant_pin *pin;
+
+    if (write)
+        frame_type_put_plain(mfn(frame));
+    frame_put(mfn(frame));
+    spin_lock(&t->lock);
+    pin = grant_pin_locked(t, ref);
+    *(write ? &pin->writers : &pin->readers) -= 1;
+    if (ref < grant_table_limit(t)) /* else its table is gone */
+        unmark_entry(grant_entry_locked(t, ref), pin);
+    spin_unlock(&t->lock);
+}

@@ -1,0 +1,24 @@
+/* Mapping and unmapping granted frames for the running domain. */
+#ifndef GRANTS_MAP_H
+#define GRANTS_MAP_H
+
+#include "grants/grant-table.h"
+
+/* Fills in the op's results; never fails otherwise. */
+void grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op);
+
+/* An unmapping in two steps: `begin` removes the mapping, `end` (after a TLB flush that covers
+ * the whole batch) gives the grant back. */
+struct grant_unmapping {
+    struct domain *granter; /* referenced; NULL: nothing to end */
+    grant_ref_t ref;
+    uint64_t frame;
+    bool write;
+};
+void grant_unmap_begin(struct vcpu *v, struct gnttab_unmap_grant_ref *op, struct grant_unmapping *u);
+void grant_unmap_end(struct grant_unmapping *u);
+
+/* Gives back everything a dying domain has mapped.  -ERESTART. */
+int must_check grants_release_all(struct domain *d);
+
+#endif

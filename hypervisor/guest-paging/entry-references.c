@@ -1,0 +1,88 @@
+/* The second of the four verbs of an update: check, acquire, commit, release. */
+#include "guest-paging/entry-references.h"
+#include "lib/errno.h"
+#include "limits.h"
+#include "machine/tlb.h"
+#include "memory/frame-references.h"
+
+static mfn_t reserved[MAX_IOAPICS + 1];
+static unsigned reserved_count;
+
+void device_frame_reserve(mfn_t m)
+{
+    if (reserved_count < ARRAY_SIZE(reserved))
+        reserved[reserved_count++] = m;
+}
+
+static bool device_frame_allowed(struct domain *d, mfn_t m)
+{
+    if (!d->privileged)
+        return false;
+    for (unsigned i = 0; i < reserved_count; i++)
+        if (reserved[i].n == m.n)
+            return false;
+    return true;
+}
+
+/* Claims a type and flushes at once whoever might still write through an old translation: the
+ * claimer is going to trust what is in the frame. */
+static int claim_flushed(mfn_t m, uint32_t type)
+{
+    uint64_t flush = 0;
+    int r = frame_type_claim(m, type, UINT64_MAX, &flush);
+
+    if (unlikely(flush))
+        tlb_flush_cpus(flush);
+    return r;
+}
+
+int l1_entry_acquire(struct domain *d, struct domain *frames_of, pte_t e)
+{
+    mfn_t m = pte_mfn(e);
+
+    if (unlikely(!mfn_is_ram(m)))
+        return device_frame_allowed(d, m) ? 0 : -EINVAL;
+    if (unlikely(!frame_get(m, frames_of->frames.index)))
+        return -EINVAL;
+    if ((e & PTE_RW) && unlikely(claim_flushed(m, TYPE_WRITABLE))) {
+        frame_put(m);
+        return -EINVAL;
+    }
+    return 0;
+}
+
+void l1_entry_release(pte_t e)
+{
+    mfn_t m = pte_mfn(e);
+
+    if (unlikely(!mfn_is_ram(m)))
+        return;
+    if (e & PTE_RW)
+        frame_type_put_plain(m);
+    frame_put(m);
+}
+
+int table_entry_acquire(struct domain *d, unsigned level, pte_t e)
+{
+    mfn_t m = pte_mfn(e);
+    int r;
+
+    if (!frame_get(m, d->frames.index))
+        return -EINVAL;
+    r = claim_flushed(m, type_of_level(level - 1));
+    if (r && r != -EAGAIN) {
+        frame_put(m);
+        return -EINVAL;
+    }
+    return r;
+}
+
+int table_entry_release(pte_t e)
+{
+    mfn_t m = pte_mfn(e);
+    int r = frame_type_put(m);
+
+    if (!r)
+        frame_put(m);
+    return r;
+}

@@ -1,0 +1,95 @@
+/*
+ * Direct mode: the guest's own tables are what the processor walks, so every entry is checked
+ * before it is there, and tables are read-only for the guest.
+ *
+ * References: a present L1 entry holds a use of its frame, and a TYPE_WRITABLE count if it allows
+ * writing; an entry above holds a use and a type count of the table below.  A table is validated
+ * when its type count leaves 0 and released when it returns there (walk.c).
+ *
+ * Functions named *_locked want the domain's paging lock.  Those that may return -ERESTART were
+ * interrupted with nothing lost: call again with the same arguments.
+ */
+#ifndef GUEST_PAGING_PAGING_H
+#define GUEST_PAGING_PAGING_H
+
+#include "domain/domain.h"
+#include "memory/page-table-entry.h"
+
+enum walk_state { WALK_NONE, WALK_PROMOTE, WALK_DEMOTE };
+
+/* A table being walked: entries below `index` hold their references. */
+struct walk_step {
+    mfn_t table;
+    uint16_t index;
+    uint8_t level;
+};
+
+/*
+ * One promotion or demotion, possibly interrupted.  Whoever takes the paging lock next finishes
+ * it first.  A promotion finished on behalf of another call is kept (`kept`) until that call
+ * comes back for it, or the next walk needs the place.
+ */
+struct table_walk {
+    enum walk_state state;
+    int error;       /* why a promotion turned back */
+    bool owns_root;  /* drop a use reference of the root in the end */
+    unsigned depth;
+    struct walk_step step[4];
+    mfn_t root;
+    mfn_t kept; /* MFN_NONE, or a validated table with a type and a use reference */
+};
+
+struct paging {
+    /* Guards every validated table of the domain and the walk.  Below domain.lock, above the
+     * frame owner's. */
+    struct spinlock lock;
+    struct table_walk walk;
+};
+
+int must_check paging_create(struct domain *d);
+/* Drops what is left of an interrupted walk.  -ERESTART. */
+int must_check paging_finish(struct domain *d);
+void paging_destroy(struct domain *d);
+
+/* Takes the lock with no walk pending.  -ERESTART: not taken. */
+int must_check paging_lock(struct domain *d);
+static inline void paging_unlock(struct domain *d)
+{
+    spin_unlock(&d->paging->lock);
+}
+
+/*
+ * Writes an entry at a machine address.  frames_of: whose frames an L1 entry may map.
+ * preserve_ad: keep accessed and dirty bits the processor has set meanwhile.
+ * -EINVAL: not a table, not its owner's, or an entry that may not be.
+ */
+int must_check paging_update_locked(struct domain *d, struct domain *frames_of, uint64_t machine_address,
+                                    pte_t value, bool preserve_ad);
+/* The same for the L1 entry that maps `address` under a root. */
+int must_check paging_update_va_locked(struct domain *d, struct domain *frames_of, uint64_t root,
+                                       uint64_t address, pte_t value);
+/* Replaces an L1 entry only if it is `expected`; -EAGAIN if it is not. */
+int must_check paging_exchange_locked(struct domain *d, pte_t *slot, pte_t expected, pte_t value);
+
+/* The L1 entry for an address, NULL if the tables do not reach that far. */
+pte_t *paging_find_l1_locked(uint64_t root, uint64_t address);
+/* Whether a frame is a validated table of this level that belongs to d. */
+bool paging_is_table_locked(struct domain *d, mfn_t m, unsigned level);
+
+int must_check paging_pin(struct domain *d, mfn_t m, unsigned level);
+int must_check paging_unpin(struct domain *d, mfn_t m);
+/* Roots of a vCPU; the running one's is loaded at once.  mfn 0 as user root: none. */
+int must_check paging_set_kernel_root(struct vcpu *v, mfn_t m);
+int must_check paging_set_user_root(struct vcpu *v, mfn_t m);
+/* Drops both roots of a vCPU that will not run again. */
+int must_check paging_drop_roots(struct vcpu *v);
+/* Drops every pin; for a domain that is being destroyed. */
+int must_check paging_unpin_all(struct domain *d, mfn_t m);
+
+/* Writes an L1 entry for a granted frame, which belongs to `frames_of`; the entry holds its own
+ * references.  expected_frame: for unmapping, -ENOENT if something else is mapped there. */
+int must_check paging_map_granted(struct domain *d, struct domain *frames_of, uint64_t machine_address, pte_t value);
+int must_check paging_map_granted_va(struct vcpu *v, struct domain *frames_of, uint64_t address, pte_t value);
+int must_check paging_unmap_granted(struct vcpu *v, uint64_t address, bool is_machine_address, mfn_t expected_frame);
+
+#endif

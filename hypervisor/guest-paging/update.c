@@ -1,0 +1,236 @@
+/*
+ * Changing one entry, in four verbs: check (entry-rules.h) -> acquire the new references ->
+ * commit with one atomic exchange -> release the old ones.  Every write to a guest's table comes
+ * through here: hypercalls, batched or not, grant mappings, and emulated stores.
+ */
+#include "guest-paging/entry-references.h"
+#include "guest-paging/entry-rules.h"
+#include "guest-paging/walk.h"
+#include "machine/tlb.h"
+#include "lib/atomic.h"
+#include "lib/errno.h"
+#include "memory/frame-references.h"
+
+/* An update in progress: a table kept in its type, one slot of it. */
+struct slot {
+    pte_t *at;
+    mfn_t table;
+    unsigned level, index;
+};
+
+static int slot_find(struct domain *d, uint64_t machine_address, struct slot *s)
+{
+    uint32_t type;
+
+    s->table = mfn(machine_address >> PAGE_SHIFT);
+    if (!mfn_is_ram(s->table) || (machine_address & 7))
+        return -EINVAL;
+    type = read_once(frame_of(s->table)->type);
+    /* A validated table is held in place by the reference that keeps it one. */
+    if (!(type & TYPE_COUNT) || !(type & TYPE_VALIDATED) || read_once(frame_of(s->table)->owner) != d->frames.index)
+        return -EINVAL;
+    s->level = level_of_type(type);
+    s->index = (machine_address & (PAGE_SIZE - 1)) / sizeof(pte_t);
+    s->at = (pte_t *)frame_virt(s->table) + s->index;
+    return s->level ? 0 : -EINVAL;
+}
+
+/* Commit: the new entry goes in, the old one comes out, whatever the processor did to its
+ * accessed and dirty bits meanwhile. */
+static pte_t slot_commit(pte_t *at, pte_t value, bool preserve_ad)
+{
+    pte_t old = read_once(*at);
+
+    if (!preserve_ad)
+        return atomic_exchange(at, value);
+    while (!atomic_compare_exchange(at, &old, value | (old & (PTE_A | PTE_D))))
+        ;
+    return old;
+}
+
+static int update_l1(struct domain *d, struct domain *frames_of, pte_t *at, pte_t value, bool preserve_ad)
+{
+    pte_t old = read_once(*at);
+    int r;
+
+    if (unlikely(!entry_is_allowed(1, value, d->privileged)))
+        return -EINVAL;
+    value = entry_adjust(value);
+    if (value & PTE_P) {
+        if (entry_same_reference(old, value)) {
+            slot_commit(at, value, preserve_ad); /* only flags change, and the lock keeps others out */
+            return 0;
+        }
+        r = l1_entry_acquire(d, frames_of, value);
+        if (unlikely(r))
+            return r;
+    }
+    old = slot_commit(at, value, preserve_ad);
+    if (old & PTE_P)
+        l1_entry_release(old);
+    return 0;
+}
+
+/* The references for a new table entry; the lock may be dropped on the way. */
+static int acquire_table(struct domain *d, unsigned level, pte_t value)
+{
+    uint64_t unused maybe_unused;
+    int r;
+
+    if (!frame_get(pte_mfn(value), d->frames.index))
+        return -EINVAL;
+    r = table_get_locked(d, pte_mfn(value), level - 1);
+    if (r)
+        frame_put(pte_mfn(value));
+    return r;
+}
+
+static void release_table(struct domain *d, pte_t old)
+{
+    /* Not preemptible: the new entry is in place, the call cannot be repeated. */
+    if (table_put_locked(d, pte_mfn(old), false))
+        domain_crash(d, "a table could not be released");
+}
+
+static int update_table(struct domain *d, struct slot *s, pte_t value, bool preserve_ad)
+{
+    pte_t old;
+    int r;
+
+    if (slot_is_hypervisor(s->level, s->index) || !entry_is_allowed(s->level, value, d->privileged))
+        return -EINVAL;
+    value = entry_adjust(value);
+    if ((value & PTE_P) && entry_same_reference(read_once(*s->at), value)) {
+        slot_commit(s->at, value, preserve_ad);
+        return 0;
+    }
+    /* The table must still be one when the lock comes back: hold it. */
+    if (!frame_get_again(s->table))
+        return -ENOMEM;
+    r = table_get_locked(d, s->table, s->level);
+    if (r) {
+        frame_put(s->table);
+        return r;
+    }
+    r = value & PTE_P ? acquire_table(d, s->level, value) : 0;
+    if (!r) {
+        old = slot_commit(s->at, value, preserve_ad);
+        if (old & PTE_P)
+            release_table(d, old);
+    }
+    release_table(d, pte_make(s->table, 0));
+    return r;
+}
+
+/* A frame that is no table: an ordinary store, if the guest could do it itself. */
+static int update_plain(struct domain *d, uint64_t machine_address, pte_t value)
+{
+    mfn_t m = mfn(machine_address >> PAGE_SHIFT);
+    uint64_t flush = 0;
+    int r;
+
+    if ((machine_address & 7) || !frame_get(m, d->frames.index))
+        return -EINVAL;
+    r = frame_type_claim(m, TYPE_WRITABLE, UINT64_MAX, &flush);
+    if (flush)
+        tlb_flush_cpus(flush);
+    if (!r) {
+        write_once(*(pte_t *)((char *)frame_virt(m) + (machine_address & (PAGE_SIZE - 8))), value);
+        frame_type_put_plain(m);
+    }
+    frame_put(m);
+    return r ? -EINVAL : 0;
+}
+
+int paging_update_locked(struct domain *d, struct domain *frames_of, uint64_t machine_address, pte_t value,
+                         bool preserve_ad)
+{
+    struct slot s;
+
+    if (slot_find(d, machine_address, &s))
+        return update_plain(d, machine_address, value);
+    if (likely(s.level == 1))
+        return update_l1(d, frames_of, s.at, value, preserve_ad);
+    return update_table(d, &s, value, preserve_ad);
+}
+
+pte_t *paging_find_l1_locked(uint64_t root, uint64_t address)
+{
+    const pte_t *table = frame_virt(mfn(root >> PAGE_SHIFT));
+
+    for (unsigned level = 4; level > 1; level--) {
+        pte_t e = read_once(table[pt_index(address, level)]);
+
+        if (!(e & PTE_P) || (e & PTE_PS) || slot_is_hypervisor(level, pt_index(address, level)))
+            return NULL;
+        table = frame_virt(pte_mfn(e));
+    }
+    return (pte_t *)&table[pt_index(address, 1)];
+}
+
+int paging_update_va_locked(struct domain *d, struct domain *frames_of, uint64_t root, uint64_t address, pte_t value)
+{
+    pte_t *at = paging_find_l1_locked(root, address);
+
+    return at ? update_l1(d, frames_of, at, value, false) : -EINVAL;
+}
+
+int paging_exchange_locked(struct domain *d, pte_t *slot, pte_t expected, pte_t value)
+{
+    pte_t new = entry_adjust(value);
+    int r;
+
+    if (!entry_is_allowed(1, value, d->privileged))
+        return -EINVAL;
+    r = new & PTE_P ? l1_entry_acquire(d, d, new) : 0;
+    if (r)
+        return r;
+    if (!atomic_compare_exchange(slot, &expected, new)) {
+        if (new & PTE_P)
+            l1_entry_release(new);
+        return -EAGAIN;
+    }
+    if (expected & PTE_P)
+        l1_entry_release(expected);
+    return 0;
+}
+
+bool paging_is_table_locked(struct domain *d, mfn_t m, unsigned level)
+{
+    struct slot s;
+
+    return !slot_find(d, m.n << PAGE_SHIFT, &s) && s.level == level;
+}
+
+int paging_map_granted(struct domain *d, struct domain *frames_of, uint64_t machine_address, pte_t value)
+{
+    struct slot s;
+
+    if (slot_find(d, machine_address, &s) || s.level != 1)
+        return -EINVAL;
+    return update_l1(d, frames_of, s.at, value, false);
+}
+
+int paging_map_granted_va(struct vcpu *v, struct domain *frames_of, uint64_t address, pte_t value)
+{
+    pte_t *at = paging_find_l1_locked(v->kernel_root, address);
+
+    return at ? update_l1(v->domain, frames_of, at, value, false) : -EINVAL;
+}
+
+int paging_unmap_granted(struct vcpu *v, uint64_t address, bool is_machine_address, mfn_t expected)
+{
+    struct domain *d = v->domain;
+    struct slot s;
+    pte_t *at;
+
+    if (is_machine_address)
+        at = !slot_find(d, address, &s) && s.level == 1 ? s.at : NULL;
+    else
+        at = paging_find_l1_locked(v->kernel_root, address);
+    if (!at)
+        return -EINVAL;
+    if (!(*at & PTE_P) || pte_mfn(*at).n != expected.n)
+        return -ENOENT;
+    return update_l1(d, d, at, 0, false);
+}

@@ -1,0 +1,248 @@
+/* The guest processor's registers: traps, callbacks, stacks, segments, descriptors, debug, FPU. */
+#include "domain/guest-memory.h"
+#include "guest-cpu/descriptors.h"
+#include "guest-cpu/switch.h"
+#include "guest-cpu/trap-injection.h"
+#include "hypercalls/handlers.h"
+#include "lib/atomic.h"
+#include "lib/errno.h"
+#include "machine/interrupts.h"
+#include "machine/safe-registers.h"
+#include "memory/page-table-entry.h"
+
+int64_t hypercall_do_set_trap_table(uint64_t list)
+{
+    struct vcpu *v = current_vcpu();
+    struct trap_info t;
+
+    if (!list) { /* forget all */
+        for (unsigned i = 0; i < 256; i++)
+            v->traps[i] = (struct guest_trap){ 0 };
+        return 0;
+    }
+    for (unsigned n = 0; n < 257; n++) {
+        if (guest_read_element(&t, list, n))
+            return -EFAULT;
+        if (!t.address)
+            return 0;
+        if (!address_is_canonical(t.address))
+            return -EINVAL;
+        v->traps[t.vector] = (struct guest_trap){ t.address, t.cs, t.flags };
+    }
+    return 0;
+}
+
+static int64_t callback_set(struct vcpu *v, unsigned type, uint64_t address, bool mask_events)
+{
+    struct guest_callback c = { address, mask_events };
+
+    if (!address_is_canonical(address))
+        return -EINVAL;
+    switch (type) {
+    case CALLBACKTYPE_event:
+        v->event = c;
+        return 0;
+    case CALLBACKTYPE_failsafe:
+        v->failsafe = c;
+        return 0;
+    case CALLBACKTYPE_syscall:
+        v->syscall = c;
+        return 0;
+    case CALLBACKTYPE_syscall32:
+        v->syscall32 = c;
+        return 0;
+    case CALLBACKTYPE_sysenter:
+    case CALLBACKTYPE_sysenter_deprecated:
+        return 0; /* SYSENTER is not offered: CPUID does not show it */
+    default:
+        return -ENOSYS;
+    }
+}
+
+int64_t hypercall_do_callback_op(uint64_t cmd, uint64_t arg)
+{
+    struct callback_register c;
+    struct callback_unregister u;
+
+    switch (cmd) {
+    case CALLBACKOP_register:
+        if (guest_read(&c, arg, sizeof(c)))
+            return -EFAULT;
+        return callback_set(current_vcpu(), c.type, c.address, c.flags & CALLBACKF_mask_events);
+    case CALLBACKOP_unregister:
+        if (guest_read(&u, arg, sizeof(u)))
+            return -EFAULT;
+        return u.type == CALLBACKTYPE_event || u.type == CALLBACKTYPE_failsafe || u.type == CALLBACKTYPE_syscall
+                   ? -EINVAL
+                   : 0;
+    default:
+        return -ENOSYS;
+    }
+}
+
+int64_t hypercall_do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t syscall)
+{
+    struct vcpu *v = current_vcpu();
+
+    if (!address_is_canonical(event) || !address_is_canonical(failsafe) || !address_is_canonical(syscall))
+        return -EINVAL;
+    v->event.address = event;
+    v->failsafe.address = failsafe;
+    v->syscall.address = syscall;
+    return 0;
+}
+
+int64_t hypercall_do_stack_switch(uint64_t ss maybe_unused, uint64_t sp)
+{
+    current_vcpu()->kernel_sp = sp;
+    return 0;
+}
+
+int64_t hypercall_do_fpu_taskswitch(uint64_t set)
+{
+    struct vcpu *v = current_vcpu();
+
+    v->ts = set;
+    if (set)
+        cr0_write(cr0_read() | CR0_TS);
+    else
+        __asm__ volatile("clts");
+    return 0;
+}
+
+int64_t hypercall_do_set_segment_base(uint64_t which, uint64_t base)
+{
+    if (which == SEGBASE_GS_USER_SEL) {
+        /* Load the selector with the user's base in place, then put it back out of the way. */
+        swap_gs();
+        if (gs_load((uint16_t)base))
+            current_vcpu()->gs = 0;
+        swap_gs();
+        return 0;
+    }
+    if (!address_is_canonical(base))
+        return -EINVAL;
+    switch (which) {
+    case SEGBASE_FS:
+        msr_write(MSR_FS_BASE, base);
+        return 0;
+    case SEGBASE_GS_USER:
+        msr_write(MSR_KERNEL_GS_BASE, base);
+        return 0;
+    case SEGBASE_GS_KERNEL:
+        msr_write(MSR_GS_BASE, base);
+        return 0;
+    default:
+        return -EINVAL;
+    }
+}
+
+int64_t hypercall_do_set_gdt(uint64_t list, uint64_t entries)
+{
+    uint64_t frames[GDT_GUEST_PAGES];
+
+    if (entries > FIRST_RESERVED_GDT_ENTRY)
+        return -EINVAL;
+    if (guest_read(frames, list, (entries + 511) / 512 * sizeof(frames[0])))
+        return -EFAULT;
+    return vcpu_set_gdt(current_vcpu(), frames, (unsigned)entries);
+}
+
+int64_t hypercall_do_update_descriptor(uint64_t machine_address, uint64_t descriptor)
+{
+    return descriptor_update(current_domain(), machine_address, descriptor);
+}
+
+/* DR7: only breakpoints on guest addresses, no I/O breakpoints, no general detect. */
+static int set_dr7(struct vcpu *v, uint64_t value)
+{
+    value = (value & ~(0xfc00UL | 1UL << 13 | ~0UL << 32)) | 0x400;
+    for (unsigned i = 0; i < 4; i++)
+        if ((value >> (16 + 4 * i) & 3) == 2)
+            return -EPERM;
+    v->debug[7] = value;
+    v->debug_active = value & 0xff;
+    dr7_write(value);
+    return 0;
+}
+
+static int set_breakpoint(struct vcpu *v, unsigned reg, uint64_t address)
+{
+    if (!guest_range_ok(address, 8) || !address_is_canonical(address))
+        return -EPERM;
+    v->debug[reg] = address;
+    vcpu_load_debug(v);
+    return 0;
+}
+
+int64_t hypercall_do_set_debugreg(uint64_t reg, uint64_t value)
+{
+    struct vcpu *v = current_vcpu();
+    int r;
+
+    switch (reg) {
+    case 0 ... 3:
+        return set_breakpoint(v, (unsigned)reg, value);
+    case 4:
+    case 6:
+        v->debug[6] = (value & 0xe00f) | 0xffff0ff0;
+        dr6_write(v->debug[6]);
+        return 0;
+    case 5:
+    case 7:
+        r = set_dr7(v, value);
+        if (!r)
+            vcpu_load_debug(v);
+        return r;
+    default:
+        return -EINVAL;
+    }
+}
+
+int64_t hypercall_do_get_debugreg(uint64_t reg)
+{
+    struct vcpu *v = current_vcpu();
+
+    switch (reg) {
+    case 0 ... 3:
+        return (int64_t)v->debug[reg];
+    case 4:
+    case 6:
+        return (int64_t)v->debug[6];
+    case 5:
+    case 7:
+        return (int64_t)(v->debug[7] | 0x400);
+    default:
+        return -EINVAL;
+    }
+}
+
+int64_t hypercall_do_vm_assist(uint64_t cmd, uint64_t type)
+{
+    static const uint64_t known = 1UL << VMASST_TYPE_4gb_segments | 1UL << VMASST_TYPE_4gb_segments_notify |
+                                  1UL << VMASST_TYPE_writable_pagetables | 1UL << VMASST_TYPE_pae_extended_cr3 |
+                                  1UL << VMASST_TYPE_architectural_iopl | 1UL << VMASST_TYPE_runstate_update_flag;
+    struct domain *d = current_domain();
+
+    if (type >= 64 || !(known >> type & 1))
+        return -EINVAL;
+    switch (cmd) {
+    case VMASST_CMD_enable:
+        atomic_or(&d->vm_assist, 1UL << type);
+        return 0;
+    case VMASST_CMD_disable:
+        atomic_and(&d->vm_assist, ~(1UL << type));
+        return 0;
+    default:
+        return -ENOSYS;
+    }
+}
+
+int64_t hypercall_do_iret(void)
+{
+    struct vcpu *v = current_vcpu();
+    struct cpu_regs *regs = &this_cpu()->frame;
+
+    guest_iret(v, regs);
+    return (int64_t)regs->rax; /* stored as the result: the frame's own rax */
+}

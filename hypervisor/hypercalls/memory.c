@@ -1,0 +1,272 @@
+/* memory_op. */
+#include "hypercall-abi/memory.h"
+#include "domain/guest-memory.h"
+#include "hypercalls/continuation.h"
+#include "hypercalls/handlers.h"
+#include "hypercalls/machine-map.h"
+#include "lib/errno.h"
+#include "machine/interrupts.h"
+#include "memory/frame-allocator.h"
+#include "memory/frame-references.h"
+#include "memory/hypervisor-mappings.h"
+#include "memory/machine-to-physical.h"
+
+#define PREEMPT_EVERY   16
+#define DOMU_MAX_ORDER  9
+#define DOM0_MAX_ORDER  MAX_ORDER
+
+struct e820_entry machine_map[MAX_E820];
+unsigned machine_map_entries;
+
+static int domain_for(domid_t id, struct domain **out)
+{
+    struct domain *self = current_domain();
+
+    if (id != DOMID_SELF && id != self->id && !self->privileged)
+        return -EPERM;
+    *out = domain_get(id);
+    return *out ? 0 : -ESRCH;
+}
+
+/* One extent given to a domain; gpfn: what its frames are called, or M2P_INVALID. */
+static int extent_add(struct domain *d, const struct xen_memory_reservation *res, uint64_t i, bool named)
+{
+    unsigned bits = XENMEMF_get_address_bits(res->mem_flags);
+    xen_pfn_t gpfn = M2P_INVALID, frame;
+    mfn_t m;
+    int r;
+
+    if (named && guest_read_element(&gpfn, res->extent_start, i))
+        return -EFAULT;
+    r = frame_owner_allocate(&d->frames, res->extent_order, bits, &m);
+    if (r)
+        return r;
+    for (uint64_t k = 0; named && k < 1UL << res->extent_order; k++)
+        machine_to_physical_set(mfn(m.n + k), gpfn + k);
+    frame = m.n;
+    return res->extent_start ? guest_write_element(res->extent_start, i, &frame) : 0;
+}
+
+static int extent_remove(struct domain *d, const struct xen_memory_reservation *res, uint64_t i)
+{
+    xen_pfn_t frame;
+    int r = 0;
+
+    if (guest_read_element(&frame, res->extent_start, i))
+        return -EFAULT;
+    for (uint64_t k = 0; k < 1UL << res->extent_order && !r; k++)
+        r = frame_owner_release(&d->frames, mfn(frame + k));
+    return r;
+}
+
+static int extent_op(struct domain *d, unsigned cmd, const struct xen_memory_reservation *res, uint64_t i)
+{
+    switch (cmd) {
+    case XENMEM_increase_reservation:
+        return extent_add(d, res, i, false);
+    case XENMEM_populate_physmap:
+        return extent_add(d, res, i, true);
+    default:
+        return extent_remove(d, res, i);
+    }
+}
+
+/* Returns the number of extents done, as the ABI wants it, or -errno if the arguments are bad. */
+static int64_t reservation(unsigned cmd, uint64_t start, uint64_t arg)
+{
+    struct xen_memory_reservation res;
+    struct domain *d;
+    uint64_t i;
+    int64_t r;
+
+    if (guest_read(&res, arg, sizeof(res)))
+        return (int64_t)start;
+    if (res.nr_extents >= UINT64_MAX >> MEMOP_EXTENT_SHIFT || start > res.nr_extents)
+        return (int64_t)start;
+    r = domain_for(res.domid, &d);
+    if (r)
+        return r == -EPERM || r == -ESRCH ? (start ? (int64_t)start : r) : r;
+    if (res.extent_order > (current_domain()->privileged ? DOM0_MAX_ORDER : DOMU_MAX_ORDER)) {
+        domain_put(d);
+        return (int64_t)start;
+    }
+    for (i = start; i < res.nr_extents; i++) {
+        if (i > start && i % PREEMPT_EVERY == 0 && preempt_point()) {
+            domain_put(d);
+            return continuation(NR_memory_op, cmd | i << MEMOP_EXTENT_SHIFT, arg, 0, 0, 0);
+        }
+        if (extent_op(d, cmd, &res, i))
+            break;
+    }
+    domain_put(d);
+    return (int64_t)i;
+}
+
+/* Gives back the frames of one exchanged block: 2^order of them, read one extent at a time. */
+static int exchange_release(struct domain *d, const struct xen_memory_exchange *x, uint64_t first, uint64_t count)
+{
+    xen_pfn_t frame;
+
+    for (uint64_t i = 0; i < count; i++) {
+        if (guest_read_element(&frame, x->in.extent_start, first + i))
+            return -EFAULT;
+        if (frame_owner_release(&d->frames, mfn(frame)))
+            return -EINVAL;
+    }
+    return 0;
+}
+
+/* One output extent for 2^order input frames.  The new block comes first: on failure nothing has
+ * been given up. */
+static int exchange_one(struct domain *d, const struct xen_memory_exchange *x, uint64_t i)
+{
+    unsigned order = x->out.extent_order;
+    uint64_t count = 1UL << order;
+    xen_pfn_t gpfn, frame;
+    mfn_t m;
+    int r;
+
+    if (guest_read_element(&gpfn, x->out.extent_start, i))
+        return -EFAULT;
+    spin_lock(&d->frames.lock);
+    d->frames.limit += count;
+    spin_unlock(&d->frames.lock);
+    r = frame_owner_allocate(&d->frames, order, XENMEMF_get_address_bits(x->out.mem_flags), &m);
+    if (!r)
+        r = exchange_release(d, x, i * count, count);
+    spin_lock(&d->frames.lock);
+    d->frames.limit -= count;
+    spin_unlock(&d->frames.lock);
+    if (r)
+        return r;
+    for (uint64_t k = 0; k < count; k++)
+        machine_to_physical_set(mfn(m.n + k), gpfn + k);
+    frame = m.n;
+    return guest_write_element(x->out.extent_start, i, &frame);
+}
+
+/* Only for the control domain, and only single frames into contiguous blocks or single frames:
+ * what a driver needs for DMA. */
+static int64_t exchange(uint64_t arg)
+{
+    struct xen_memory_exchange x;
+    struct domain *d = current_domain();
+    uint64_t i;
+    int r = 0;
+
+    if (guest_read(&x, arg, sizeof(x)))
+        return -EFAULT;
+    if (!d->privileged || x.in.domid != x.out.domid || (x.in.domid != DOMID_SELF && x.in.domid != d->id))
+        return -EPERM;
+    if (x.nr_exchanged > x.in.nr_extents || x.in.nr_extents > 1UL << 20)
+        return -EINVAL;
+    if (x.out.extent_order > DOMU_MAX_ORDER || x.in.extent_order > DOMU_MAX_ORDER ||
+        x.in.nr_extents << x.in.extent_order != x.out.nr_extents << x.out.extent_order)
+        return -EINVAL;
+    if (x.in.extent_order)
+        return -EOPNOTSUPP;
+    for (i = x.nr_exchanged >> x.out.extent_order; i < x.out.nr_extents && !r; i++)
+        r = exchange_one(d, &x, i);
+    x.nr_exchanged = (i - (r != 0)) << x.out.extent_order;
+    if (guest_write(arg + offsetof(struct xen_memory_exchange, nr_exchanged), &x.nr_exchanged, sizeof(x.nr_exchanged)))
+        return -EFAULT;
+    return r;
+}
+
+static int64_t count_of(unsigned cmd, uint64_t arg)
+{
+    struct xen_memory_domain op;
+    struct domain *d;
+    int64_t r;
+
+    if (guest_read(&op, arg, sizeof(op)))
+        return -EFAULT;
+    r = domain_for(op.domid, &d);
+    if (r)
+        return r;
+    switch (cmd) {
+    case XENMEM_current_reservation:
+        r = (int64_t)d->frames.count;
+        break;
+    case XENMEM_maximum_reservation:
+        r = (int64_t)d->frames.limit;
+        break;
+    default:
+        r = (int64_t)read_once(d->shared_info->arch.max_pfn) - 1;
+    }
+    domain_put(d);
+    return r;
+}
+
+static int machine_memory_map(uint64_t arg)
+{
+    struct xen_memory_map op;
+
+    if (!current_domain()->privileged)
+        return -EPERM;
+    if (guest_read(&op, arg, sizeof(op)))
+        return -EFAULT;
+    if (op.nr_entries < machine_map_entries)
+        return -EINVAL;
+    op.nr_entries = machine_map_entries;
+    if (guest_write(op.buffer, machine_map, machine_map_entries * sizeof(machine_map[0])))
+        return -EFAULT;
+    return guest_write(arg, &op, sizeof(op));
+}
+
+static int machphys_mapping(uint64_t arg)
+{
+    struct xen_machphys_mapping op = {
+        .v_start = M2P_GUEST_VIRT,
+        .v_end = M2P_GUEST_VIRT + 0x8000000000UL,
+        .max_mfn = frame_limit - 1,
+    };
+
+    return guest_write(arg, &op, sizeof(op));
+}
+
+static int machphys_mfn_list(uint64_t arg)
+{
+    struct xen_machphys_mfn_list op;
+    uint32_t n = 0;
+
+    if (guest_read(&op, arg, sizeof(op)))
+        return -EFAULT;
+    for (uint64_t at = 0; at < frame_limit * sizeof(uint64_t) && n < op.max_extents; at += 2UL << 20, n++) {
+        mfn_t m = mapping_lookup(M2P_GUEST_VIRT + at);
+        xen_pfn_t frame = mfn_is_none(m) ? 0 : m.n;
+
+        if (guest_write_element(op.extent_start, n, &frame))
+            return -EFAULT;
+    }
+    op.nr_extents = n;
+    return guest_write(arg, &op, sizeof(op));
+}
+
+int64_t hypercall_do_memory_op(uint64_t cmd, uint64_t arg)
+{
+    unsigned op = cmd & MEMOP_CMD_MASK;
+
+    switch (op) {
+    case XENMEM_increase_reservation:
+    case XENMEM_decrease_reservation:
+    case XENMEM_populate_physmap:
+        return reservation(op, cmd >> MEMOP_EXTENT_SHIFT, arg);
+    case XENMEM_exchange:
+        return exchange(arg);
+    case XENMEM_maximum_ram_page:
+        return (int64_t)frame_limit - 1;
+    case XENMEM_current_reservation:
+    case XENMEM_maximum_reservation:
+    case XENMEM_maximum_gpfn:
+        return count_of(op, arg);
+    case XENMEM_machine_memory_map:
+        return machine_memory_map(arg);
+    case XENMEM_machphys_mapping:
+        return machphys_mapping(arg);
+    case XENMEM_machphys_mfn_list:
+        return machphys_mfn_list(arg);
+    default:
+        return -ENOSYS; /* memory_map too: a guest's map is its number of frames */
+    }
+}

@@ -1,0 +1,363 @@
+/* mmu_update, update_va_mapping and mmuext_op: decode, permit, call guest-paging/, encode. */
+#include "hypercall-abi/mmu.h"
+#include "domain/guest-memory.h"
+#include "guest-cpu/descriptors.h"
+#include "guest-paging/paging.h"
+#include "hypercalls/continuation.h"
+#include "hypercalls/handlers.h"
+#include "lib/bits.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "machine/interrupts.h"
+#include "machine/registers.h"
+#include "machine/tlb.h"
+#include "memory/frame-references.h"
+#include "memory/machine-to-physical.h"
+
+#define PREEMPT_EVERY 32
+
+/* The domain whose frames are meant; itself, DOMID_IO, or anybody for the control domain. */
+static int frames_domain_get(domid_t id, struct domain **out)
+{
+    struct domain *self = current_domain();
+
+    if (id == DOMID_IO) {
+        *out = &io_domain;
+        return 0;
+    }
+    if (id != DOMID_SELF && id != self->id && !self->privileged)
+        return -EPERM;
+    *out = domain_get(id);
+    return *out ? 0 : -ESRCH;
+}
+
+static void frames_domain_put(struct domain *d)
+{
+    if (d != &io_domain)
+        domain_put(d);
+}
+
+static int machphys_update(struct domain *frames_of, uint64_t machine_address, uint64_t pfn)
+{
+    mfn_t m = mfn(machine_address >> PAGE_SHIFT);
+
+    if (!frame_get(m, frames_of->frames.index))
+        return -EINVAL;
+    machine_to_physical_set(m, pfn);
+    frame_put(m);
+    return 0;
+}
+
+/* One update; the paging lock of `tables` is held. */
+static int update_one(struct domain *tables, struct domain *frames_of, const struct mmu_update *u)
+{
+    uint64_t at = u->ptr & ~3UL;
+
+    switch (u->ptr & 3) {
+    case MMU_NORMAL_PT_UPDATE:
+    case MMU_PT_UPDATE_NO_TRANSLATE:
+        return paging_update_locked(tables, frames_of, at, u->val, false);
+    case MMU_PT_UPDATE_PRESERVE_AD:
+        return paging_update_locked(tables, frames_of, at, u->val, true);
+    default:
+        return machphys_update(frames_of, at, u->val);
+    }
+}
+
+/* Runs updates from the list until one fails or there is other work; counts those done. */
+static int update_batch(struct domain *tables, struct domain *frames_of, uint64_t list, uint32_t n, uint32_t *done)
+{
+    struct mmu_update u;
+    int r = paging_lock(tables);
+
+    if (r)
+        return r;
+    for (*done = 0; *done < n && !r; *done += !r) {
+        r = guest_read_element(&u, list, *done);
+        if (!r)
+            r = update_one(tables, frames_of, &u);
+        if (*done % PREEMPT_EVERY == PREEMPT_EVERY - 1 && !r && *done + 1 < n) {
+            paging_unlock(tables);
+            if (preempt_point()) {
+                ++*done;
+                return -ERESTART;
+            }
+            r = paging_lock(tables);
+            if (r) {
+                ++*done;
+                return r;
+            }
+        }
+    }
+    paging_unlock(tables);
+    return r;
+}
+
+static int update_in(uint64_t list, uint32_t n, domid_t tables_id, domid_t frames_id, uint32_t *done)
+{
+    struct domain *frames_of, *tables;
+    int r = frames_domain_get(frames_id, &frames_of);
+
+    if (r)
+        return r;
+    r = frames_domain_get(tables_id, &tables);
+    if (!r) {
+        r = tables == &io_domain ? -EINVAL : update_batch(tables, frames_of, list, n, done);
+        frames_domain_put(tables);
+    }
+    frames_domain_put(frames_of);
+    return r;
+}
+
+int64_t hypercall_do_mmu_update(uint64_t list, uint64_t count, uint64_t done_at, uint64_t foreign)
+{
+    uint32_t n = (uint32_t)count & ~MMU_UPDATE_PREEMPTED, done = 0, before = 0;
+    domid_t tables_id = (domid_t)(foreign >> 16);
+    int r;
+
+    if (((uint32_t)count & MMU_UPDATE_PREEMPTED) && done_at && guest_read(&before, done_at, sizeof(before)))
+        return -EFAULT;
+    tables_id = tables_id ? (domid_t)(tables_id - 1) : DOMID_SELF;
+    r = update_in(list, n, tables_id, (domid_t)foreign, &done);
+    before += done;
+    if (done_at && guest_write(done_at, &before, sizeof(before)))
+        return -EFAULT;
+    if (r != -ERESTART)
+        return r;
+    return continuation(NR_mmu_update, list + done * sizeof(struct mmu_update), (n - done) | MMU_UPDATE_PREEMPTED,
+                        done_at, foreign, 0);
+}
+
+/* CPUs on which the vCPUs of a guest bitmap may have translations. */
+static int cpus_of_mask(struct domain *d, guest_handle_t at, uint64_t *cpus)
+{
+    struct vcpu *v;
+    uint64_t map = 0;
+
+    /* The bitmap is as long as the domain has vCPUs. */
+    if (guest_read(&map, at, (d->max_vcpus + 7) / 8))
+        return -EFAULT;
+    *cpus = 0;
+    for_each_vcpu(v, d)
+        if (map >> v->id & 1)
+            *cpus |= read_once(v->dirty_cpus);
+    *cpus &= d->dirty_cpus;
+    return 0;
+}
+
+static int va_flush(struct domain *d, uint64_t address, uint64_t flags)
+{
+    uint64_t cpus = BIT(this_cpu()->id), map = flags & ~UVMF_FLUSHTYPE_MASK;
+    int r = 0;
+
+    if (map == UVMF_ALL)
+        cpus = d->dirty_cpus;
+    else if (map != UVMF_LOCAL)
+        r = cpus_of_mask(d, map, &cpus);
+    if (r)
+        return r;
+    switch (flags & UVMF_FLUSHTYPE_MASK) {
+    case UVMF_TLB_FLUSH:
+        tlb_flush_cpus(cpus);
+        return 0;
+    case UVMF_INVLPG:
+        tlb_flush_page_cpus(cpus, address);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static int64_t update_va(uint64_t address, uint64_t value, uint64_t flags, struct domain *frames_of)
+{
+    struct vcpu *v = current_vcpu();
+    struct domain *d = v->domain;
+    int r;
+
+    if (!guest_range_ok(address, 1))
+        return -EINVAL;
+    r = paging_lock(d);
+    if (r)
+        return continuation(NR_update_va_mapping, address, value, flags, 0, 0);
+    r = paging_update_va_locked(d, frames_of, v->kernel_root, address, value);
+    paging_unlock(d);
+    return r || !(flags & UVMF_FLUSHTYPE_MASK) ? r : va_flush(d, address, flags);
+}
+
+int64_t hypercall_do_update_va_mapping(uint64_t address, uint64_t value, uint64_t flags)
+{
+    return update_va(address, value, flags, current_domain());
+}
+
+int64_t hypercall_do_update_va_mapping_otherdomain(uint64_t address, uint64_t value, uint64_t flags, uint64_t domid)
+{
+    struct domain *frames_of;
+    int64_t r = frames_domain_get((domid_t)domid, &frames_of);
+
+    if (r)
+        return r;
+    r = update_va(address, value, flags, frames_of);
+    frames_domain_put(frames_of);
+    return r;
+}
+
+/* The LDT's frames are found through the tables and taken one by one. */
+static int set_ldt(struct vcpu *v, uint64_t address, uint32_t entries)
+{
+    mfn_t frames[LDT_PAGES];
+    unsigned pages = (entries + 511) / 512, taken = 0;
+    pte_t *e;
+    int r;
+
+    if (entries > 8192 || (address & (PAGE_SIZE - 1)) || !guest_range_ok(address, entries * 8UL))
+        return -EINVAL;
+    r = paging_lock(v->domain);
+    if (r)
+        return r;
+    for (; taken < pages && !r; taken += !r) {
+        e = paging_find_l1_locked(v->kernel_root, address + taken * PAGE_SIZE);
+        r = e && (*e & PTE_P) ? descriptor_frame_get(v->domain, pte_mfn(*e)) : -EINVAL;
+        frames[taken < LDT_PAGES ? taken : 0] = e ? pte_mfn(*e) : MFN_NONE;
+    }
+    paging_unlock(v->domain);
+    if (!r) {
+        vcpu_set_ldt(v, address, entries, frames, pages);
+        return 0;
+    }
+    while (taken--)
+        descriptor_frame_put(frames[taken]);
+    return r;
+}
+
+/* Clearing and copying whole frames of the domain's. */
+static int fill_frame(struct domain *d, uint64_t to, const void *from)
+{
+    uint64_t flush = 0;
+    int r;
+
+    if (!frame_get(mfn(to), d->frames.index))
+        return -EINVAL;
+    r = frame_type_claim(mfn(to), TYPE_WRITABLE, UINT64_MAX, &flush);
+    if (flush)
+        tlb_flush_cpus(flush);
+    if (!r) {
+        if (from)
+            memcpy(frame_virt(mfn(to)), from, PAGE_SIZE);
+        else
+            memset(frame_virt(mfn(to)), 0, PAGE_SIZE);
+        frame_type_put_plain(mfn(to));
+    }
+    frame_put(mfn(to));
+    return r ? -EINVAL : 0;
+}
+
+static int copy_frame(struct domain *d, uint64_t to, uint64_t from)
+{
+    int r;
+
+    if (!frame_get(mfn(from), d->frames.index))
+        return -EINVAL;
+    r = fill_frame(d, to, frame_virt(mfn(from)));
+    frame_put(mfn(from));
+    return r;
+}
+
+static int flush_op(struct domain *d, const struct mmuext_op *op)
+{
+    uint64_t cpus = d->dirty_cpus;
+    int r = 0;
+
+    switch (op->cmd) {
+    case MMUEXT_TLB_FLUSH_LOCAL:
+        tlb_flush_local();
+        return 0;
+    case MMUEXT_INVLPG_LOCAL:
+        tlb_flush_page_cpus(BIT(this_cpu()->id), op->arg1.linear_addr);
+        return 0;
+    case MMUEXT_TLB_FLUSH_MULTI:
+    case MMUEXT_INVLPG_MULTI:
+        r = cpus_of_mask(d, op->arg2.vcpumask, &cpus);
+        break;
+    default:
+        break;
+    }
+    if (r)
+        return r;
+    if (op->cmd == MMUEXT_TLB_FLUSH_MULTI || op->cmd == MMUEXT_TLB_FLUSH_ALL)
+        tlb_flush_cpus(cpus);
+    else
+        tlb_flush_page_cpus(cpus, op->arg1.linear_addr);
+    return 0;
+}
+
+static int ext_op(struct vcpu *v, struct domain *d, const struct mmuext_op *op)
+{
+    bool own = d == v->domain;
+
+    switch (op->cmd) {
+    case MMUEXT_PIN_L1_TABLE ... MMUEXT_PIN_L4_TABLE:
+        return paging_pin(d, mfn(op->arg1.mfn), op->cmd - MMUEXT_PIN_L1_TABLE + 1);
+    case MMUEXT_UNPIN_TABLE:
+        return paging_unpin(d, mfn(op->arg1.mfn));
+    case MMUEXT_NEW_BASEPTR:
+        return own ? paging_set_kernel_root(v, mfn(op->arg1.mfn)) : -EPERM;
+    case MMUEXT_NEW_USER_BASEPTR:
+        return own ? paging_set_user_root(v, mfn(op->arg1.mfn)) : -EPERM;
+    case MMUEXT_TLB_FLUSH_LOCAL ... MMUEXT_INVLPG_ALL:
+        return own ? flush_op(d, op) : -EPERM;
+    case MMUEXT_FLUSH_CACHE:
+    case MMUEXT_FLUSH_CACHE_GLOBAL:
+        if (!d->privileged)
+            return -EACCES;
+        caches_write_back();
+        return 0;
+    case MMUEXT_SET_LDT:
+        return own ? set_ldt(v, op->arg1.linear_addr, op->arg2.nr_ents) : -EPERM;
+    case MMUEXT_CLEAR_PAGE:
+        return fill_frame(d, op->arg1.mfn, NULL);
+    case MMUEXT_COPY_PAGE:
+        return copy_frame(d, op->arg1.mfn, op->arg2.src_mfn);
+    default:
+        return -ENOSYS;
+    }
+}
+
+static int ext_batch(struct domain *d, uint64_t list, uint32_t n, uint32_t *done)
+{
+    struct vcpu *v = current_vcpu();
+    struct mmuext_op op;
+    int r;
+
+    for (*done = 0; *done < n; ++*done) {
+        if (*done && *done % PREEMPT_EVERY == 0 && preempt_point())
+            return -ERESTART;
+        r = guest_read_element(&op, list, *done);
+        if (!r)
+            r = ext_op(v, d, &op);
+        if (r)
+            return r;
+    }
+    return 0;
+}
+
+int64_t hypercall_do_mmuext_op(uint64_t list, uint64_t count, uint64_t done_at, uint64_t foreign)
+{
+    uint32_t n = (uint32_t)count & ~MMU_UPDATE_PREEMPTED, done = 0, before = 0;
+    struct domain *d;
+    int r;
+
+    if (((uint32_t)count & MMU_UPDATE_PREEMPTED) && done_at && guest_read(&before, done_at, sizeof(before)))
+        return -EFAULT;
+    r = frames_domain_get((domid_t)foreign, &d);
+    if (r)
+        return r;
+    r = d == &io_domain ? -EINVAL : ext_batch(d, list, n, &done);
+    frames_domain_put(d);
+    before += done;
+    if (done_at && guest_write(done_at, &before, sizeof(before)))
+        return -EFAULT;
+    if (r != -ERESTART)
+        return r;
+    return continuation(NR_mmuext_op, list + done * sizeof(struct mmuext_op), (n - done) | MMU_UPDATE_PREEMPTED,
+                        done_at, foreign, 0);
+}

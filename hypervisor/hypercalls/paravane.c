@@ -1,0 +1,71 @@
+/* Paravane's own operations. */
+#include "hypercall-abi/paravane.h"
+#include "domain/guest-memory.h"
+#include "guest-paging/audit.h"
+#include "hypercalls/continuation.h"
+#include "hypercalls/handlers.h"
+#include "lib/errno.h"
+
+static int target_get(domid_t id, struct domain **out)
+{
+    struct domain *self = current_domain();
+
+    if (id != DOMID_SELF && id != self->id && !self->privileged)
+        return -EPERM;
+    *out = domain_get(id);
+    return *out ? 0 : -ESRCH;
+}
+
+static int audit(uint64_t arg)
+{
+    struct paravane_audit op;
+    struct domain *d;
+    int r;
+
+    if (guest_read(&op, arg, sizeof(op)))
+        return -EFAULT;
+    r = target_get(op.domid, &d);
+    if (r)
+        return r;
+    r = paging_audit(d, &op.frames, &op.differences);
+    domain_put(d);
+    return r ? r : guest_write(arg, &op, sizeof(op));
+}
+
+static int counters(uint64_t arg)
+{
+    struct paravane_counters op;
+    struct domain *d;
+    struct vcpu *v;
+    int r;
+
+    if (guest_read(&op, arg, sizeof(op)))
+        return -EFAULT;
+    r = target_get(op.domid, &d);
+    if (r)
+        return r;
+    op = d->counters;
+    op.domid = d->id;
+    op.hypercalls = 0;
+    for_each_vcpu(v, d)
+        op.hypercalls += v->hypercalls;
+    domain_put(d);
+    return guest_write(arg, &op, sizeof(op));
+}
+
+int64_t hypercall_do_paravane_op(uint64_t cmd, uint64_t arg)
+{
+    int r;
+
+    switch (cmd) {
+    case PARAVANEOP_interface_version:
+        return PARAVANE_INTERFACE_VERSION;
+    case PARAVANEOP_audit:
+        r = audit(arg);
+        return r == -ERESTART ? continuation(NR_paravane_op, cmd, arg, 0, 0, 0) : r;
+    case PARAVANEOP_counters:
+        return counters(arg);
+    default:
+        return -ENOSYS;
+    }
+}

@@ -1,0 +1,338 @@
+/* sched_op, vcpu_op and set_timer_op. */
+#include "domain/guest-memory.h"
+#include "guest-cpu/guest-clock.h"
+#include "hypercall-abi/sched.h"
+#include "hypercalls/continuation.h"
+#include "hypercalls/handlers.h"
+#include "events/delivery.h"
+#include "lib/atomic.h"
+#include "lib/bits.h"
+#include "lib/errno.h"
+#include "lifecycle/create.h"
+#include "lifecycle/shutdown.h"
+#include "machine/clock.h"
+#include "machine/tlb.h"
+#include "memory/frame-references.h"
+#include "memory/heap.h"
+#include "scheduling/runstate.h"
+#include "scheduling/scheduler.h"
+
+#define POLL_MAX_PORTS 128
+
+static int block(struct vcpu *v)
+{
+    v->info->evtchn_upcall_mask = 0;
+    vcpu_block(v);
+    return 0;
+}
+
+/* Fills the vCPU's bitmap of ports to wait for. */
+static int poll_prepare(struct vcpu *v, const struct sched_poll *p)
+{
+    evtchn_port_t port;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(v->poll_ports); i++)
+        v->poll_ports[i] = 0;
+    for (uint32_t i = 0; i < p->nr_ports; i++) {
+        if (guest_read_element(&port, p->ports, i))
+            return -EFAULT;
+        if (port >= MAX_PORTS)
+            return -EINVAL;
+        v->poll_ports[port / 64] |= BIT(port % 64);
+    }
+    return 0;
+}
+
+static bool poll_pending(struct vcpu *v)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(v->poll_ports); i++)
+        if (v->poll_ports[i] & read_once(v->domain->shared_info->evtchn_pending[i]))
+            return true;
+    return false;
+}
+
+static int poll(struct vcpu *v, const struct sched_poll *p)
+{
+    int r;
+
+    if (p->nr_ports > POLL_MAX_PORTS)
+        return -EINVAL;
+    r = poll_prepare(v, p);
+    if (r)
+        return r;
+    bit_test_and_set_atomic(&v->domain->ports->polling, v->id);
+    vcpu_stop(v, VCPU_BLOCKED);
+    /* Events set from here on find the polling mark; earlier ones are found by this look. */
+    if (poll_pending(v) || (p->timeout && p->timeout <= clock_now()))
+        vcpu_start(v, VCPU_BLOCKED);
+    else if (p->timeout)
+        timer_set(&v->poll_timer, v->sched.cpu, p->timeout);
+    return 0;
+}
+
+static int shutdown_self(struct domain *d, uint64_t arg)
+{
+    struct sched_shutdown s;
+
+    if (guest_read(&s, arg, sizeof(s)))
+        return -EFAULT;
+    if (s.reason > SHUTDOWN_MAX)
+        return -EINVAL;
+    domain_log(d, "shuts down, reason %u", s.reason);
+    domain_shutdown(d, s.reason);
+    return 0;
+}
+
+static int shutdown_remote(uint64_t arg)
+{
+    struct sched_remote_shutdown s;
+    struct domain *d;
+
+    if (!current_domain()->privileged)
+        return -EPERM;
+    if (guest_read(&s, arg, sizeof(s)))
+        return -EFAULT;
+    if (s.reason > SHUTDOWN_MAX)
+        return -EINVAL;
+    d = domain_get(s.domain_id);
+    if (!d)
+        return -ESRCH;
+    domain_shutdown(d, s.reason);
+    domain_put(d);
+    return 0;
+}
+
+static int shutdown_code(struct domain *d, uint64_t arg)
+{
+    struct sched_shutdown s;
+
+    if (guest_read(&s, arg, sizeof(s)))
+        return -EFAULT;
+    if (s.reason > SHUTDOWN_MAX)
+        return -EINVAL;
+    return d->shut_down ? 0 : -EINVAL;
+}
+
+static int pin_override(struct vcpu *v, uint64_t arg)
+{
+    struct sched_pin_override p;
+    uint64_t wanted;
+
+    if (!v->domain->privileged)
+        return -EPERM;
+    if (guest_read(&p, arg, sizeof(p)))
+        return -EFAULT;
+    if (p.pcpu < 0) {
+        wanted = v->sched.saved_affinity;
+        v->sched.saved_affinity = 0;
+        return wanted ? vcpu_set_affinity(v, wanted) : 0;
+    }
+    if (p.pcpu >= MAX_CPUS)
+        return -EINVAL;
+    if (!v->sched.saved_affinity)
+        v->sched.saved_affinity = v->sched.affinity;
+    return vcpu_set_affinity(v, BIT(p.pcpu));
+}
+
+int64_t hypercall_do_sched_op(uint64_t cmd, uint64_t arg)
+{
+    struct vcpu *v = current_vcpu();
+    struct sched_poll p;
+
+    if (unlikely(v->domain->ports->polling & BIT(v->id))) { /* the poll that ended last */
+        bit_test_and_clear_atomic(&v->domain->ports->polling, v->id);
+        timer_stop(&v->poll_timer);
+    }
+    switch (cmd) {
+    case SCHEDOP_yield:
+        scheduler_yield();
+        return 0;
+    case SCHEDOP_block:
+        return block(v);
+    case SCHEDOP_shutdown:
+        return shutdown_self(v->domain, arg);
+    case SCHEDOP_poll:
+        return guest_read(&p, arg, sizeof(p)) ? -EFAULT : poll(v, &p);
+    case SCHEDOP_remote_shutdown:
+        return shutdown_remote(arg);
+    case SCHEDOP_shutdown_code:
+        return shutdown_code(v->domain, arg);
+    case SCHEDOP_pin_override:
+        return pin_override(v, arg);
+    default:
+        return -ENOSYS;
+    }
+}
+
+int64_t hypercall_do_set_timer_op(uint64_t when)
+{
+    struct vcpu *v = current_vcpu();
+
+    if (!when)
+        timer_stop(&v->singleshot);
+    else
+        timer_set(&v->singleshot, v->sched.cpu, when);
+    return 0;
+}
+
+static int64_t initialise(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_guest_context *c;
+    int64_t r;
+
+    if (v->domain->vcpus[0] == v)
+        return -EINVAL;
+    c = heap_allocate(sizeof(*c));
+    if (!c)
+        return -ENOMEM;
+    r = guest_read(c, arg, sizeof(*c));
+    if (!r)
+        r = vcpu_initialise(v, c);
+    heap_free(c, sizeof(*c));
+    return r;
+}
+
+static int set_periodic(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_set_periodic_timer p;
+
+    if (guest_read(&p, arg, sizeof(p)))
+        return -EFAULT;
+    if (p.period_ns < 1000000)
+        return -EINVAL;
+    v->periodic_ns = p.period_ns;
+    timer_set(&v->periodic, v->sched.cpu, clock_now() + p.period_ns);
+    return 0;
+}
+
+static int set_singleshot(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_set_singleshot_timer s;
+
+    if (v != current_vcpu())
+        return -EINVAL;
+    if (guest_read(&s, arg, sizeof(s)))
+        return -EFAULT;
+    if ((s.flags & VCPU_SSHOTTMR_future) && s.timeout_abs_ns < clock_now())
+        return -ETIME;
+    timer_set(&v->singleshot, v->sched.cpu, s.timeout_abs_ns);
+    return 0;
+}
+
+static int register_info(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_register_vcpu_info r;
+    struct vcpu_info *to;
+    uint64_t flush = 0;
+
+    if (guest_read(&r, arg, sizeof(r)))
+        return -EFAULT;
+    if (r.offset > PAGE_SIZE - sizeof(*to) || (r.offset & 7) || !mfn_is_none(v->info_frame))
+        return -EINVAL;
+    if (v != current_vcpu() && !(v->stopped & VCPU_DOWN))
+        return -EINVAL;
+    if (!frame_get(mfn(r.mfn), v->domain->frames.index))
+        return -EINVAL;
+    if (frame_type_claim(mfn(r.mfn), TYPE_WRITABLE, UINT64_MAX, &flush)) {
+        frame_put(mfn(r.mfn));
+        return -EINVAL;
+    }
+    if (flush)
+        tlb_flush_cpus(flush);
+    to = (struct vcpu_info *)((char *)frame_virt(mfn(r.mfn)) + r.offset);
+    *to = *v->info;
+    v->info_frame = mfn(r.mfn);
+    atomic_store(&v->info, to);
+    guest_clock_update(v);
+    /* An event may have gone to the old place meanwhile: have the guest look at everything. */
+    to->evtchn_pending_sel = UINT64_MAX;
+    vcpu_notify(v);
+    return 0;
+}
+
+static int register_runstate(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_register_runstate_memory_area a;
+
+    if (guest_read(&a, arg, sizeof(a)))
+        return -EFAULT;
+    if (!guest_range_ok(a.addr, sizeof(struct vcpu_runstate_info)))
+        return -EFAULT;
+    v->runstate_area = a.addr;
+    if (v == current_vcpu())
+        runstate_publish(v);
+    return 0;
+}
+
+static int register_time(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_register_time_memory_area a;
+
+    if (guest_read(&a, arg, sizeof(a)))
+        return -EFAULT;
+    if (!guest_range_ok(a.addr, sizeof(struct vcpu_time_info)))
+        return -EFAULT;
+    v->time_area = a.addr;
+    guest_clock_update(v);
+    return 0;
+}
+
+static int get_runstate(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_runstate_info r;
+
+    runstate_get(v, &r);
+    return guest_write(arg, &r, sizeof(r));
+}
+
+static int vcpu_up(struct vcpu *v)
+{
+    if (!v->initialised)
+        return -EINVAL;
+    vcpu_start(v, VCPU_DOWN);
+    return 0;
+}
+
+int64_t hypercall_do_vcpu_op(uint64_t cmd, uint64_t id, uint64_t arg)
+{
+    struct vcpu *v = vcpu_find(current_domain(), (uint32_t)id);
+    int64_t r;
+
+    if (!v)
+        return -ENOENT;
+    switch (cmd) {
+    case VCPUOP_initialise:
+        r = initialise(v, arg);
+        return r == -ERESTART ? continuation(NR_vcpu_op, cmd, id, arg, 0, 0) : r;
+    case VCPUOP_up:
+        return vcpu_up(v);
+    case VCPUOP_down:
+        vcpu_stop(v, VCPU_DOWN);
+        return 0;
+    case VCPUOP_is_up:
+        return !(v->stopped & VCPU_DOWN);
+    case VCPUOP_get_runstate_info:
+        return get_runstate(v, arg);
+    case VCPUOP_register_runstate_memory_area:
+        return register_runstate(v, arg);
+    case VCPUOP_set_periodic_timer:
+        return set_periodic(v, arg);
+    case VCPUOP_stop_periodic_timer:
+        v->periodic_ns = 0;
+        timer_stop(&v->periodic);
+        return 0;
+    case VCPUOP_set_singleshot_timer:
+        return set_singleshot(v, arg);
+    case VCPUOP_stop_singleshot_timer:
+        if (v != current_vcpu())
+            return -EINVAL;
+        timer_stop(&v->singleshot);
+        return 0;
+    case VCPUOP_register_vcpu_info:
+        return register_info(v, arg);
+    case VCPUOP_register_vcpu_time_memory_area:
+        return register_time(v, arg);
+    default:
+        return -ENOSYS;
+    }
+}

@@ -1,0 +1,79 @@
+/* A vCPU, its FPU area and its timers. */
+#include "lifecycle/vcpu-parts.h"
+#include "events/binding.h"
+#include "guest-cpu/guest-clock.h"
+#include "lib/errno.h"
+#include "machine/clock.h"
+#include "machine/fpu.h"
+#include "memory/heap.h"
+#include "scheduling/scheduler.h"
+
+static void singleshot_fired(struct timer *t)
+{
+    virq_raise(container_of(t, struct vcpu, singleshot), VIRQ_TIMER);
+}
+
+static void periodic_fired(struct timer *t)
+{
+    struct vcpu *v = container_of(t, struct vcpu, periodic);
+
+    virq_raise(v, VIRQ_TIMER);
+    if (v->periodic_ns)
+        timer_set(t, v->sched.cpu, max(t->when + v->periodic_ns, clock_now()));
+}
+
+static void poll_timed_out(struct timer *t)
+{
+    vcpu_wake(container_of(t, struct vcpu, poll_timer));
+}
+
+int vcpu_create(struct domain *d, unsigned id)
+{
+    struct vcpu *v = heap_allocate(sizeof(*v));
+
+    if (!v)
+        return -ENOMEM;
+    v->fpu = heap_allocate(fpu_area_bytes());
+    if (!v->fpu) {
+        heap_free(v, sizeof(*v));
+        return -ENOMEM;
+    }
+    fpu_area_init(v->fpu);
+    v->id = id;
+    v->domain = d;
+    v->info = &d->shared_info->vcpu_info[id];
+    v->info->evtchn_upcall_mask = 1;
+    v->info_frame = MFN_NONE;
+    v->mode = VCPU_KERNEL;
+    for (unsigned i = 0; i < GDT_GUEST_PAGES; i++)
+        v->gdt_frames[i] = MFN_NONE;
+    for (unsigned i = 0; i < LDT_PAGES; i++)
+        v->ldt_frames[i] = MFN_NONE;
+    v->singleshot.fire = singleshot_fired;
+    v->periodic.fire = periodic_fired;
+    v->poll_timer.fire = poll_timed_out;
+    vcpu_schedule_init(v);
+    guest_clock_update(v);
+    d->vcpus[id] = v;
+    return 0;
+}
+
+void vcpu_destroy(struct domain *d, unsigned id)
+{
+    struct vcpu *v = d->vcpus[id];
+
+    if (!v)
+        return;
+    vcpu_timers_stop(v);
+    heap_free(v->fpu, fpu_area_bytes());
+    heap_free(v, sizeof(*v));
+    d->vcpus[id] = NULL;
+}
+
+void vcpu_timers_stop(struct vcpu *v)
+{
+    v->periodic_ns = 0;
+    timer_stop(&v->singleshot);
+    timer_stop(&v->periodic);
+    timer_stop(&v->poll_timer);
+}

@@ -1,0 +1,25 @@
+/* What the processor can do, found once on the boot CPU. */
+#ifndef MACHINE_CPU_FEATURES_H
+#define MACHINE_CPU_FEATURES_H
+
+#include "lib/types.h"
+
+struct cpu_features {
+    bool amd;
+    bool x2apic, tsc_deadline, invariant_tsc;
+    bool fsgsbase, smep, smap, umip, nx, page_1g, pcid, invpcid;
+    bool xsave, xsaveopt;
+    uint64_t xcr0;        /* state components guests may use */
+    uint32_t xsave_bytes; /* size of an XSAVE area for xcr0 */
+    unsigned physical_bits;
+};
+
+extern struct cpu_features cpu_features;
+
+/* use_smap: the `smap` option; SMAP is used if the CPU has it and this is set. */
+void cpu_features_detect(bool use_smap);
+
+/* Sets CR0, CR4, EFER, PAT and XCR0 of this CPU to the hypervisor's values. */
+void cpu_control_init(void);
+
+#endif

@@ -1,0 +1,145 @@
+/*
+ * Local APIC and its one-shot timer.  With TSC_DEADLINE the deadline is written as a TSC value,
+ * else as a count of the APIC's own clock.
+ */
+#include "machine/lapic.h"
+#include "lib/bits.h"
+#include "lib/log.h"
+#include "machine/clock.h"
+#include "machine/cpu-features.h"
+#include "machine/interrupts.h"
+#include "machine/registers.h"
+
+#define LAPIC_ID       0x20
+#define LAPIC_TPR      0x80
+#define LAPIC_EOI      0xb0
+#define LAPIC_SVR      0xf0
+#define LAPIC_ICR      0x300
+#define LAPIC_ICR_HIGH 0x310
+#define LAPIC_LVT_TIMER 0x320
+#define LAPIC_LVT_LINT0 0x350
+#define LAPIC_LVT_LINT1 0x360
+#define LAPIC_LVT_ERROR 0x370
+#define LAPIC_TIMER_INITIAL 0x380
+#define LAPIC_TIMER_CURRENT 0x390
+#define LAPIC_TIMER_DIVIDE  0x3e0
+
+#define LVT_MASKED   BIT(16)
+#define LVT_DEADLINE (2UL << 17)
+
+static volatile uint8_t *mmio;
+static bool x2apic;
+/* APIC timer ticks in 2^32 ns: 32.32 fixed point ticks per ns. */
+static uint64_t ticks_per_ns;
+
+static uint32_t lapic_read(unsigned reg)
+{
+    if (x2apic)
+        return (uint32_t)msr_read(MSR_X2APIC_FIRST + reg / 16);
+    return *(volatile uint32_t *)(mmio + reg);
+}
+
+static void lapic_write(unsigned reg, uint32_t value)
+{
+    if (x2apic)
+        msr_write(MSR_X2APIC_FIRST + reg / 16, value);
+    else
+        *(volatile uint32_t *)(mmio + reg) = value;
+}
+
+void lapic_init(volatile void *registers)
+{
+    mmio = registers;
+    x2apic = cpu_features.x2apic;
+}
+
+void lapic_enable(void)
+{
+    uint64_t base = msr_read(MSR_APIC_BASE) | BIT(11);
+
+    msr_write(MSR_APIC_BASE, base);
+    if (x2apic)
+        msr_write(MSR_APIC_BASE, base | BIT(10));
+    lapic_write(LAPIC_TPR, 0);
+    lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
+    lapic_write(LAPIC_LVT_LINT1, 0x400); /* NMI */
+    lapic_write(LAPIC_LVT_ERROR, LVT_MASKED);
+    lapic_write(LAPIC_LVT_TIMER, cpu_features.tsc_deadline ? LVT_DEADLINE | VECTOR_TIMER : VECTOR_TIMER);
+    lapic_write(LAPIC_TIMER_DIVIDE, 0xb); /* by 1 */
+    lapic_write(LAPIC_SVR, 0x100 | VECTOR_SPURIOUS);
+}
+
+uint32_t lapic_id(void)
+{
+    uint32_t id = lapic_read(LAPIC_ID);
+
+    return x2apic ? id : id >> 24;
+}
+
+void lapic_eoi(void)
+{
+    lapic_write(LAPIC_EOI, 0);
+}
+
+static void icr_write(uint32_t apic_id, uint32_t low)
+{
+    if (x2apic) {
+        msr_write(MSR_X2APIC_FIRST + LAPIC_ICR / 16, (uint64_t)apic_id << 32 | low);
+        return;
+    }
+    while (lapic_read(LAPIC_ICR) & BIT(12))
+        cpu_pause();
+    lapic_write(LAPIC_ICR_HIGH, apic_id << 24);
+    lapic_write(LAPIC_ICR, low);
+}
+
+void lapic_send(uint32_t apic_id, unsigned vector)
+{
+    icr_write(apic_id, 0x4000 | vector);
+}
+
+void lapic_send_init(uint32_t apic_id)
+{
+    icr_write(apic_id, 0x4500);
+}
+
+void lapic_send_startup(uint32_t apic_id, unsigned page)
+{
+    icr_write(apic_id, 0x4600 | page);
+}
+
+void lapic_timer_calibrate(void)
+{
+    uint64_t start, passed;
+    uint32_t ticks;
+
+    if (cpu_features.tsc_deadline)
+        return;
+    lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
+    lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
+    start = clock_now();
+    clock_delay(10 * 1000 * 1000);
+    ticks = UINT32_MAX - lapic_read(LAPIC_TIMER_CURRENT);
+    passed = clock_now() - start;
+    lapic_write(LAPIC_TIMER_INITIAL, 0);
+    lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER);
+    ticks_per_ns = ((uint64_t)ticks << 32) / passed;
+    log_debug("APIC timer: %lu kHz", ticks_per_ns * 1000000 >> 32);
+}
+
+void lapic_timer_set(uint64_t when_ns)
+{
+    uint64_t now, ticks = 0;
+
+    if (cpu_features.tsc_deadline) {
+        msr_write(MSR_TSC_DEADLINE, when_ns ? clock_to_tsc(when_ns) : 0);
+        return;
+    }
+    if (when_ns) {
+        now = clock_now();
+        ticks = when_ns > now ? (uint64_t)((unsigned __int128)(when_ns - now) * ticks_per_ns >> 32) + 1 : 1;
+        if (ticks > UINT32_MAX)
+            ticks = UINT32_MAX; /* fires early; the timer queue sets it again */
+    }
+    lapic_write(LAPIC_TIMER_INITIAL, (uint32_t)ticks);
+}

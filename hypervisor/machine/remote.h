@@ -1,0 +1,18 @@
+/* Short work on other CPUs, and wake-ups. */
+#ifndef MACHINE_REMOTE_H
+#define MACHINE_REMOTE_H
+
+#include "lib/types.h"
+
+/* Runs fn(argument) on every CPU of the mask, the caller's included, and waits for all.  May be
+ * called with locks held: CPUs that wait for those locks answer. */
+void remote_call(uint64_t mask, void (*fn)(uint64_t), uint64_t argument);
+/* Makes a CPU look at its deferred marks. */
+void remote_kick(unsigned cpu);
+/* Sets marks of a CPU and makes it look at them. */
+void cpu_defer(unsigned cpu, uint32_t marks);
+void remote_init(void);
+/* Stops all other CPUs for good. */
+void remote_stop_all(void);
+
+#endif

@@ -1,0 +1,169 @@
+/*
+ * Buddies: a free block of 2^n frames is aligned to its size; freeing joins it with its twin.
+ * Free blocks are linked through their first frame.
+ */
+#include "memory/frame-allocator.h"
+#include "lib/bits.h"
+#include "lib/bug.h"
+#include "lib/spinlock.h"
+#include "lib/string.h"
+#include "machine/tlb.h"
+
+uint64_t frame_limit, frames_total;
+
+/* Guards the free lists and the fields of free frames; a leaf but for the log. */
+static struct spinlock heap_lock;
+static frame_link_t free_list[MAX_ORDER + 1];
+static uint64_t free_count;
+static bool lists_ready;
+
+#define FREE_MARK 0xfeedU /* in a free block's first frame, as owner */
+
+static void block_push(mfn_t m, unsigned order)
+{
+    struct frame *f = frame_of(m);
+
+    f->use = 0;
+    f->owner = (uint16_t)FREE_MARK;
+    f->order = (uint16_t)order;
+    f->prev = FRAME_LINK_NONE;
+    f->next = free_list[order];
+    if (f->next != FRAME_LINK_NONE)
+        frame_table[f->next].prev = (frame_link_t)m.n;
+    free_list[order] = (frame_link_t)m.n;
+}
+
+static void block_remove(struct frame *f)
+{
+    if (f->prev != FRAME_LINK_NONE)
+        frame_table[f->prev].next = f->next;
+    else
+        free_list[f->order] = f->next;
+    if (f->next != FRAME_LINK_NONE)
+        frame_table[f->next].prev = f->prev;
+    f->owner = 0;
+}
+
+static bool is_free_block(mfn_t m, unsigned order)
+{
+    struct frame *f = frame_of(m);
+
+    return mfn_is_ram(m) && f->owner == FREE_MARK && f->order == order && !f->use;
+}
+
+static void free_locked(mfn_t m, unsigned order)
+{
+    free_count += 1UL << order;
+    while (order < MAX_ORDER) {
+        mfn_t twin = mfn(m.n ^ (1UL << order));
+
+        if (!is_free_block(twin, order))
+            break;
+        block_remove(frame_of(twin));
+        m.n &= ~(1UL << order);
+        order++;
+    }
+    block_push(m, order);
+}
+
+/* A block of at least this order whose end lies below the limit; FRAME_LINK_NONE if none. */
+static frame_link_t block_find(unsigned order, uint64_t limit)
+{
+    for (unsigned o = order; o <= MAX_ORDER; o++)
+        for (frame_link_t l = free_list[o]; l != FRAME_LINK_NONE; l = frame_table[l].next)
+            if (l + (1UL << order) <= limit)
+                return l;
+    return FRAME_LINK_NONE;
+}
+
+static mfn_t allocate_locked(unsigned order, uint64_t limit)
+{
+    frame_link_t found = block_find(order, limit);
+    unsigned have;
+
+    if (found == FRAME_LINK_NONE)
+        return MFN_NONE;
+    have = frame_table[found].order;
+    block_remove(&frame_table[found]);
+    while (have > order) {
+        have--;
+        block_push(mfn(found + (1UL << have)), have);
+    }
+    free_count -= 1UL << order;
+    return mfn(found);
+}
+
+void frames_add(mfn_t first, uint64_t count, bool scrub)
+{
+    spin_lock(&heap_lock);
+    for (unsigned o = 0; o <= MAX_ORDER && !lists_ready; o++)
+        free_list[o] = FRAME_LINK_NONE;
+    lists_ready = true;
+    frames_total += count;
+    while (count) {
+        unsigned order = min(MAX_ORDER, (int)bit_highest(count));
+
+        if (first.n)
+            order = min(order, bit_lowest(first.n));
+        for (uint64_t i = 0; i < 1UL << order; i++)
+            frame_table[first.n + i].type = scrub ? TYPE_SCRUB : 0;
+        free_locked(first, order);
+        first.n += 1UL << order;
+        count -= 1UL << order;
+    }
+    spin_unlock(&heap_lock);
+}
+
+/* Makes freshly allocated frames fit for use: nobody's TLB knows them, nobody's data is in them. */
+static void prepare(mfn_t m, unsigned order, bool cleared)
+{
+    uint32_t newest = frame_of(m)->stamp;
+    uint64_t stale;
+
+    for (uint64_t i = 0; i < 1UL << order; i++) {
+        struct frame *f = &frame_table[m.n + i];
+
+        if ((int32_t)(f->stamp - newest) > 0)
+            newest = f->stamp;
+        if (cleared && (f->type & TYPE_SCRUB))
+            memset(frame_virt(mfn(m.n + i)), 0, PAGE_SIZE);
+        *f = (struct frame){ .next = FRAME_LINK_NONE, .prev = FRAME_LINK_NONE, .stamp = f->stamp };
+    }
+    stale = tlb_stale_cpus(UINT64_MAX, newest);
+    if (stale)
+        tlb_flush_cpus(stale);
+}
+
+mfn_t frames_allocate(unsigned order, unsigned address_bits, bool cleared)
+{
+    uint64_t limit = address_bits && address_bits < 52 ? BIT(address_bits) >> PAGE_SHIFT : UINT64_MAX;
+    mfn_t m;
+
+    if (order > MAX_ORDER)
+        return MFN_NONE;
+    spin_lock(&heap_lock);
+    m = allocate_locked(order, limit);
+    spin_unlock(&heap_lock);
+    if (!mfn_is_none(m))
+        prepare(m, order, cleared);
+    return m;
+}
+
+void frames_free(mfn_t first, unsigned order)
+{
+    spin_lock(&heap_lock);
+    for (uint64_t i = 0; i < 1UL << order; i++)
+        frame_table[first.n + i].type = TYPE_SCRUB;
+    free_locked(first, order);
+    spin_unlock(&heap_lock);
+}
+
+uint64_t frames_free_count(void)
+{
+    return read_once(free_count);
+}
+
+bool mfn_is_ram(mfn_t m)
+{
+    return m.n < frame_limit && frame_of(m)->order != ORDER_NOT_RAM;
+}

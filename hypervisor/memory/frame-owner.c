@@ -1,0 +1,174 @@
+/* The books of frame owners: lists linked through the frame table. */
+#include "memory/frame-owner.h"
+#include "lib/atomic.h"
+#include "lib/bug.h"
+#include "lib/errno.h"
+#include "lib/string.h"
+#include "limits.h"
+#include "memory/frame-allocator.h"
+#include "memory/frame-references.h"
+#include "memory/machine-to-physical.h"
+
+/* Guards the table of owners; above each owner's lock. */
+static struct spinlock owners_lock;
+static struct frame_owner *owners[MAX_DOMAINS];
+
+int frame_owner_register(struct frame_owner *owner, uint64_t limit)
+{
+    int r = -ENOMEM;
+
+    spin_lock(&owners_lock);
+    for (unsigned i = 1; i < MAX_DOMAINS && r; i++) {
+        if (owners[i])
+            continue;
+        owners[i] = owner;
+        owner->index = (uint16_t)i;
+        owner->first = FRAME_LINK_NONE;
+        owner->limit = limit;
+        r = 0;
+    }
+    spin_unlock(&owners_lock);
+    return r;
+}
+
+void frame_owner_unregister(struct frame_owner *owner)
+{
+    BUG_ON(owner->count || owner->first != FRAME_LINK_NONE);
+    spin_lock(&owners_lock);
+    owners[owner->index] = NULL;
+    spin_unlock(&owners_lock);
+}
+
+static void list_push(struct frame_owner *owner, struct frame *f)
+{
+    f->prev = FRAME_LINK_NONE;
+    f->next = owner->first;
+    if (f->next != FRAME_LINK_NONE)
+        frame_table[f->next].prev = (frame_link_t)mfn_of(f).n;
+    owner->first = (frame_link_t)mfn_of(f).n;
+}
+
+static void list_take(struct frame_owner *owner, struct frame *f)
+{
+    if (f->prev != FRAME_LINK_NONE)
+        frame_table[f->prev].next = f->next;
+    else
+        owner->first = f->next;
+    if (f->next != FRAME_LINK_NONE)
+        frame_table[f->next].prev = f->prev;
+}
+
+static int quota_take(struct frame_owner *owner, uint64_t n)
+{
+    int r = 0;
+
+    spin_lock(&owner->lock);
+    if (owner->closed || owner->count + n > owner->limit)
+        r = -E2BIG;
+    else
+        owner->count += n;
+    spin_unlock(&owner->lock);
+    return r;
+}
+
+int frame_owner_allocate(struct frame_owner *owner, unsigned order, unsigned address_bits, mfn_t *first)
+{
+    uint64_t n = 1UL << order;
+    int r = quota_take(owner, n);
+
+    if (r)
+        return r;
+    *first = frames_allocate(order, address_bits, true);
+    spin_lock(&owner->lock);
+    if (mfn_is_none(*first) || owner->closed) {
+        owner->count -= n;
+        spin_unlock(&owner->lock);
+        if (!mfn_is_none(*first))
+            frames_free(*first, order);
+        return -ENOMEM;
+    }
+    for (uint64_t i = 0; i < n; i++) {
+        struct frame *f = frame_of(mfn(first->n + i));
+
+        f->owner = owner->index;
+        list_push(owner, f);
+        atomic_store(&f->use, USE_ALLOCATED | 1); /* from here on others may take references */
+    }
+    spin_unlock(&owner->lock);
+    return 0;
+}
+
+void frame_share(struct frame_owner *owner, mfn_t m, bool writable)
+{
+    struct frame *f = frame_of(m);
+
+    /* One type count that is never dropped keeps it from becoming anything else. */
+    f->type = (writable ? TYPE_WRITABLE : TYPE_NONE) | TYPE_VALIDATED | 1;
+    f->owner = owner->index;
+    atomic_store(&f->use, USE_SHARED | USE_ALLOCATED | 1);
+}
+
+void frame_unshare(struct frame_owner *owner, mfn_t m)
+{
+    struct frame *f = frame_of(m);
+
+    spin_lock(&owner->lock);
+    owner->count++;
+    list_push(owner, f);
+    spin_unlock(&owner->lock);
+    atomic_and(&f->use, ~(USE_SHARED | USE_ALLOCATED));
+    frame_type_put_plain(m);
+    frame_put(m);
+}
+
+int frame_owner_release(struct frame_owner *owner, mfn_t m)
+{
+    struct frame *f;
+    uint32_t use;
+
+    if (!frame_get(m, owner->index))
+        return -EINVAL;
+    f = frame_of(m);
+    use = read_once(f->use);
+    do {
+        if (!(use & USE_ALLOCATED) || (use & USE_SHARED)) {
+            frame_put(m);
+            return -EINVAL;
+        }
+    } while (!atomic_compare_exchange(&f->use, &use, use & ~USE_ALLOCATED));
+    frame_put(m); /* ours */
+    frame_put(m); /* the allocation's */
+    return 0;
+}
+
+void frame_owner_forget(mfn_t m)
+{
+    struct frame *f = frame_of(m);
+    struct frame_owner *owner = owners[f->owner];
+    void (*emptied)(struct frame_owner *) = NULL;
+
+    BUG_ON(!owner);
+    machine_to_physical_set(m, M2P_INVALID);
+    spin_lock(&owner->lock);
+    list_take(owner, f);
+    f->owner = OWNER_NONE;
+    if (!--owner->count && owner->closed)
+        emptied = owner->emptied;
+    spin_unlock(&owner->lock);
+    if (emptied)
+        emptied(owner);
+}
+
+mfn_t frame_owner_first(struct frame_owner *owner)
+{
+    mfn_t m = MFN_NONE;
+
+    spin_lock(&owner->lock);
+    for (frame_link_t l = owner->first; l != FRAME_LINK_NONE; l = frame_table[l].next)
+        if ((frame_table[l].use & USE_ALLOCATED) && frame_get(mfn(l), owner->index)) {
+            m = mfn(l);
+            break;
+        }
+    spin_unlock(&owner->lock);
+    return m;
+}

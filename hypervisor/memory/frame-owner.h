@@ -1,0 +1,49 @@
+/*
+ * Who owns frames: a list and a quota.  Domains embed one; this folder never hears of domains.
+ */
+#ifndef MEMORY_FRAME_OWNER_H
+#define MEMORY_FRAME_OWNER_H
+
+#include "lib/spinlock.h"
+#include "memory/frame.h"
+
+#define OWNER_NONE 0 /* the hypervisor's own frames, and free ones */
+
+struct frame_owner {
+    uint16_t index;
+    /* Guards the list and the counts.  Below the paging lock, above the allocator's. */
+    struct spinlock lock;
+    frame_link_t first;
+    uint64_t count; /* frames owned, shared ones not included */
+    uint64_t limit; /* it may not own more */
+    bool closed;    /* dying: gets no more frames */
+    /* The last frame has gone; called without locks. */
+    void (*emptied)(struct frame_owner *owner);
+};
+
+/* -ENOMEM if MAX_DOMAINS owners exist. */
+int must_check frame_owner_register(struct frame_owner *owner, uint64_t limit);
+void frame_owner_unregister(struct frame_owner *owner);
+
+/*
+ * Gives 2^order fresh, cleared frames (contiguous, below 2^address_bits bytes; 0: anywhere) to an
+ * owner; each gets one reference, the allocation.  -ENOMEM: no memory; -E2BIG: over the limit.
+ */
+int must_check frame_owner_allocate(struct frame_owner *owner, unsigned order, unsigned address_bits, mfn_t *first);
+
+/* Makes a frame of the hypervisor's (one from frames_allocate) mappable, read-write or read-only,
+ * by one owner. */
+void frame_share(struct frame_owner *owner, mfn_t m, bool writable);
+/* Ends it: the frame is freed as soon as nobody maps it any more.  Until then the owner counts it
+ * as its own. */
+void frame_unshare(struct frame_owner *owner, mfn_t m);
+
+/* Drops the allocation's reference; the frame is freed once the others are gone too.  -EINVAL if
+ * it is not allocated to the owner (any more). */
+int must_check frame_owner_release(struct frame_owner *owner, mfn_t m);
+
+/* The next frame of an owner's list, for a walk that may be interrupted: takes a reference.
+ * MFN_NONE at the end. */
+mfn_t frame_owner_first(struct frame_owner *owner);
+
+#endif

@@ -1,0 +1,31 @@
+/* Timers first: they may wake somebody; the choice of who runs comes last. */
+#include "scheduling/deferred-work.h"
+#include "lib/atomic.h"
+#include "machine/per-cpu.h"
+#include "machine/timer.h"
+#include "scheduling/scheduler.h"
+
+static void (*finish_hook)(void);
+
+void deferred_finish_set(void (*finish)(void))
+{
+    finish_hook = finish;
+}
+
+void deferred_work_run(void)
+{
+    struct cpu *cpu = this_cpu();
+    uint32_t marks;
+
+    while ((marks = read_once(cpu->deferred))) {
+        marks = atomic_exchange(&cpu->deferred, 0);
+        if (marks & DEFERRED_TIMERS)
+            timers_run();
+        if ((marks & DEFERRED_FINISH) && cpu->vcpu)
+            finish_hook();
+        if (marks & DEFERRED_SCHEDULE) {
+            /* What the switch leaves behind must not be lost: schedule() does not return. */
+            schedule();
+        }
+    }
+}

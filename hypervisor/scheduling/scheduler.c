@@ -1,0 +1,409 @@
+/*
+ * A fair scheduler.  `service` is the time a vCPU has been given; a queue runs its least served
+ * vCPU for a slice.  A vCPU that slept long starts just below the queue's least, so that it runs
+ * soon but cannot claim all the time it slept.
+ *
+ * Lock order: vcpu.state_lock, then one run queue (two only in ascending order of CPU).
+ */
+#include "scheduling/scheduler.h"
+#include "guest-cpu/switch.h"
+#include "lib/atomic.h"
+#include "lib/bits.h"
+#include "lib/bug.h"
+#include "lib/errno.h"
+#include "machine/clock.h"
+#include "machine/interrupts.h"
+#include "machine/remote.h"
+#include "memory/hypervisor-mappings.h"
+#include "scheduling/idle.h"
+#include "scheduling/runstate.h"
+
+struct run_queue {
+    /* Guards the list and the sched part of every vCPU with this CPU. */
+    struct spinlock lock;
+    struct list waiting; /* by service, least first */
+    struct vcpu *running; /* NULL: idle */
+    uint64_t least; /* service new arrivals start from; never goes back */
+    struct timer slice;
+};
+
+static struct run_queue queues[MAX_CPUS];
+
+/* entry/return.S: leaves for the guest whose registers are in the CPU's frame. */
+void return_to_guest_reset(struct cpu *cpu) __attribute__((noreturn));
+
+static void slice_over(struct timer *t maybe_unused)
+{
+    atomic_or(&this_cpu()->deferred, DEFERRED_SCHEDULE);
+}
+
+void scheduler_init(void)
+{
+    for (unsigned i = 0; i < MAX_CPUS; i++) {
+        list_init(&queues[i].waiting);
+        queues[i].slice.fire = slice_over;
+    }
+}
+
+/* Locks the queue a vCPU belongs to, which may change until it is locked. */
+static struct run_queue *queue_lock_of(struct vcpu *v)
+{
+    for (;;) {
+        unsigned cpu = read_once(v->sched.cpu);
+        struct run_queue *q = &queues[cpu];
+
+        spin_lock(&q->lock);
+        if (v->sched.cpu == cpu)
+            return q;
+        spin_unlock(&q->lock);
+    }
+}
+
+static void enqueue(struct run_queue *q, struct vcpu *v)
+{
+    struct vcpu *other;
+
+    list_for_each(other, &q->waiting, sched.link)
+        if (other->sched.service > v->sched.service)
+            break;
+    list_add_before(&v->sched.link, &other->sched.link);
+    v->sched.queued = true;
+}
+
+static void dequeue(struct vcpu *v)
+{
+    list_remove(&v->sched.link);
+    v->sched.queued = false;
+}
+
+void vcpu_schedule_init(struct vcpu *v)
+{
+    unsigned best = 0, load[MAX_CPUS] = { 0 };
+    uint64_t online = cpus_online_mask ? cpus_online_mask : 1;
+
+    list_init(&v->sched.link);
+    v->sched.affinity = UINT64_MAX;
+    v->stopped = VCPU_DOWN | VCPU_PAUSED; /* domains begin paused */
+    v->runstate.state = RUNSTATE_offline;
+    v->runstate.state_entry_time = clock_now();
+    /* Spread by number: vCPU n of a domain starts on CPU n. */
+    for_each_cpu(cpu, online)
+        if ((v->id + v->domain->id) % bit_count(online) == load[0]++)
+            best = (unsigned)cpu;
+    v->sched.cpu = (uint16_t)best;
+}
+
+/* Whether the arrival should have the CPU of q at once. */
+static bool should_preempt(struct run_queue *q, struct vcpu *v)
+{
+    struct vcpu *running = q->running;
+    uint64_t now_served;
+
+    if (!running)
+        return true;
+    now_served = running->sched.service + (clock_now() - running->sched.since);
+    return v->sched.service + SCHEDULER_WAKE_BONUS_NS / 2 < now_served;
+}
+
+/* An idle CPU the vCPU may use, rather than wait where it is. */
+static unsigned better_cpu(struct vcpu *v, unsigned now)
+{
+    uint64_t allowed = v->sched.affinity & cpus_online_mask;
+
+    if ((allowed & BIT(now)) && !read_once(queues[now].running))
+        return now;
+    for_each_cpu(cpu, allowed)
+        if (!read_once(queues[cpu].running) && list_empty(&queues[cpu].waiting))
+            return (unsigned)cpu;
+    return allowed & BIT(now) ? now : bit_lowest(allowed);
+}
+
+/* Queues a runnable vCPU.  Its state lock is held. */
+static void make_runnable(struct vcpu *v)
+{
+    struct run_queue *q = queue_lock_of(v);
+    unsigned target;
+    bool preempt;
+
+    if (v->sched.running || v->sched.queued) {
+        spin_unlock(&q->lock);
+        return;
+    }
+    target = better_cpu(v, v->sched.cpu);
+    if (target != v->sched.cpu) {
+        v->sched.cpu = (uint16_t)target; /* from here on the new queue's lock counts */
+        spin_unlock(&q->lock);
+        q = queue_lock_of(v);
+        if (v->sched.running || v->sched.queued) {
+            spin_unlock(&q->lock);
+            return;
+        }
+    }
+    if (v->sched.service + SCHEDULER_WAKE_BONUS_NS < q->least)
+        v->sched.service = q->least - SCHEDULER_WAKE_BONUS_NS;
+    runstate_enter(v, RUNSTATE_runnable, clock_now());
+    enqueue(q, v);
+    preempt = should_preempt(q, v);
+    target = v->sched.cpu;
+    spin_unlock(&q->lock);
+    if (preempt)
+        cpu_defer(target, DEFERRED_SCHEDULE);
+}
+
+static int stopped_runstate(uint32_t stopped)
+{
+    return stopped & (VCPU_DOWN | VCPU_PAUSED) ? RUNSTATE_offline : RUNSTATE_blocked;
+}
+
+/* Takes a vCPU that may not run off its queue, or tells its CPU.  Its state lock is held. */
+static void make_stopped(struct vcpu *v)
+{
+    struct run_queue *q = queue_lock_of(v);
+    bool running = v->sched.running;
+    unsigned cpu = v->sched.cpu;
+
+    if (v->sched.queued)
+        dequeue(v);
+    if (!running)
+        runstate_enter(v, stopped_runstate(v->stopped), clock_now());
+    spin_unlock(&q->lock);
+    if (running)
+        cpu_defer(cpu, DEFERRED_SCHEDULE);
+}
+
+void vcpu_stop(struct vcpu *v, uint32_t why)
+{
+    spin_lock(&v->state_lock);
+    v->stopped |= why;
+    make_stopped(v);
+    spin_unlock(&v->state_lock);
+}
+
+void vcpu_start(struct vcpu *v, uint32_t why)
+{
+    spin_lock(&v->state_lock);
+    v->stopped &= ~why;
+    if (!v->stopped)
+        make_runnable(v);
+    spin_unlock(&v->state_lock);
+}
+
+void vcpu_wake(struct vcpu *v)
+{
+    if (read_once(v->stopped) & VCPU_BLOCKED)
+        vcpu_start(v, VCPU_BLOCKED);
+}
+
+void vcpu_block(struct vcpu *v)
+{
+    spin_lock(&v->state_lock);
+    v->stopped |= VCPU_BLOCKED;
+    /* Whoever set the pending flag after this line sees us blocked and wakes us. */
+    memory_barrier();
+    if (read_once(v->info->evtchn_upcall_pending) && !v->info->evtchn_upcall_mask)
+        v->stopped &= ~VCPU_BLOCKED;
+    spin_unlock(&v->state_lock);
+    atomic_or(&this_cpu()->deferred, DEFERRED_SCHEDULE);
+}
+
+void vcpu_wait_stopped(struct vcpu *v)
+{
+    while (atomic_load(&v->sched.running))
+        cpu_wait_step();
+}
+
+void vcpu_kick(struct vcpu *v)
+{
+    if (v != current_vcpu() && read_once(v->sched.running))
+        remote_kick(read_once(v->sched.cpu));
+}
+
+void scheduler_yield(void)
+{
+    struct vcpu *v = current_vcpu();
+    struct run_queue *q = queue_lock_of(v);
+    struct vcpu *next;
+
+    /* Behind whoever waits here. */
+    if (!list_empty(&q->waiting)) {
+        next = list_entry(q->waiting.next, struct vcpu, sched.link);
+        v->sched.service = max(v->sched.service, next->sched.service + 1);
+    }
+    spin_unlock(&q->lock);
+    atomic_or(&this_cpu()->deferred, DEFERRED_SCHEDULE);
+}
+
+int vcpu_set_affinity(struct vcpu *v, uint64_t cpus)
+{
+    struct run_queue *q;
+    bool move;
+
+    if (!(cpus & cpus_online_mask))
+        return -EINVAL;
+    spin_lock(&v->state_lock);
+    q = queue_lock_of(v);
+    v->sched.affinity = cpus;
+    move = !(cpus & BIT(v->sched.cpu));
+    if (move && v->sched.queued)
+        dequeue(v);
+    spin_unlock(&q->lock);
+    if (move && !v->stopped && !read_once(v->sched.running))
+        make_runnable(v);
+    spin_unlock(&v->state_lock);
+    if (move && v->sched.running)
+        cpu_defer(v->sched.cpu, DEFERRED_SCHEDULE);
+    return 0;
+}
+
+/* Takes the least served vCPU that waits on another CPU and may run here; q's lock is held and
+ * dropped meanwhile. */
+static struct vcpu *steal(struct run_queue *q, unsigned me)
+{
+    struct vcpu *v, *found = NULL;
+
+    for_each_cpu(cpu, cpus_online_mask & ~BIT(me)) {
+        struct run_queue *other = &queues[cpu];
+
+        if (list_empty(&other->waiting) || !spin_trylock(&other->lock))
+            continue;
+        list_for_each(v, &other->waiting, sched.link)
+            if (v->sched.affinity & BIT(me)) {
+                found = v;
+                break;
+            }
+        if (found) {
+            dequeue(found);
+            found->sched.service = found->sched.service - min(found->sched.service, other->least) + q->least;
+            found->sched.cpu = (uint16_t)me;
+        }
+        spin_unlock(&other->lock);
+        if (found)
+            return found;
+    }
+    return NULL;
+}
+
+/* Books the running vCPU's time and puts it back in line if it may go on. */
+static void put_back(struct run_queue *q, struct vcpu *v, uint64_t now)
+{
+    unsigned me = this_cpu()->id;
+
+    v->sched.service += now - v->sched.since;
+    v->sched.since = now;
+    if (v->stopped) {
+        runstate_enter(v, stopped_runstate(v->stopped), now);
+        return;
+    }
+    if (v->sched.affinity & BIT(me)) {
+        runstate_enter(v, RUNSTATE_runnable, now);
+        enqueue(q, v);
+    }
+}
+
+static struct vcpu *choose(struct run_queue *q)
+{
+    struct vcpu *v;
+
+    if (list_empty(&q->waiting))
+        return steal(q, this_cpu()->id);
+    v = list_entry(q->waiting.next, struct vcpu, sched.link);
+    dequeue(v);
+    return v;
+}
+
+/* A vCPU that was pushed off a CPU it may no longer use finds a new one. */
+static void requeue_if_moved(struct vcpu *v)
+{
+    spin_lock(&v->state_lock);
+    if (!v->stopped)
+        make_runnable(v);
+    spin_unlock(&v->state_lock);
+}
+
+static void switch_to(struct run_queue *q, struct vcpu *old, struct vcpu *next) __attribute__((noreturn));
+
+static void switch_to(struct run_queue *q, struct vcpu *old, struct vcpu *next)
+{
+    struct cpu *cpu = this_cpu();
+
+    if (old) {
+        vcpu_save(old);
+        cpu->vcpu = NULL;
+    }
+    if (next)
+        vcpu_load_root(next);
+    else
+        root_load(idle_root());
+    if (old) {
+        /* No translation of its is left here. */
+        if (!next || next->domain != old->domain)
+            atomic_and(&old->domain->dirty_cpus, ~BIT(cpu->id));
+        if (!(old->sched.affinity & BIT(cpu->id)))
+            old->sched.cpu = (uint16_t)bit_lowest(old->sched.affinity & cpus_online_mask);
+        atomic_store(&old->sched.running, false);
+    }
+    spin_unlock(&q->lock);
+    if (old && !old->sched.queued && !read_once(old->stopped))
+        requeue_if_moved(old);
+    if (!next)
+        idle_loop_reset(cpu);
+    if (cpu->idle_since) {
+        cpu->idle_ns += clock_now() - cpu->idle_since;
+        cpu->idle_since = 0;
+    }
+    vcpu_load(next);
+    runstate_publish(next);
+    if (unlikely(read_once(next->domain->shutdown_code) != SHUTDOWN_CODE_INVALID))
+        atomic_or(&cpu->deferred, DEFERRED_FINISH); /* crashed while it was not running */
+    return_to_guest_reset(cpu);
+}
+
+void schedule(void)
+{
+    struct cpu *cpu = this_cpu();
+    struct run_queue *q = &queues[cpu->id];
+    struct vcpu *old = cpu->vcpu, *next;
+    uint64_t now = clock_now();
+
+    spin_lock(&q->lock);
+    if (old)
+        put_back(q, old, now);
+    next = choose(q);
+    q->running = next;
+    if (next) {
+        next->sched.running = true;
+        next->sched.since = now;
+        q->least = max(q->least, next->sched.service);
+        runstate_enter(next, RUNSTATE_running, now);
+        timer_set(&q->slice, cpu->id, now + SCHEDULER_SLICE_NS);
+    } else {
+        timer_stop(&q->slice);
+    }
+    if (next == old) {
+        spin_unlock(&q->lock);
+        return;
+    }
+    switch_to(q, old, next);
+}
+
+void scheduler_start_cpu(void)
+{
+    this_cpu()->vcpu = NULL;
+    idle_loop_reset(this_cpu());
+}
+
+uint64_t vcpu_run_time(struct vcpu *v)
+{
+    struct vcpu_runstate_info r;
+
+    runstate_get(v, &r);
+    return r.time[RUNSTATE_running];
+}
+
+uint64_t cpu_idle_time(unsigned cpu)
+{
+    struct cpu *c = cpu_table[cpu];
+    uint64_t since = read_once(c->idle_since);
+
+    return c->idle_ns + (since ? clock_now() - since : 0);
+}

@@ -1,0 +1,42 @@
+/*
+ * Which vCPU runs where.  One run queue per CPU; the vCPU that got the least service runs next.
+ * A vCPU that wakes may preempt one that has had more; an idle CPU takes waiting work of others.
+ */
+#ifndef SCHEDULING_SCHEDULER_H
+#define SCHEDULING_SCHEDULER_H
+
+#include "domain/domain.h"
+
+void scheduler_init(void);
+/* Gives a new vCPU its place; it starts stopped (VCPU_DOWN). */
+void vcpu_schedule_init(struct vcpu *v);
+
+/* Adds or removes reasons not to run (VCPU_*).  A vCPU that loses its last reason is queued; one
+ * that gains its first stops at its next way out: vcpu_wait_stopped waits for that. */
+void vcpu_stop(struct vcpu *v, uint32_t why);
+void vcpu_start(struct vcpu *v, uint32_t why);
+/* Wakes a blocked vCPU: an event arrived. */
+void vcpu_wake(struct vcpu *v);
+/* Blocks the running vCPU unless an event waits for it already. */
+void vcpu_block(struct vcpu *v);
+/* Until it does not run on any CPU; not for the running vCPU itself. */
+void vcpu_wait_stopped(struct vcpu *v);
+/* The running vCPU gives its turn away. */
+void scheduler_yield(void);
+
+/* Makes the CPU a vCPU runs on look at its events. */
+void vcpu_kick(struct vcpu *v);
+
+/* CPUs a vCPU may use: -EINVAL if none of them is online. */
+int must_check vcpu_set_affinity(struct vcpu *v, uint64_t cpus);
+
+/* Switches to whom it chooses; returns only if that is who runs already. */
+void schedule(void);
+/* The first schedule of a CPU, from its boot stack. */
+void scheduler_start_cpu(void) __attribute__((noreturn));
+
+/* Nanoseconds a vCPU has run. */
+uint64_t vcpu_run_time(struct vcpu *v);
+uint64_t cpu_idle_time(unsigned cpu);
+
+#endif
