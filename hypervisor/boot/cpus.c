@@ -77,6 +77,7 @@ void cpu_boot_init(void)
 {
     uint32_t apic_id;
 
+    this_cpu()->root = idle_root(); /* of the boot stack too */
     cpu_control_init();
     lapic_enable();
     apic_id = lapic_id();
