@@ -65,8 +65,7 @@ static void move_output(void *argument)
     }
 }
 
-static int store_number(struct xs_client *store, uint32_t domid, const char *leaf,
-                        uint64_t *number)
+static int store_number(struct xs_client *store, uint32_t domid, const char *leaf, uint64_t *number)
 {
     char path[80];
 
@@ -186,8 +185,8 @@ void console_session_close(struct console_session *session)
     free(session);
 }
 
-int console_session_read(struct console_session *session, void *buffer, size_t size,
-                         size_t *length, int64_t timeout_ns)
+int console_session_read(struct console_session *session, void *buffer, size_t size, size_t *length,
+                         int64_t timeout_ns)
 {
     struct guest_console *console = session->console;
     uint64_t deadline = clock_monotonic_ns() + (timeout_ns > 0 ? (uint64_t)timeout_ns : 0);

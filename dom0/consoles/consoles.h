@@ -24,8 +24,8 @@ void console_session_close(struct console_session *session);
 
 /* Waits until the guest prints (or timeout_ns passes; < 0 for ever) and copies up to size
  * bytes.  *length is 0 with return 0 when the domain is gone.  -ETIMEDOUT if nothing came. */
-int console_session_read(struct console_session *session, void *buffer, size_t size,
-                         size_t *length, int64_t timeout_ns);
+int console_session_read(struct console_session *session, void *buffer, size_t size, size_t *length,
+                         int64_t timeout_ns);
 /* Types into the guest's console; waits while its input ring is full.  0 or -errno. */
 int console_session_write(struct console_session *session, const void *data, size_t length);
 

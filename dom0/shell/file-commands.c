@@ -20,8 +20,8 @@ static int list_folder(const char *path, bool details)
 
     for (size_t i = 0; !(error = ram_files_list(path, i, &entry)); i++)
         if (details)
-            printf("%c %10llu %s\n", entry.is_directory ? 'd' : '-',
-                   (unsigned long long)entry.size, entry.name);
+            printf("%c %10llu %s\n", entry.is_directory ? 'd' : '-', (unsigned long long)entry.size,
+                   entry.name);
         else
             printf("%s%s\n", entry.name, entry.is_directory ? "/" : "");
     return error == -ENOENT ? 0 : error;
@@ -79,10 +79,10 @@ static int rm(int argc, char **argv)
         return shell_usage("rm [-f] PATH...");
     for (int i = first; i < argc; i++) {
         struct stat status;
-        int error = stat(argv[i], &status) ? -errno
+        int error = stat(argv[i], &status)    ? -errno
                     : S_ISDIR(status.st_mode) ? ram_files_rmdir(argv[i])
-                    : unlink(argv[i]) ? -errno
-                                      : 0;
+                    : unlink(argv[i])         ? -errno
+                                              : 0;
 
         if (error && first == 1)
             return shell_failed(argv[i], error);
@@ -115,8 +115,10 @@ static bool have_extra(void)
 static int mount(int argc, char **argv)
 {
     if (argc > 1) {
-        fprintf(stderr, "mount: %s: dom0 keeps its files in memory and has no disk file systems "
-                        "(give the disk to a guest)\n", argv[1]);
+        fprintf(stderr,
+                "mount: %s: dom0 keeps its files in memory and has no disk file systems "
+                "(give the disk to a guest)\n",
+                argv[1]);
         return 1;
     }
     printf("memory on / (rw)\n");

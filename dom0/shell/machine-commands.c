@@ -25,8 +25,9 @@ static int memory(int argc, char **argv)
     (void)argv;
     if (argc != 1)
         return shell_usage("free");
-    printf("            total       used       free   (KiB, dom0's own)\nMem:   %10lu %10lu %10lu\n",
-           total, total - unused, unused);
+    printf(
+        "            total       used       free   (KiB, dom0's own)\nMem:   %10lu %10lu %10lu\n",
+        total, total - unused, unused);
     return 0;
 }
 
@@ -43,9 +44,10 @@ static int lspci(int argc, char **argv)
     if (argc != 1)
         return shell_usage("lspci");
     for (struct pci_device *at = pci_devices_first(); at; at = at->next)
-        printf("%02x:%02x.%x %s [%04x]: %04x:%04x (rev %02x)%s%s\n", at->bus, at->slot, at->function,
-               pci_class_name(at), at->class_code << 8 | at->subclass, at->vendor, at->device,
-               at->revision, at->driver ? " driver " : "", at->driver ? at->driver : "");
+        printf("%02x:%02x.%x %s [%04x]: %04x:%04x (rev %02x)%s%s\n", at->bus, at->slot,
+               at->function, pci_class_name(at), at->class_code << 8 | at->subclass, at->vendor,
+               at->device, at->revision, at->driver ? " driver " : "",
+               at->driver ? at->driver : "");
     return 0;
 }
 
@@ -58,7 +60,9 @@ static int lsblk(int argc, char **argv)
     for (struct block_device *at = block_devices_first(); at; at = at->next)
         printf("%s%-14s %9llu %3s  %-5s %s\n", at->parent ? "  " : "", at->name,
                (unsigned long long)at->sectors >> 11, at->read_only ? "yes" : "no",
-               at->writers ? "write" : at->readers ? "read" : "-",
+               at->writers   ? "write"
+               : at->readers ? "read"
+                             : "-",
                at->parent ? at->partition_name : at->model);
     return 0;
 }

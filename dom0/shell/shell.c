@@ -66,7 +66,8 @@ static int help(int argc, char **argv)
     }
     for (size_t i = 0; i < command_count; i++)
         printf("  %-14s %s\n", commands[i]->name, commands[i]->help);
-    printf("Quotes, \\, # comments, > FILE and >> FILE as usual; ! CMD inverts, try CMD never fails.\n");
+    printf("Quotes, \\, # comments, > FILE and >> FILE as usual; ! CMD inverts, try CMD never "
+           "fails.\n");
     return 0;
 }
 
@@ -108,8 +109,9 @@ int shell_run_line(const char *line)
     int error = words_split(&words, line), first = 0;
 
     if (error) {
-        fprintf(stderr, "%s\n", error == -EINVAL ? "syntax: quotes left open, or no file behind >"
-                                                 : strerror(-error));
+        fprintf(stderr, "%s\n",
+                error == -EINVAL ? "syntax: quotes left open, or no file behind >"
+                                 : strerror(-error));
         return STATUS_SYNTAX;
     }
     for (; first < words.count; first++)
@@ -119,9 +121,8 @@ int shell_run_line(const char *line)
             forgive = true;
         else
             break;
-    int status = first < words.count
-                     ? run_words(&words, words.word + first, words.count - first)
-                     : 0;
+    int status =
+        first < words.count ? run_words(&words, words.word + first, words.count - first) : 0;
 
     words_free(&words);
     if (invert)
@@ -170,7 +171,8 @@ static void prompt(void *argument)
     char line[LINE_SIZE];
 
     (void)argument;
-    printf("\nWelcome to Paravane. \"help\" lists the commands, \"vmctl console NAME\" shows a guest.\n");
+    printf("\nWelcome to Paravane. \"help\" lists the commands, \"vmctl console NAME\" shows a "
+           "guest.\n");
     for (;;) {
         line_editor_read("dom0# ", line, sizeof(line), complete);
         shell_run_line(line);

@@ -296,7 +296,8 @@ int shell_store_commands_register(void)
         { "xenstore-list", store_list, "PATH...: children" },
         { "xenstore-exists", store_exists, "PATH...: are they there?" },
         { "xenstore-watch", store_watch, "[-n COUNT] PATH...: changes, until Ctrl-C" },
-        { "xenstore-chmod", store_chmod, "PATH PERMISSION...: n0 r1 w2 b3, the first is the owner's" },
+        { "xenstore-chmod", store_chmod,
+          "PATH PERMISSION...: n0 r1 w2 b3, the first is the owner's" },
         { "xenstore-control", store_control, "check|statistics|quota|help: ask the store itself" },
     };
     int error = 0;

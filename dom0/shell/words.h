@@ -13,7 +13,7 @@ struct words {
     char *word[WORDS_MAX + 1]; /* NULL behind the last; they point into text */
     char *output;              /* "> file" or ">> file"; NULL: none */
     bool append;
-    char *text;                /* malloc'ed */
+    char *text; /* malloc'ed */
 };
 
 /* 0, -EINVAL (unfinished quotes, nothing behind >), -E2BIG, -ENOMEM. */

@@ -54,8 +54,7 @@ static const struct node *access_ancestor(const struct access *access, const cha
     return node;
 }
 
-int access_find(struct access *access, const char *path, uint32_t needed,
-                const struct node **node)
+int access_find(struct access *access, const char *path, uint32_t needed, const struct node **node)
 {
     char above[PATH_BUFFER];
     int error = access_note(access, path, NOTE_READ);
@@ -219,8 +218,8 @@ static int access_create(struct access *access, const char *path, struct blob *v
 
     if (!permissions)
         return -ENOMEM;
-    error = chain_build(access, path + (strcmp(above, "/") ? strlen(above) : 0), permissions,
-                        value, &top);
+    error = chain_build(access, path + (strcmp(above, "/") ? strlen(above) : 0), permissions, value,
+                        &top);
     if (!error) {
         error = access_insert(access, above, top);
         if (error)
@@ -255,8 +254,7 @@ int access_write(struct access *access, const char *path, const void *data, size
 
     if (!value)
         return -ENOMEM;
-    error = exists ? access_replace_value(access, path, value)
-                   : access_create(access, path, value);
+    error = exists ? access_replace_value(access, path, value) : access_create(access, path, value);
     blob_release(value);
     return error;
 }

@@ -24,8 +24,7 @@ struct access {
 
 /* The node at a canonical path, if the client has all of `needed` (ACCESS_*).
  * -ENOENT, -EACCES, -ENOSPC, -ENOMEM. */
-int access_find(struct access *access, const char *path, uint32_t needed,
-                const struct node **node);
+int access_find(struct access *access, const char *path, uint32_t needed, const struct node **node);
 /* Sets the value; creates the node and missing parents. */
 int access_write(struct access *access, const char *path, const void *data, size_t length);
 /* Creates the node and missing parents if it is not there. */

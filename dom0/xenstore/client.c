@@ -73,8 +73,7 @@ static int event_keep(struct xs_client *client, size_t length)
 }
 
 /* Receives one message; an event is kept and *header tells so by its type. */
-static int client_receive(struct xs_client *client, struct xsd_sockmsg *header,
-                          int64_t timeout_ns)
+static int client_receive(struct xs_client *client, struct xsd_sockmsg *header, int64_t timeout_ns)
 {
     int error = client->operations->receive(client->transport, header, client->answer, timeout_ns);
 

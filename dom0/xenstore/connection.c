@@ -150,8 +150,7 @@ static void message_queue(struct connection *connection, struct message *message
         connection->output_ready(connection->output_argument);
 }
 
-void connection_reply(struct connection *connection, uint32_t type, const void *data,
-                      size_t length)
+void connection_reply(struct connection *connection, uint32_t type, const void *data, size_t length)
 {
     struct xsd_sockmsg header = connection->input.header;
 
@@ -188,7 +187,8 @@ static uint32_t payload_hash(const char *data, size_t length)
 void connection_event(struct connection *connection, const char *path, const char *token)
 {
     size_t path_size = strlen(path) + 1, token_size = strlen(token) + 1;
-    struct xsd_sockmsg header = { .type = XS_WATCH_EVENT, .len = (uint32_t)(path_size + token_size) };
+    struct xsd_sockmsg header = { .type = XS_WATCH_EVENT,
+                                  .len = (uint32_t)(path_size + token_size) };
 
     if (header.len > XENSTORE_PAYLOAD_MAX)
         return;

@@ -33,8 +33,9 @@ static void control_statistics(struct xenstore *store, char *answer, size_t size
     for (unsigned int i = 0; i < STORE_DOMAIN_BUCKETS; i++)
         for (struct store_domain *at = store->domains[i]; at; at = at->next)
             domains += at->introduced;
-    snprintf(answer, size, "nodes %lu\nconnections %lu\nwatches %lu\ntransactions %u\ndomains %lu\n",
-             nodes, connections, watches, (unsigned int)store->transaction_count, domains);
+    snprintf(answer, size,
+             "nodes %lu\nconnections %lu\nwatches %lu\ntransactions %u\ndomains %lu\n", nodes,
+             connections, watches, (unsigned int)store->transaction_count, domains);
 }
 
 struct ownership {

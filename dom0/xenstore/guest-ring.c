@@ -24,8 +24,8 @@ struct guest_ring {
     struct store_domain *domain;
     struct ring_ends ends;
     evtchn_port_t port;
-    bool broken;          /* the guest broke the protocol: not served any more */
-    volatile bool rang;   /* set in the event handler */
+    bool broken;        /* the guest broke the protocol: not served any more */
+    volatile bool rang; /* set in the event handler */
 };
 
 static struct guest_ring *rings;

@@ -19,9 +19,9 @@
 #define LIMIT_GUEST_EVENT_BYTES       (512u << 10) /* watch events not yet fetched */
 
 /* For everybody. */
-#define LIMIT_PERMISSIONS   64u
-#define LIMIT_TOKEN         1022u /* with the longest path it still fits an event's payload */
-#define LIMIT_TRANSACTIONS  1024u
+#define LIMIT_PERMISSIONS  64u
+#define LIMIT_TOKEN        1022u /* with the longest path it still fits an event's payload */
+#define LIMIT_TRANSACTIONS 1024u
 /* A guest's transaction whose snapshot keeps more than this many replaced bytes alive is
  * given up (it ends with EAGAIN): nobody can pin old versions of the tree. */
 #define LIMIT_SNAPSHOT_CHURN (4u << 20)

@@ -17,8 +17,7 @@
 
 /* Makes a canonical path of what a client of domain `domid` sent: relative paths are below
  * /local/domain/<domid>.  specials: are "@..." names welcome?  -EINVAL for anything else. */
-int path_canonicalise(char canonical[PATH_BUFFER], const char *sent, uint32_t domid,
-                      bool specials);
+int path_canonicalise(char canonical[PATH_BUFFER], const char *sent, uint32_t domid, bool specials);
 bool path_is_special(const char *path);
 /* The parent of a canonical path other than "/". */
 void path_parent(char parent[PATH_BUFFER], const char *path);

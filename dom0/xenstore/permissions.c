@@ -99,7 +99,7 @@ int permission_parse(const char *text, struct permission *entry)
 
 size_t permission_format(const struct permission *entry, char *text, size_t size)
 {
-    int n = snprintf(text, size, "%c%u", "nrwb"[entry->access & 3], (unsigned int)entry->domid);
+    int n = snprintf(text, size, "%c%u", "nrwb"[entry->access & 3], (unsigned int)entry -> domid);
 
     return n > 0 && (size_t)n < size ? (size_t)n + 1 : 0;
 }

@@ -425,8 +425,7 @@ static int handle_is_introduced(struct request *request)
 
     if (error)
         return error;
-    const struct store_domain *domain =
-        store_domain_find(request->access.connection->store, domid);
+    const struct store_domain *domain = store_domain_find(request->access.connection->store, domid);
 
     return reply(request, domid == 0 || (domain && domain->introduced) ? "T" : "F", 2);
 }

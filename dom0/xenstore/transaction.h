@@ -47,11 +47,11 @@ struct transaction {
     struct transaction *next_of_connection;
     struct transaction *older, *newer;
     uint32_t id;
-    uint32_t bytes;      /* written, against LIMIT_GUEST_TRANSACTION_BYTES */
-    int64_t nodes;       /* created less removed, of the connection's own domain */
-    uint64_t churn;      /* the store's at the start */
-    struct node *base;   /* the snapshot; NULL once given up */
-    struct node *root;   /* the transaction's own tree */
+    uint32_t bytes;    /* written, against LIMIT_GUEST_TRANSACTION_BYTES */
+    int64_t nodes;     /* created less removed, of the connection's own domain */
+    uint64_t churn;    /* the store's at the start */
+    struct node *base; /* the snapshot; NULL once given up */
+    struct node *root; /* the transaction's own tree */
     struct string_table notes;
     struct note *first_note, *last_note;
 };

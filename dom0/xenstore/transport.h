@@ -17,8 +17,7 @@ struct xs_transport {
     int (*send)(void *transport, const void *message, size_t size);
     /* Gets the next one; payload has room for XENSTORE_PAYLOAD_MAX + 1 bytes.  timeout_ns < 0:
      * no end to waiting.  -ETIMEDOUT, or what broke the connection. */
-    int (*receive)(void *transport, struct xsd_sockmsg *header, char *payload,
-                   int64_t timeout_ns);
+    int (*receive)(void *transport, struct xsd_sockmsg *header, char *payload, int64_t timeout_ns);
     void (*close)(void *transport);
 };
 

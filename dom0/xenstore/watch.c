@@ -98,8 +98,7 @@ static void watch_destroy(struct watch *watch)
     free(watch);
 }
 
-static struct watch **watch_find(struct connection *connection, const char *path,
-                                 const char *token)
+static struct watch **watch_find(struct connection *connection, const char *path, const char *token)
 {
     struct watch **at = &connection->watches;
 
@@ -137,8 +136,7 @@ void watches_drop(struct connection *connection)
 
 static bool may_know(const struct connection *connection, const struct permissions *list)
 {
-    return list &&
-           (permissions_access(list, connection->domid, connection->target) & ACCESS_READ);
+    return list && (permissions_access(list, connection->domid, connection->target) & ACCESS_READ);
 }
 
 static void fire_at(struct xenstore *store, const char *watched, const char *path,

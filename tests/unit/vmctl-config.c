@@ -1,7 +1,8 @@
 /*
  * vmctl's configs: syntax, keys, disks, and messages that name file, line and remedy.
  *
- * Sources: tools/vmctl/config/parse.c tools/vmctl/config/disk.c tools/vmctl/config/domain-config.c tools/vmctl/failure.c
+ * Sources: tools/vmctl/config/parse.c tools/vmctl/config/disk.c
+ * Sources: tools/vmctl/config/domain-config.c tools/vmctl/failure.c
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -37,19 +38,20 @@ static void expect_refusal(const char *text, const char *message)
 static void the_whole_syntax_is_read(void **state)
 {
     (void)state;
-    assert_int_equal(parse("# a comment\n"
-                           "name = \"demo-1\" # another\n"
-                           "uuid='00112233-4455-6677-8899-aabbccddeeff'; vcpus = 0x2\n"
-                           "kernel = \"\"\"/boot/vmlinuz\"\"\"\n"
-                           "ramdisk = '/boot/initrd'\n"
-                           "root = '/dev/xvda'\n"
-                           "extra = \"console=hvc0 a=\\\"b\\\"\"\n"
-                           "memory = 256\nmaxmem = \"512\"\n"
-                           "disk = [\n  'phy:/dev/vda1,xvda,w', # the root\n"
-                           "  \"/dev/vda2,raw,xvdb,r\",\n]\n"
-                           "on_poweroff = 'preserve'\non_reboot=\"restart\"\non_crash = \"restart\"\n"
-                           "type = \"pv\"\n"),
-                     0);
+    assert_int_equal(
+        parse("# a comment\n"
+              "name = \"demo-1\" # another\n"
+              "uuid='00112233-4455-6677-8899-aabbccddeeff'; vcpus = 0x2\n"
+              "kernel = \"\"\"/boot/vmlinuz\"\"\"\n"
+              "ramdisk = '/boot/initrd'\n"
+              "root = '/dev/xvda'\n"
+              "extra = \"console=hvc0 a=\\\"b\\\"\"\n"
+              "memory = 256\nmaxmem = \"512\"\n"
+              "disk = [\n  'phy:/dev/vda1,xvda,w', # the root\n"
+              "  \"/dev/vda2,raw,xvdb,r\",\n]\n"
+              "on_poweroff = 'preserve'\non_reboot=\"restart\"\non_crash = \"restart\"\n"
+              "type = \"pv\"\n"),
+        0);
     assert_string_equal(domain.name, "demo-1");
     assert_int_equal(domain.uuid[15], 0xff);
     assert_int_equal(domain.vcpus, 2);
@@ -86,7 +88,8 @@ static void lists_and_strings_grow_with_plus(void **state)
 static void unknown_keys_name_the_nearest(void **state)
 {
     (void)state;
-    expect_refusal("name='g'\nmemmory=1\n", "g.cfg:2: unknown key \"memmory\" (did you mean \"memory\"?)");
+    expect_refusal("name='g'\nmemmory=1\n",
+                   "g.cfg:2: unknown key \"memmory\" (did you mean \"memory\"?)");
     expect_refusal(BASE "on_crsh='destroy'\n", "did you mean \"on_crash\"?");
     expect_refusal(BASE "vbd=[]\n", "g.cfg:4");
 }
@@ -137,7 +140,8 @@ static void values_have_bounds(void **state)
 
 static void junk_is_called_junk(void **state)
 {
-    static const char junk[] = "\x7f" "ELF\x02\x01\x01\0\0\0name = 'x'";
+    static const char junk[] = "\x7f"
+                               "ELF\x02\x01\x01\0\0\0name = 'x'";
 
     (void)state;
     memset(&failure, 0, sizeof(failure));

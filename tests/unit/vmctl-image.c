@@ -2,7 +2,11 @@
  * Kernel files as vmctl takes them: ELF notes, bzImages, all seven packings; and what a hostile
  * file may do, which is nothing.
  *
- * Sources: tools/vmctl/image/elf.c tools/vmctl/image/image.c tools/vmctl/image/unpack.c tools/vmctl/image/unpack-gzip.c tools/vmctl/image/unpack-xz.c tools/vmctl/image/unpack-zstd.c tools/vmctl/image/unpack-bzip2.c tools/vmctl/image/unpack-lz4.c tools/vmctl/image/unpack-lzo.c tools/vmctl/failure.c
+ * Sources: tools/vmctl/image/elf.c tools/vmctl/image/image.c tools/vmctl/image/unpack.c
+ * Sources: tools/vmctl/image/unpack-gzip.c tools/vmctl/image/unpack-xz.c
+ * Sources: tools/vmctl/image/unpack-zstd.c tools/vmctl/image/unpack-bzip2.c
+ * Sources: tools/vmctl/image/unpack-lz4.c tools/vmctl/image/unpack-lzo.c
+ * Sources: tools/vmctl/failure.c
  * Libraries: -lz -llzma -lzstd -llz4 -lbz2 -llzo2
  */
 #include <errno.h>
@@ -182,8 +186,9 @@ static uint8_t packed[4 * KERNEL_SIZE];
 
 static size_t pack_gzip(void)
 {
-    z_stream stream = { .next_in = kernel, .avail_in = KERNEL_SIZE, .next_out = packed,
-                        .avail_out = sizeof(packed) };
+    z_stream stream = {
+        .next_in = kernel, .avail_in = KERNEL_SIZE, .next_out = packed, .avail_out = sizeof(packed)
+    };
 
     deflateInit2(&stream, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY);
     assert_int_equal(deflate(&stream, Z_FINISH), Z_STREAM_END);
@@ -226,17 +231,17 @@ static size_t pack_bzip2(void)
 {
     unsigned int size = sizeof(packed);
 
-    assert_int_equal(BZ2_bzBuffToBuffCompress((char *)packed, &size, (char *)kernel, KERNEL_SIZE, 9,
-                                              0, 0),
-                     BZ_OK);
+    assert_int_equal(
+        BZ2_bzBuffToBuffCompress((char *)packed, &size, (char *)kernel, KERNEL_SIZE, 9, 0, 0),
+        BZ_OK);
     return size;
 }
 
 static size_t pack_lz4(void)
 {
-    uint32_t magic = 0x184c2102, size = (uint32_t)LZ4_compress_default(
-                                     (char *)kernel, (char *)packed + 8, KERNEL_SIZE,
-                                     (int)sizeof(packed) - 8);
+    uint32_t magic = 0x184c2102,
+             size = (uint32_t)LZ4_compress_default((char *)kernel, (char *)packed + 8, KERNEL_SIZE,
+                                                   (int)sizeof(packed) - 8);
 
     memcpy(packed, &magic, 4);
     memcpy(packed + 4, &size, 4);
@@ -278,7 +283,7 @@ static size_t pack_lzo(void)
     return at;
 }
 
-static size_t (*const packers[])(void) = { pack_gzip, pack_xz,  pack_lzma, pack_zstd,
+static size_t (*const packers[])(void) = { pack_gzip,  pack_xz,  pack_lzma, pack_zstd,
                                            pack_bzip2, pack_lz4, pack_lzo };
 
 #define PACKERS (sizeof(packers) / sizeof(packers[0]))

@@ -26,9 +26,12 @@ struct guest {
 
 static struct kernel_elf linux_kernel(void)
 {
-    return (struct kernel_elf){ .start = 0x1000000, .end = 0x4a00000,
-                                .virt_base = 0xffffffff80000000, .init_p2m = 0x8000000000,
-                                .has_init_p2m = true, .mod_start_pfn = true };
+    return (struct kernel_elf){ .start = 0x1000000,
+                                .end = 0x4a00000,
+                                .virt_base = 0xffffffff80000000,
+                                .init_p2m = 0x8000000000,
+                                .has_init_p2m = true,
+                                .mod_start_pfn = true };
 }
 
 static struct kernel_elf small_kernel(void)
@@ -112,8 +115,8 @@ static void build(struct guest *guest, const struct kernel_elf *elf, uint64_t ra
 static void check_mappings(struct guest *guest)
 {
     const struct guest_layout *layout = &guest->layout;
-    uint64_t tables_end = layout->kernel_tables.first_pfn +
-                          table_plan_count(&layout->kernel_tables);
+    uint64_t tables_end =
+        layout->kernel_tables.first_pfn + table_plan_count(&layout->kernel_tables);
     bool writable;
 
     for (uint64_t pfn = 0; pfn <= layout->stack_pfn + 128; pfn++) { /* and 512 KiB of slack */

@@ -2,7 +2,11 @@
  * The store's core, fed with messages as a transport would: each message type, permissions
  * of guests, quotas, transactions with conflicts, watches and what a dead domain leaves.
  *
- * Sources: dom0/xenstore/access.c dom0/xenstore/connection.c dom0/xenstore/control.c dom0/xenstore/domain.c dom0/xenstore/node.c dom0/xenstore/path.c dom0/xenstore/permissions.c dom0/xenstore/requests.c dom0/xenstore/store.c dom0/xenstore/string-table.c dom0/xenstore/transaction.c dom0/xenstore/watch.c dom0/xenstore/wire.c
+ * Sources: dom0/xenstore/access.c dom0/xenstore/connection.c dom0/xenstore/control.c
+ * Sources: dom0/xenstore/domain.c dom0/xenstore/node.c dom0/xenstore/path.c
+ * Sources: dom0/xenstore/permissions.c dom0/xenstore/requests.c dom0/xenstore/store.c
+ * Sources: dom0/xenstore/string-table.c dom0/xenstore/transaction.c dom0/xenstore/watch.c
+ * Sources: dom0/xenstore/wire.c
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -592,7 +596,15 @@ static void dead_domains_leave_nothing(void **state)
 
 static void introduction_is_checked(void **state)
 {
-    static const char bad[] = "0\0" "1\0" "1", fails[] = "5\0" "666\0" "1", good[] = "5\0" "7\0" "1";
+    static const char bad[] = "0\0"
+                              "1\0"
+                              "1",
+                      fails[] = "5\0"
+                                "666\0"
+                                "1",
+                      good[] = "5\0"
+                               "7\0"
+                               "1";
 
     (void)state;
     assert_int_equal(ask_in(dom0, XS_INTRODUCE, 0, bad, sizeof(bad)), -EINVAL);
@@ -625,8 +637,19 @@ static void deep_trees_need_no_stack(void **state)
 /* Random bytes as messages of a guest: nothing may break, and the counts stay right. */
 static void random_requests_do_no_harm(void **state)
 {
-    static const char *const words[] = { "data", "a", "b", "/local/domain/1", "/local/domain/2/a",
-                                         "@releaseDomain", "/", "", "T", "F", "1", "n1", "w2" };
+    static const char *const words[] = { "data",
+                                         "a",
+                                         "b",
+                                         "/local/domain/1",
+                                         "/local/domain/2/a",
+                                         "@releaseDomain",
+                                         "/",
+                                         "",
+                                         "T",
+                                         "F",
+                                         "1",
+                                         "n1",
+                                         "w2" };
     unsigned int seed = 1;
 
     (void)state;
@@ -636,7 +659,8 @@ static void random_requests_do_no_harm(void **state)
         struct connection *connection = rand_r(&seed) % 2 ? guest1 : guest2;
 
         for (int n = rand_r(&seed) % 5; n > 0; n--) {
-            const char *word = words[(unsigned int)rand_r(&seed) % (sizeof(words) / sizeof(*words))];
+            const char *word =
+                words[(unsigned int)rand_r(&seed) % (sizeof(words) / sizeof(*words))];
 
             memcpy(payload + length, word, strlen(word) + 1);
             length += strlen(word) + (rand_r(&seed) % 4 ? 1 : 0);

@@ -12,8 +12,8 @@
 struct xs_client;
 
 /* Exit statuses that mean something. */
-#define STATUS_FAILED 1
-#define STATUS_USAGE  2
+#define STATUS_FAILED  1
+#define STATUS_USAGE   2
 #define STATUS_CRASHED 3
 
 struct command_context {

@@ -170,8 +170,8 @@ static void compile_repeated(struct compiler *compiler, int depth)
     int start = compiler->out->length;
 
     compile_one(compiler, depth);
-    while (!compiler->failed && (*compiler->at == '*' || *compiler->at == '+' ||
-                                 *compiler->at == '?')) {
+    while (!compiler->failed &&
+           (*compiler->at == '*' || *compiler->at == '+' || *compiler->at == '?')) {
         char how = *compiler->at++;
 
         if (how == '+') {

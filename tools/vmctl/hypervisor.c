@@ -149,8 +149,7 @@ int domain_set_tsc_mode(uint32_t domid, uint32_t mode)
     return hypervisor_domctl(domid, &control);
 }
 
-int domain_set_vcpu_context(uint32_t domid, uint32_t vcpu,
-                            const struct vcpu_guest_context *context)
+int domain_set_vcpu_context(uint32_t domid, uint32_t vcpu, const struct vcpu_guest_context *context)
 {
     struct xen_domctl control = { .cmd = XEN_DOMCTL_setvcpucontext };
     void *buffer = platform_buffer_alloc(sizeof(*context));
@@ -177,8 +176,8 @@ int domain_fill_hypercall_page(uint32_t domid, uint64_t mfn)
 int domain_alloc_port(uint32_t domid, uint32_t *port)
 {
     struct evtchn_alloc_unbound alloc = { .dom = (domid_t)domid, .remote_dom = 0 };
-    int error = call_with(HYPERCALL_NR_event_channel_op, EVTCHNOP_alloc_unbound, 1, &alloc,
-                          sizeof(alloc));
+    int error =
+        call_with(HYPERCALL_NR_event_channel_op, EVTCHNOP_alloc_unbound, 1, &alloc, sizeof(alloc));
 
     *port = alloc.port;
     return error;

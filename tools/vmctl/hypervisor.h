@@ -29,7 +29,8 @@ int domain_info_list(struct xen_domctl_getdomaininfo *list, size_t room, size_t 
 int domain_set_max_memory(uint32_t domid, uint64_t kib);
 int domain_set_max_vcpus(uint32_t domid, uint32_t count);
 int domain_set_tsc_mode(uint32_t domid, uint32_t mode);
-int domain_set_vcpu_context(uint32_t domid, uint32_t vcpu, const struct vcpu_guest_context *context);
+int domain_set_vcpu_context(uint32_t domid, uint32_t vcpu,
+                            const struct vcpu_guest_context *context);
 int domain_fill_hypercall_page(uint32_t domid, uint64_t mfn);
 
 /* A port of the domain's which dom0 may bind. */

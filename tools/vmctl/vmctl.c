@@ -15,7 +15,8 @@ static int command_help(struct command_context *context, int argc, char **argv);
 static const struct command commands[] = {
     { "create", command_create, "[-c] [-p] [-q] [-F] CONFIG [KEY=VALUE...]",
       "start a guest: -c attach its console, -p leave it paused, -q say nothing, -F stay until it "
-      "is gone", false },
+      "is gone",
+      false },
     { "list", command_list, "[--json] [NAME...]", "guests, with memory, vCPUs, state and CPU time",
       false },
     { "info", command_info, "[--json]", "the machine and the hypervisor", true },

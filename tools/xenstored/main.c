@@ -59,8 +59,7 @@ static void client_accept(struct xenstore *store, int listener)
 
     if (fd < 0)
         return;
-    struct connection *connection =
-        client_count < CLIENTS_MAX ? connection_create(store, 0) : NULL;
+    struct connection *connection = client_count < CLIENTS_MAX ? connection_create(store, 0) : NULL;
 
     if (!connection) {
         close(fd);
@@ -191,8 +190,8 @@ int main(int argc, char **argv)
     struct xenstore *store = xenstore_create(&platform, NULL);
 
     if (listener < 0 || !store) {
-        fprintf(stderr, "xenstored: %s: %s (is the folder there, and may you write to it?)\n",
-                path, listener < 0 ? strerror(-listener) : "no memory");
+        fprintf(stderr, "xenstored: %s: %s (is the folder there, and may you write to it?)\n", path,
+                listener < 0 ? strerror(-listener) : "no memory");
         return 1;
     }
     struct sigaction action = { .sa_handler = on_signal };

@@ -28,13 +28,14 @@ static int build_error(struct guest_build *build, int error, const char *step)
 static int plan_layout(struct guest_build *build)
 {
     uint64_t wanted, pages = build->memory_kib / 4;
-    int error = guest_layout_plan(&build->layout, &build->kernel->elf, build->ramdisk_size, pages,
-                                  &wanted);
+    int error =
+        guest_layout_plan(&build->layout, &build->kernel->elf, build->ramdisk_size, pages, &wanted);
 
     if (error)
         return failure_set(build->failure, error,
                            "%s: kernel and ramdisk do not fit into %llu MiB (give it memory = %llu "
-                           "or more)", build->name, (unsigned long long)build->memory_kib >> 10,
+                           "or more)",
+                           build->name, (unsigned long long)build->memory_kib >> 10,
                            (unsigned long long)(wanted + 255) >> 8);
     return 0;
 }
@@ -72,8 +73,7 @@ static int write_page_tables(struct guest_build *build)
 
     if (!tables)
         return -ENOMEM;
-    int error = page_tables_fill(layout, build->p2m, tables, tables + 1,
-                                 tables + 1 + kernel_count);
+    int error = page_tables_fill(layout, build->p2m, tables, tables + 1, tables + 1 + kernel_count);
 
     if (error)
         error = build_error(build, error, "its address space cannot be laid out");

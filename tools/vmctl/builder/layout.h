@@ -2,9 +2,9 @@
  * Where everything lies in a new guest's memory.  Pure arithmetic.
  *
  *   pfn 0 = virt_base                                             map_end
- *   |  ...  | kernel | (ramdisk) (p2m) | start_info | store | console | page tables | stack | >= 512 KiB |
- *   then, not mapped by these tables:  ramdisk (if the kernel takes it as a pfn), p2m list and the
- *   tables that map it at the kernel's INIT_P2M address.
+ *   |  ...  | kernel | (ramdisk) (p2m) | start_info | store | console | page tables | stack | >=
+ * 512 KiB | then, not mapped by these tables:  ramdisk (if the kernel takes it as a pfn), p2m list
+ * and the tables that map it at the kernel's INIT_P2M address.
  *
  * The order and the slack are what GUEST start of day promises (xen.h of Xen's public headers).
  */

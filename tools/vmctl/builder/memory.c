@@ -52,17 +52,17 @@ int guest_memory_populate(struct guest_build *build)
     int error = populate_order(build, &pfn, 0);
 
     if (error)
-        return failure_set(build->failure, -ENOMEM,
-                           "%s: not enough free memory: %llu MiB wanted, %llu MiB got (lower memory "
-                           "or end another guest)", build->name,
-                           (unsigned long long)build->memory_kib >> 10,
-                           (unsigned long long)pfn >> 8);
+        return failure_set(
+            build->failure, -ENOMEM,
+            "%s: not enough free memory: %llu MiB wanted, %llu MiB got (lower memory "
+            "or end another guest)",
+            build->name, (unsigned long long)build->memory_kib >> 10, (unsigned long long)pfn >> 8);
     return 0;
 }
 
 /* Calls copy for each mapped window over [pfn + offset, + size). */
-static int for_each_window(struct guest_build *build, uint64_t pfn, size_t offset,
-                           const void *data, size_t size)
+static int for_each_window(struct guest_build *build, uint64_t pfn, size_t offset, const void *data,
+                           size_t size)
 {
     const uint8_t *from = data;
 
@@ -79,9 +79,10 @@ static int for_each_window(struct guest_build *build, uint64_t pfn, size_t offse
         int error = platform_foreign_map(build->domid, build->p2m + pfn, pages, &window);
 
         if (error)
-            return failure_set(build->failure, error, "%s: its memory cannot be mapped: %s "
-                               "(does dom0 have enough memory itself?)", build->name,
-                               failure_reason(error));
+            return failure_set(build->failure, error,
+                               "%s: its memory cannot be mapped: %s "
+                               "(does dom0 have enough memory itself?)",
+                               build->name, failure_reason(error));
         if (from)
             memcpy((uint8_t *)window + offset, from, bytes);
         else

@@ -32,8 +32,8 @@ static uint64_t table_entry(const struct range *range, uint64_t index)
 }
 
 /* Enters the tables of one level into those of the level above it. */
-static void link_level(const struct range *range, page_table *above, uint64_t count,
-                       uint64_t index, unsigned int shift)
+static void link_level(const struct range *range, page_table *above, uint64_t count, uint64_t index,
+                       unsigned int shift)
 {
     uint64_t first = range->plan->virt_start >> shift;
 

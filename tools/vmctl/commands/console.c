@@ -12,9 +12,9 @@
 #include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
 
-#define KEY_LEAVE        29 /* Ctrl-] */
-#define GLANCE_NS        20000000LL
-#define EXPECT_TEXT_MAX  (64u << 10)
+#define KEY_LEAVE         29 /* Ctrl-] */
+#define GLANCE_NS         20000000LL
+#define EXPECT_TEXT_MAX   (64u << 10)
 #define EXPECT_TIMEOUT_NS 60000000000LL
 
 /* Copies what the guest printed to stdout; *gone when it is no more. */
@@ -73,7 +73,6 @@ int console_attach(uint32_t domid)
     printf("\n");
     return 0;
 }
-
 
 /* The guest's output as the expression sees it: without what steers a terminal. */
 struct plain_text {
@@ -176,7 +175,8 @@ static int scripted(struct command_context *context, uint32_t domid, const char 
     if (error == -ETIMEDOUT)
         failure_set(&context->failure, error,
                     "%s: \"%s\" did not come in %lld s (raise --timeout, or look with vmctl "
-                    "console)", name, pattern, (long long)timeout_ns / 1000000000);
+                    "console)",
+                    name, pattern, (long long)timeout_ns / 1000000000);
     else if (error == -EPIPE)
         failure_set(&context->failure, error,
                     "%s: ended before \"%s\" came (see its log in /var/log/xen/console)", name,

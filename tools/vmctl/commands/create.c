@@ -62,9 +62,9 @@ static int foreground(struct domain_config *config, uint32_t domid)
     fflush(stdout);
     uint32_t reason = domain_supervise(config, domid, true);
 
-    return reason == SHUTDOWN_poweroff || reason == SHUTDOWN_reboot ? 0
+    return reason == SHUTDOWN_poweroff || reason == SHUTDOWN_reboot  ? 0
            : reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog ? STATUS_CRASHED
-                                                                    : STATUS_FAILED;
+                                                                     : STATUS_FAILED;
 }
 
 /* Takes over the config. */
@@ -111,8 +111,8 @@ int command_create(struct command_context *context, int argc, char **argv)
     if (argc < 2 || argv[1][0] == '-')
         return command_usage(context);
     struct domain_config *config = calloc(1, sizeof(*config));
-    int error = config ? config_read(config, argv[1], argc - 2, argv + 2, &context->failure)
-                       : -ENOMEM;
+    int error =
+        config ? config_read(config, argv[1], argc - 2, argv + 2, &context->failure) : -ENOMEM;
 
     if (error) {
         free(config);

@@ -204,8 +204,9 @@ static void top_print(struct command_context *context, const struct domain_list 
         state_letters(info, letters);
         if (context->json)
             printf("%s{\"domid\": %u, \"name\": \"%s\", \"cpu_percent\": %llu.%llu, "
-                   "\"cpu_seconds\": %llu.%03llu}", i ? ", " : "[", info->domain, name,
-                   permille / 10, permille % 10, whole_seconds(info), milliseconds(info));
+                   "\"cpu_seconds\": %llu.%03llu}",
+                   i ? ", " : "[", info->domain, name, permille / 10, permille % 10,
+                   whole_seconds(info), milliseconds(info));
         else
             printf("%-24s %5u %6s %5llu.%llu %7llu.%llu %6u %10llu\n", name, info->domain, letters,
                    permille / 10, permille % 10, whole_seconds(info), milliseconds(info) / 100,

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAJOR_XVD 202u
-#define MAJOR_SD  8u
+#define MAJOR_XVD  202u
+#define MAJOR_SD   8u
 #define MAJOR_IDE0 3u
 #define MAJOR_IDE1 22u
 
@@ -125,9 +125,12 @@ static int spec_key(struct spec *spec, const char *key, const char *value)
         const char *name;
         int (*set)(struct spec *spec, const char *value);
     } keys[] = {
-        { "target", set_target },          { "format", set_format },
-        { "vdev", set_name },              { "access", set_access },
-        { "backendtype", set_backend_type }, { "backend", set_backend },
+        { "target", set_target },
+        { "format", set_format },
+        { "vdev", set_name },
+        { "access", set_access },
+        { "backendtype", set_backend_type },
+        { "backend", set_backend },
     };
 
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
@@ -146,8 +149,8 @@ static bool is_format(const char *word)
  * altogether. */
 static int spec_word(struct spec *spec, const char *word)
 {
-    static int (*const set[])(struct spec *spec, const char *value) = { set_target, set_format,
-                                                                        set_name, set_access };
+    static int (*const set[])(struct spec * spec, const char *value) = { set_target, set_format,
+                                                                         set_name, set_access };
 
     if (!strcmp(word, "discard") || !strcmp(word, "no-discard") || !strcmp(word, "direct-io-safe"))
         return 0;

@@ -156,8 +156,8 @@ static int read_disk(struct reader *reader)
         snprintf(where, sizeof(where), "%.250s:%u", reader->config->file, list->items[i]->line);
         if (list->items[i]->kind != CONFIG_STRING)
             return key_error(reader, "its items must be strings", "put them in quotes");
-        int error = disk_config_parse(&domain->disks[i], list->items[i]->string, where,
-                                      reader->failure);
+        int error =
+            disk_config_parse(&domain->disks[i], list->items[i]->string, where, reader->failure);
 
         if (error)
             return error;
@@ -238,41 +238,99 @@ static const struct {
     const char *name;
     int (*read)(struct reader *reader);
 } known_keys[] = {
-    { "name", read_name },
-    { "uuid", read_uuid },
-    { "kernel", read_kernel },
-    { "ramdisk", read_ramdisk },
-    { "cmdline", read_cmdline },
-    { "extra", read_extra },
-    { "root", read_root },
-    { "memory", read_memory },
-    { "maxmem", read_maxmem },
-    { "vcpus", read_vcpus },
-    { "disk", read_disk },
-    { "on_poweroff", read_on_poweroff },
-    { "on_reboot", read_on_reboot },
-    { "on_crash", read_on_crash },
-    { "tsc_mode", read_tsc_mode },
-    { "type", read_type },
+    { "name", read_name },           { "uuid", read_uuid },
+    { "kernel", read_kernel },       { "ramdisk", read_ramdisk },
+    { "cmdline", read_cmdline },     { "extra", read_extra },
+    { "root", read_root },           { "memory", read_memory },
+    { "maxmem", read_maxmem },       { "vcpus", read_vcpus },
+    { "disk", read_disk },           { "on_poweroff", read_on_poweroff },
+    { "on_reboot", read_on_reboot }, { "on_crash", read_on_crash },
+    { "tsc_mode", read_tsc_mode },   { "type", read_type },
     { "builder", read_type },
 };
 
 /* Without these the guest runs all the same. */
 static const char *const ignored_keys[] = {
-    "loader", "vfb", "localtime", "rtc_timeoffset", "vnc", "vnclisten", "vncdisplay", "vncunused",
-    "vncpasswd", "sdl", "opengl", "keymap", "stdvga", "on_watchdog", "on_soft_reset", "pool",
-    "cpu_weight", "cap", "cpus", "cpus_soft", "seclabel", "init_seclabel", "device_tree", "acpi",
-    "apic", "pae", "nomigrate", "driver_domain", "claim_mode", "max_grant_frames",
-    "max_maptrack_frames", "max_grant_version", "max_event_channels", "event_channels", "spice",
-    "serial", "usb", "soundhw", "boot", "hap", "nestedhvm", "viridian", "xend_suspend_evtchn_compat",
+    "loader",
+    "vfb",
+    "localtime",
+    "rtc_timeoffset",
+    "vnc",
+    "vnclisten",
+    "vncdisplay",
+    "vncunused",
+    "vncpasswd",
+    "sdl",
+    "opengl",
+    "keymap",
+    "stdvga",
+    "on_watchdog",
+    "on_soft_reset",
+    "pool",
+    "cpu_weight",
+    "cap",
+    "cpus",
+    "cpus_soft",
+    "seclabel",
+    "init_seclabel",
+    "device_tree",
+    "acpi",
+    "apic",
+    "pae",
+    "nomigrate",
+    "driver_domain",
+    "claim_mode",
+    "max_grant_frames",
+    "max_maptrack_frames",
+    "max_grant_version",
+    "max_event_channels",
+    "event_channels",
+    "spice",
+    "serial",
+    "usb",
+    "soundhw",
+    "boot",
+    "hap",
+    "nestedhvm",
+    "viridian",
+    "xend_suspend_evtchn_compat",
 };
 
 /* With these ignored he would not get what he asked for. */
 static const char *const refused_keys[] = {
-    "vif", "pci", "bootloader", "bootloader_args", "maxvcpus", "cpuid", "e820_host", "usbctrl",
-    "usbdev", "vtpm", "p9", "vdispl", "vsnd", "vkb", "iomem", "ioports", "irqs", "channel", "console",
-    "firmware", "bios", "vnuma", "pvshim", "device_model_version", "dtdev", "vscsi", "pvcalls",
-    "altp2m", "passthrough", "vpci", "gfx_passthru", "rdm", "xenstore_feature_mask",
+    "vif",
+    "pci",
+    "bootloader",
+    "bootloader_args",
+    "maxvcpus",
+    "cpuid",
+    "e820_host",
+    "usbctrl",
+    "usbdev",
+    "vtpm",
+    "p9",
+    "vdispl",
+    "vsnd",
+    "vkb",
+    "iomem",
+    "ioports",
+    "irqs",
+    "channel",
+    "console",
+    "firmware",
+    "bios",
+    "vnuma",
+    "pvshim",
+    "device_model_version",
+    "dtdev",
+    "vscsi",
+    "pvcalls",
+    "altp2m",
+    "passthrough",
+    "vpci",
+    "gfx_passthru",
+    "rdm",
+    "xenstore_feature_mask",
 };
 
 static bool value_asks_nothing(const struct config_value *value)
@@ -376,23 +434,25 @@ static int join_command_line(struct reader *reader)
     int length;
 
     if (reader->cmdline[0])
-        length = snprintf(domain->command_line, sizeof(domain->command_line), "%s",
-                          reader->cmdline);
+        length =
+            snprintf(domain->command_line, sizeof(domain->command_line), "%s", reader->cmdline);
     else
         length = snprintf(domain->command_line, sizeof(domain->command_line), "%s%s%s%s",
                           reader->root[0] ? "root=" : "", reader->root,
                           reader->root[0] && reader->extra[0] ? " " : "", reader->extra);
     if (length >= (int)sizeof(domain->command_line))
-        return failure_set(reader->failure, -EINVAL, "%s: the kernel's command line is too long "
-                           "(at most 1023 characters)", reader->config->file);
+        return failure_set(reader->failure, -EINVAL,
+                           "%s: the kernel's command line is too long "
+                           "(at most 1023 characters)",
+                           reader->config->file);
     return 0;
 }
 
 static int check_whole(struct reader *reader)
 {
     struct domain_config *domain = reader->domain;
-    const char *missing = !domain->name[0]     ? "name"
-                          : !domain->kernel[0] ? "kernel"
+    const char *missing = !domain->name[0]      ? "name"
+                          : !domain->kernel[0]  ? "kernel"
                           : !domain->memory_kib ? "memory"
                                                 : NULL;
 

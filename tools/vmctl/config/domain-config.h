@@ -21,7 +21,7 @@ struct domain_config {
     uint8_t uuid[16];
     bool has_uuid;
     char kernel[256];
-    char ramdisk[256];      /* empty: none */
+    char ramdisk[256]; /* empty: none */
     char command_line[1024];
     uint64_t memory_kib;
     uint64_t maxmem_kib;

@@ -72,8 +72,7 @@ static bool is_number(const char *text)
     return text[0] && strspn(text, "0123456789") == strlen(text) && strlen(text) < 6;
 }
 
-int domain_find(struct xs_client *store, const char *text, uint32_t *domid,
-                struct failure *failure)
+int domain_find(struct xs_client *store, const char *text, uint32_t *domid, struct failure *failure)
 {
     struct xen_domctl_getdomaininfo info;
     char **domains, name[64];

@@ -54,8 +54,8 @@ static void write_control(struct node_writer *writer)
 
 static void write_guests_folders(struct node_writer *writer)
 {
-    static const char *const folders[] = { "data", "drivers", "feature", "attr", "error",
-                                           "device/suspend/event-channel" };
+    static const char *const folders[] = { "data", "drivers", "feature",
+                                           "attr", "error",   "device/suspend/event-channel" };
 
     for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
         node_make(writer, folders[i]);

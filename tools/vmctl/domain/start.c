@@ -58,9 +58,10 @@ static int check_name(struct start *start)
 
     if (domain_find(start->store, start->config->name, &other, &none))
         return 0;
-    return failure_set(start->failure, -EEXIST,
-                       "%s: a guest of this name is there already (rename one, or vmctl destroy %s)",
-                       start->config->name, start->config->name);
+    return failure_set(
+        start->failure, -EEXIST,
+        "%s: a guest of this name is there already (rename one, or vmctl destroy %s)",
+        start->config->name, start->config->name);
 }
 
 static int check_memory(struct start *start)
@@ -73,10 +74,11 @@ static int check_memory(struct start *start)
     free_kib = machine.free_pages * 4;
     if (wanted <= free_kib)
         return 0;
-    return failure_set(start->failure, -ENOMEM,
-                       "%s: not enough free memory: %llu MiB wanted, %llu MiB free (lower memory or "
-                       "end another guest)", start->config->name,
-                       (unsigned long long)wanted >> 10, (unsigned long long)free_kib >> 10);
+    return failure_set(
+        start->failure, -ENOMEM,
+        "%s: not enough free memory: %llu MiB wanted, %llu MiB free (lower memory or "
+        "end another guest)",
+        start->config->name, (unsigned long long)wanted >> 10, (unsigned long long)free_kib >> 10);
 }
 
 /* Opens the files and checks the rest: nothing has been made yet. */
@@ -160,12 +162,16 @@ static int start_publish(struct start *start)
     int error = domain_nodes_write(start->store, config, build);
 
     if (error)
-        return failure_set(start->failure, error, "%s: its xenstore nodes cannot be written: %s "
-                           "(is its name taken?)", config->name, failure_reason(error));
+        return failure_set(start->failure, error,
+                           "%s: its xenstore nodes cannot be written: %s "
+                           "(is its name taken?)",
+                           config->name, failure_reason(error));
     error = xs_introduce(start->store, build->domid, build->store_mfn, build->store_port);
     if (error)
-        return failure_set(start->failure, error, "%s: xenstore does not take it in: %s (see "
-                           "xenstore's log)", config->name, failure_reason(error));
+        return failure_set(start->failure, error,
+                           "%s: xenstore does not take it in: %s (see "
+                           "xenstore's log)",
+                           config->name, failure_reason(error));
     for (size_t i = 0; i < config->disk_count && !error; i++)
         error = disk_nodes_write(start->store, build->domid, &config->disks[i],
                                  start->disks[i].major, start->disks[i].minor);

@@ -99,8 +99,8 @@ static int read_load(struct reader *reader, const struct elf_program *program)
         return elf_error(reader, "corrupt: a segment's address is absurd", "use another kernel");
     struct elf_segment *segment = &elf->segments[elf->segment_count++];
 
-    *segment = (struct elf_segment){ program->offset, program->filesz, program->paddr,
-                                     program->memsz };
+    *segment =
+        (struct elf_segment){ program->offset, program->filesz, program->paddr, program->memsz };
     if (elf->segment_count == 1 || segment->physical < elf->start)
         elf->start = segment->physical;
     if (segment->physical + segment->memory_size > elf->end)
@@ -245,10 +245,9 @@ static int check_notes(struct reader *reader)
 
     if (high < low || elf->entry < low || elf->entry >= high)
         return elf_error(reader, "corrupt: its entry point is outside it", "use another kernel");
-    if (elf->has_hypercall_page && (elf->hypercall_page < low || elf->hypercall_page >= high ||
-                                    elf->hypercall_page & 4095))
-        return elf_error(reader, "corrupt: its hypercall page is outside it",
-                         "use another kernel");
+    if (elf->has_hypercall_page &&
+        (elf->hypercall_page < low || elf->hypercall_page >= high || elf->hypercall_page & 4095))
+        return elf_error(reader, "corrupt: its hypercall page is outside it", "use another kernel");
     if (elf->has_init_p2m && elf->init_p2m & ((1ULL << 39) - 1))
         return elf_error(reader, "its INIT_P2M note is not usable", "use another kernel");
     return 0;
@@ -257,8 +256,9 @@ static int check_notes(struct reader *reader)
 int kernel_elf_parse(struct kernel_elf *elf, const char *file, const uint8_t *data, size_t size,
                      struct failure *failure)
 {
-    struct reader reader = { .elf = elf, .file = file, .data = data, .size = size,
-                             .failure = failure };
+    struct reader reader = {
+        .elf = elf, .file = file, .data = data, .size = size, .failure = failure
+    };
 
     memset(elf, 0, sizeof(*elf));
     int error = read_header(&reader);

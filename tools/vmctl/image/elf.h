@@ -23,7 +23,7 @@ struct kernel_elf {
     size_t segment_count;
     uint64_t start, end; /* physical: the lowest and highest of all segments */
     /* From the notes, or what they default to: */
-    uint64_t entry;      /* virtual */
+    uint64_t entry; /* virtual */
     uint64_t virt_base;
     uint64_t paddr_offset;
     uint64_t hypercall_page; /* virtual; if has_hypercall_page */

@@ -75,11 +75,15 @@ static int unpack_error(const char *file, const struct unpacker *unpacker, int e
                         struct failure *failure)
 {
     if (error == -ENODATA)
-        return failure_set(failure, error, "kernel %s: truncated: its %s data stops short "
-                           "(copy the file again)", file, unpacker->name);
+        return failure_set(failure, error,
+                           "kernel %s: truncated: its %s data stops short "
+                           "(copy the file again)",
+                           file, unpacker->name);
     if (error == -ENOMEM)
-        return failure_set(failure, error, "kernel %s: not enough memory to unpack it (give dom0 "
-                           "more memory)", file);
+        return failure_set(failure, error,
+                           "kernel %s: not enough memory to unpack it (give dom0 "
+                           "more memory)",
+                           file);
     return failure_set(failure, error, "kernel %s: corrupt %s data (copy the file again)", file,
                        unpacker->name);
 }
@@ -172,8 +176,10 @@ int kernel_image_from_memory(struct kernel_image *image, const char *file, const
     if (unpacker)
         error = image_unpack(image, file, unpacker, data, size, failure);
     if (!error && !is_elf(image->data, image->size))
-        error = failure_set(failure, -EINVAL, "kernel %s: not a kernel: neither ELF nor bzImage "
-                            "(use a vmlinux or vmlinuz)", file);
+        error = failure_set(failure, -EINVAL,
+                            "kernel %s: not a kernel: neither ELF nor bzImage "
+                            "(use a vmlinux or vmlinuz)",
+                            file);
     if (!error)
         error = kernel_elf_parse(&image->elf, file, image->data, image->size, failure);
     if (error)

@@ -62,7 +62,7 @@ static uint32_t read_header(struct lzo_input *input)
         pass(input, 4);
     pass(input, 8); /* mode, time */
     if (version >= 0x0940)
-        pass(input, 4); /* time, upper half */
+        pass(input, 4);          /* time, upper half */
     pass(input, take(input, 1)); /* name */
     pass(input, 4);              /* checksum */
     if (flags & FLAG_EXTRA_FIELD) {

@@ -31,7 +31,7 @@ struct privcmd_mmapbatch_v2 {
     const uint64_t *arr;
     int *err;
 };
-#define IOCTL_PRIVCMD_HYPERCALL   _IOC(_IOC_NONE, 'P', 0, sizeof(struct privcmd_hypercall))
+#define IOCTL_PRIVCMD_HYPERCALL    _IOC(_IOC_NONE, 'P', 0, sizeof(struct privcmd_hypercall))
 #define IOCTL_PRIVCMD_MMAPBATCH_V2 _IOC(_IOC_NONE, 'P', 4, sizeof(struct privcmd_mmapbatch_v2))
 
 #define PAGE 4096u
@@ -196,8 +196,8 @@ int platform_disk_find(const char *path, struct platform_disk *disk)
     fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
-    ioctl(fd, _IOR(0x12, 114, size_t), &bytes);  /* BLKGETSIZE64 */
-    ioctl(fd, _IO(0x12, 94), &read_only);        /* BLKROGET */
+    ioctl(fd, _IOR(0x12, 114, size_t), &bytes); /* BLKGETSIZE64 */
+    ioctl(fd, _IO(0x12, 94), &read_only);       /* BLKROGET */
     close(fd);
     *disk = (struct platform_disk){ bytes / 512, read_only != 0, major(status.st_rdev),
                                     minor(status.st_rdev) };

@@ -1,0 +1,21 @@
+"""Debian's kernel, unchanged, as the initial domain: it reaches its own init on hvc0."""
+import os
+import subprocess
+
+from machine import RUN, environment, main_kernel, make_initrd
+
+
+def test_debian_kernel_is_the_initial_domain(hv, tmp_path):
+    make_initrd(tmp_path / "rd.gz", "echo initial-domain-$(cat /sys/hypervisor/type)-up\n"
+                                    "grep -c ^processor /proc/cpuinfo\n"
+                                    "cat /sys/hypervisor/properties/features\n"
+                                    "poweroff -f\n")
+    env = environment(tmp_path, hv, {
+        "DOM0": main_kernel(), "DOM0_INITRD": tmp_path / "rd.gz", "DOM0_MEM": 512, "HEADLESS": 1,
+        "DOM0_CMDLINE": "console=hvc0 earlyprintk=xen panic=1", "TIMEOUT": 180})
+    done = subprocess.run([RUN], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, timeout=240)
+    output = done.stdout.decode(errors="replace")
+    (tmp_path / "console.log").write_text(output)
+    assert "initial-domain-xen-up" in output, output[-3000:]
+    assert os.path.exists(tmp_path / "console.log")
