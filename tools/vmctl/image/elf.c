@@ -51,7 +51,7 @@ struct reader {
     size_t size;
     struct failure *failure;
     struct elf_header header;
-    bool xen_notes;
+    bool xen_notes, has_entry;
     char xen_version[16], pae[8];
 };
 
@@ -135,6 +135,7 @@ static void read_note(struct reader *reader, uint32_t type, const uint8_t *desc,
     switch (type) {
     case XEN_ELFNOTE_ENTRY:
         elf->entry = note_number(desc, size);
+        reader->has_entry = true;
         break;
     case XEN_ELFNOTE_HYPERCALL_PAGE:
         elf->hypercall_page = note_number(desc, size);
@@ -234,7 +235,7 @@ static int check_notes(struct reader *reader)
     if (reader->xen_version[0] && strcmp(reader->xen_version, "xen-3.0") != 0)
         return elf_error(reader, "made for another Xen interface", "use one for xen-3.0");
     /* A kernel for PVH alone has a PHYS32_ENTRY note and no ENTRY. */
-    if (!elf->entry)
+    if (!reader->has_entry)
         return elf_error(reader, "no PV entry point", "build it with CONFIG_XEN_PV");
     if (!elf->segment_count)
         return elf_error(reader, "nothing to load in it", "is the file complete?");
@@ -264,14 +265,10 @@ int kernel_elf_parse(struct kernel_elf *elf, const char *file, const uint8_t *da
     int error = read_header(&reader);
 
     if (!error)
-        elf->entry = 0;
-    if (!error)
         error = read_programs(&reader);
     if (error)
         return error;
     if (!reader.xen_notes)
         read_sections(&reader);
-    if (reader.xen_notes && !elf->entry)
-        elf->entry = reader.header.entry >= elf->virt_base ? reader.header.entry : 0;
     return check_notes(&reader);
 }
