@@ -3,6 +3,7 @@
  * references, handles and addresses that are not valid are refused with their own status each.
  */
 #include "guest-test.h"
+#include "pv-kernel/event-ports.h"
 #include "pv-kernel/frames.h"
 #include "pv-kernel/grant-maps.h"
 #include "pv-kernel/page-tables.h"
@@ -34,6 +35,8 @@ static void plain_map(void)
     struct gnttab_map_grant_ref map = {
         .host_addr = (uint64_t)va, .flags = GNTMAP_host_map, .ref = ref, .dom = DOMID_SELF};
 
+    check("map by DOMID_SELF", map_status(&map), GNTST_bad_domain);
+    map.dom = own_id;
     check("map", map_status(&map), GNTST_okay);
     page[0] = 42;
     check("seen through the map", *(volatile int64_t *)va, 42);
@@ -51,7 +54,7 @@ static void plain_map(void)
 static void device_map(void)
 {
     struct gnttab_map_grant_ref map = {
-        .flags = GNTMAP_device_map | GNTMAP_readonly, .ref = ref, .dom = DOMID_SELF};
+        .flags = GNTMAP_device_map | GNTMAP_readonly, .ref = ref, .dom = own_id};
 
     check("device map", map_status(&map), GNTST_okay);
     check("its bus address", (int64_t)map.dev_bus_addr, (int64_t)frames_virt_to_machine(page));
@@ -63,7 +66,7 @@ static void map_refusals(void)
 {
     void *va = mapping_area_reserve(1);
     struct gnttab_map_grant_ref map = {
-        .host_addr = (uint64_t)va, .flags = GNTMAP_host_map, .ref = ref, .dom = DOMID_SELF};
+        .host_addr = (uint64_t)va, .flags = GNTMAP_host_map, .ref = ref, .dom = own_id};
     grant_ref_t read_only;
 
     map.ref = 500;
@@ -73,7 +76,7 @@ static void map_refusals(void)
     map.ref = ref;
     map.dom = 4321;
     check("map nobody's", map_status(&map), GNTST_bad_domain);
-    map.dom = DOMID_SELF;
+    map.dom = own_id;
     map.flags = 0;
     check("map to nowhere", map_status(&map), GNTST_bad_gntref);
     map.flags = GNTMAP_host_map;
@@ -141,7 +144,19 @@ static void table_facts(void)
 }
 
 /* Our own id: a port bound to ourselves names its remote domain. */
-static uint16_t find_own_id(void);
+static uint16_t find_own_id(void)
+{
+    struct evtchn_status status = {.dom = DOMID_SELF};
+    evtchn_port_t a, b;
+
+    event_port_alloc_unbound(DOMID_SELF, DOMID_SELF, &a);
+    event_port_bind_interdomain(DOMID_SELF, a, &b);
+    status.port = b;
+    hypercall_event_channel_op(EVTCHNOP_status, HYPERCALL_ARG(&status));
+    event_port_close(b);
+    event_port_close(a);
+    return status.u.interdomain.dom;
+}
 
 void guest_test(void)
 {
@@ -155,20 +170,4 @@ void guest_test(void)
     table_facts();
     check("end", grant_access_end(ref), 0);
     frames_free(page, 0);
-}
-
-#include "pv-kernel/event-ports.h"
-
-static uint16_t find_own_id(void)
-{
-    struct evtchn_status status = {.dom = DOMID_SELF};
-    evtchn_port_t a, b;
-
-    event_port_alloc_unbound(DOMID_SELF, DOMID_SELF, &a);
-    event_port_bind_interdomain(DOMID_SELF, a, &b);
-    status.port = b;
-    hypercall_event_channel_op(EVTCHNOP_status, HYPERCALL_ARG(&status));
-    event_port_close(b);
-    event_port_close(a);
-    return status.u.interdomain.dom;
 }

@@ -1,6 +1,7 @@
 /*
  * memory_op: how much a domain has and may have, giving frames back and getting new ones, and the
- * refusals: bad orders, foreign frames, wild pointers.
+ * refusals: bad orders, foreign frames, wild pointers.  The reservation calls answer with the number
+ * of extents done, so a refusal is a 0.
  */
 #include "guest-test.h"
 #include "hypercall-abi/cpu.h"
@@ -89,7 +90,7 @@ void guest_test(void)
     check("no extents", reservation(XENMEM_populate_physmap, extents, 0, 0, DOMID_SELF), 0);
     check("wild list", reservation(XENMEM_decrease_reservation, (uint64_t *)BAD_POINTER, 1, 0,
                                    DOMID_SELF),
-          kernel_is_initial_domain() ? -XEN_EFAULT : -XEN_EFAULT);
-    check("wild argument", hypercall_memory_op(XENMEM_populate_physmap, BAD_POINTER), -XEN_EFAULT);
+          0);
+    check("wild argument", hypercall_memory_op(XENMEM_populate_physmap, BAD_POINTER), 0);
     check("unknown", hypercall_memory_op(60, 0), -XEN_ENOSYS);
 }

@@ -17,7 +17,7 @@ KNOWN = {}
 
 def run(guest, hypervisor):
     environment = {**os.environ, "HV": hypervisor, "HEADLESS": "1", "TIMEOUT": "60", "MEM": "512",
-                   "SMP": "1", "DOM0_MEM": "64", "DISK": "", "SCRIPT": "", "EXTRA": "",
+                   "SMP": "1", "DOM0_MEM": "64", "DISK": "none", "SCRIPT": "", "EXTRA": "",
                    "DOM0": str(BUILD / "tests/guest" / f"{guest}.gz"),
                    "DOM0_INITRD": str(BUILD / "tests/guest" / f"{guest}.gz")}
     done = subprocess.run([ROOT / "tools/run"], env=environment, capture_output=True, timeout=120)

@@ -4,6 +4,7 @@
  */
 #include "guest-test.h"
 #include "hypercall-abi/cpu.h"
+#include "hypercall-abi/physdev.h"
 #include "pv-kernel/traps.h"
 
 static void undefined(void)
@@ -67,6 +68,7 @@ static void exceptions(void)
 
 static void privileged(void)
 {
+    struct physdev_set_iopl iopl = {.iopl = 1};
     uint64_t cr0, cr4, value_read;
     uint32_t low, high;
 
@@ -78,6 +80,7 @@ static void privileged(void)
     check_true("cr3 is not 0", value_read != 0);
     __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(0xc0000080u));
     check_true("EFER: long mode", (low & 0x500) == 0x500);
+    hypercall_physdev_op(PHYSDEVOP_set_iopl, HYPERCALL_ARG(&iopl));
     __asm__ volatile("cli; sti");
     check_true("cli and sti", true);
     __asm__ volatile("wbinvd");
