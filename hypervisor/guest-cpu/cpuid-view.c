@@ -100,6 +100,7 @@ static struct cpuid_leaf view_extended(uint32_t leaf)
     case 0x80000007:
         return (struct cpuid_leaf){ 0, 0, 0, r.d & (uint32_t)BIT(8) };
     case 0x80000008:
+        r.a = (r.a & 0xff) | 48 << 8; /* four levels of tables */
         r.b = r.c = r.d = 0;
         return r;
     default:

@@ -1,6 +1,7 @@
 /* A domain that has shut down keeps its memory and vCPUs, stopped, until it is destroyed. */
 #include "lifecycle/shutdown.h"
 #include "events/binding.h"
+#include "guest-cpu/guest-clock.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -20,6 +21,7 @@ static void start_all(struct domain *d)
 {
     struct vcpu *v;
 
+    guest_wall_clock_update(d); /* a builder may have cleared the page */
     for_each_vcpu(v, d)
         vcpu_start(v, VCPU_PAUSED);
 }

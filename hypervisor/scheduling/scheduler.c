@@ -6,6 +6,7 @@
  * Lock order: vcpu.state_lock, then one run queue (two only in ascending order of CPU).
  */
 #include "scheduling/scheduler.h"
+#include "guest-cpu/guest-clock.h"
 #include "guest-cpu/switch.h"
 #include "lib/atomic.h"
 #include "lib/bits.h"
@@ -352,6 +353,8 @@ static void switch_to(struct run_queue *q, struct vcpu *old, struct vcpu *next)
         cpu->idle_since = 0;
     }
     vcpu_load(next);
+    if (unlikely(next->info->time.tsc_to_system_mul != clock_scale.mul))
+        guest_clock_update(next); /* a builder clears the page the clock lies in */
     runstate_publish(next);
     if (unlikely(read_once(next->domain->shutdown_code) != SHUTDOWN_CODE_INVALID))
         atomic_or(&cpu->deferred, DEFERRED_FINISH); /* crashed while it was not running */
