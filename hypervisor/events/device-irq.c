@@ -285,3 +285,8 @@ bool device_irq_needs_eoi(struct domain *d, unsigned pirq)
     spin_unlock(&irq_lock);
     return needs;
 }
+
+bool device_irq_exists(unsigned pirq)
+{
+    return pirq < MAX_IRQS;
+}

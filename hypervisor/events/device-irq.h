@@ -27,6 +27,8 @@ void device_irq_unbind(struct domain *d, unsigned pirq);
 
 /* The guest has served it. */
 int must_check device_irq_eoi(struct domain *d, unsigned pirq);
+/* Whether the number can be a pirq at all. */
+bool device_irq_exists(unsigned pirq);
 bool device_irq_needs_eoi(struct domain *d, unsigned pirq);
 
 #endif

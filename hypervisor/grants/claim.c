@@ -13,10 +13,8 @@ static int check_header(uint32_t header, domid_t user, bool write)
     unsigned flags = header & 0xffff;
 
     if ((flags & GTF_type_mask) != GTF_permit_access || header >> 16 != user)
-        return GNTST_bad_gntref;
-    if (write && (flags & GTF_readonly))
         return GNTST_general_error;
-    return GNTST_okay;
+    return write && (flags & GTF_readonly) ? GNTST_general_error : GNTST_okay;
 }
 
 /* Sets the in-use flags, if the entry allows this user this access. */

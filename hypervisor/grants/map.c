@@ -32,7 +32,7 @@ static int host_map(struct vcpu *v, struct domain *granter, const struct gnttab_
     else
         r = paging_map_granted_va(v, granter, op->host_addr, e);
     paging_unlock(v->domain);
-    return r ? GNTST_bad_virt_addr : GNTST_okay;
+    return r ? GNTST_general_error : GNTST_okay;
 }
 
 static int map_claimed(struct vcpu *v, struct domain *granter, struct gnttab_map_grant_ref *op, uint64_t frame)
@@ -71,7 +71,7 @@ void grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
         op->status = GNTST_bad_gntref;
         return;
     }
-    granter = domain_get(op->dom);
+    granter = op->dom < DOMID_FIRST_RESERVED ? domain_get(op->dom) : NULL;
     if (!granter) {
         op->status = GNTST_bad_domain;
         return;
@@ -96,9 +96,7 @@ static int host_unmap(struct vcpu *v, const struct gnttab_unmap_grant_ref *op, u
         ;
     r = paging_unmap_granted(v, op->host_addr, flags & GNTMAP_contains_pte, mfn(frame));
     paging_unlock(v->domain);
-    if (r == -ENOENT)
-        return GNTST_general_error;
-    return r ? GNTST_bad_virt_addr : GNTST_okay;
+    return r ? GNTST_general_error : GNTST_okay;
 }
 
 /* Takes the record out of a handle, so that nobody else can unmap it too. */

@@ -2,6 +2,7 @@
 #include "guest-paging/entry-references.h"
 #include "lib/errno.h"
 #include "limits.h"
+#include "machine/cpu-features.h"
 #include "machine/tlb.h"
 #include "memory/frame-references.h"
 
@@ -16,7 +17,7 @@ void device_frame_reserve(mfn_t m)
 
 static bool device_frame_allowed(struct domain *d, mfn_t m)
 {
-    if (!d->privileged)
+    if (!d->privileged || m.n >> (cpu_features.physical_bits - PAGE_SHIFT))
         return false;
     for (unsigned i = 0; i < reserved_count; i++)
         if (reserved[i].n == m.n)
@@ -43,10 +44,10 @@ int l1_entry_acquire(struct domain *d, struct domain *frames_of, pte_t e)
     if (unlikely(!mfn_is_ram(m)))
         return device_frame_allowed(d, m) ? 0 : -EINVAL;
     if (unlikely(!frame_get(m, frames_of->frames.index)))
-        return -EINVAL;
+        return -EBUSY;
     if ((e & PTE_RW) && unlikely(claim_flushed(m, TYPE_WRITABLE))) {
         frame_put(m);
-        return -EINVAL;
+        return -EBUSY;
     }
     return 0;
 }

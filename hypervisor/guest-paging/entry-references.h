@@ -4,7 +4,8 @@
 
 #include "guest-paging/paging.h"
 
-/* An L1 entry's.  -EINVAL: not a frame it may map, or not in that way. */
+/* An L1 entry's.  -EBUSY: not a frame it may map, or not in that way; -EINVAL: nor is it device
+ * memory of its. */
 int must_check l1_entry_acquire(struct domain *d, struct domain *frames_of, pte_t e);
 void l1_entry_release(pte_t e);
 

@@ -195,7 +195,7 @@ int64_t hypercall_do_set_debugreg(uint64_t reg, uint64_t value)
             vcpu_load_debug(v);
         return r;
     default:
-        return -EINVAL;
+        return -ENODEV;
     }
 }
 
@@ -213,7 +213,7 @@ int64_t hypercall_do_get_debugreg(uint64_t reg)
     case 7:
         return (int64_t)(v->debug[7] | 0x400);
     default:
-        return -EINVAL;
+        return -ENODEV;
     }
 }
 

@@ -158,6 +158,8 @@ static int irq_status(struct domain *d, uint64_t arg)
 
     if (guest_read(&op, arg, sizeof(op)))
         return -EFAULT;
+    if (!device_irq_exists(op.irq))
+        return -EINVAL;
     op.flags = device_irq_needs_eoi(d, op.irq) ? XENIRQSTAT_needs_eoi : 0;
     return guest_write(arg, &op, sizeof(op));
 }

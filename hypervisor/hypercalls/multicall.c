@@ -20,7 +20,9 @@ static int run_entry(guest_handle_t at, struct multicall_state *state)
         return -EFAULT;
     state->active = true;
     state->preempted = false;
-    if (e.op >= NR_LIMIT || e.op == NR_iret || e.op == NR_multicall)
+    if (e.op == NR_multicall)
+        e.result = -EINVAL;
+    else if (e.op >= NR_LIMIT || e.op == NR_iret)
         e.result = -ENOSYS;
     else
         e.result = hypercall_table[e.op](e.args[0], e.args[1], e.args[2], e.args[3], e.args[4]);
