@@ -23,7 +23,7 @@ int frame_owner_register(struct frame_owner *owner, uint64_t limit)
             continue;
         owners[i] = owner;
         owner->index = (uint16_t)i;
-        owner->first = FRAME_LINK_NONE;
+        owner->first = owner->walk = FRAME_LINK_NONE;
         owner->limit = limit;
         r = 0;
     }
@@ -50,6 +50,8 @@ static void list_push(struct frame_owner *owner, struct frame *f)
 
 static void list_take(struct frame_owner *owner, struct frame *f)
 {
+    if (owner->walk == mfn_of(f).n)
+        owner->walk = f->next;
     if (f->prev != FRAME_LINK_NONE)
         frame_table[f->prev].next = f->next;
     else
@@ -164,9 +166,12 @@ mfn_t frame_owner_first(struct frame_owner *owner)
     mfn_t m = MFN_NONE;
 
     spin_lock(&owner->lock);
-    for (frame_link_t l = owner->first; l != FRAME_LINK_NONE; l = frame_table[l].next)
-        if ((frame_table[l].use & USE_ALLOCATED) && frame_get(mfn(l), owner->index)) {
-            m = mfn(l);
+    if (owner->walk == FRAME_LINK_NONE)
+        owner->walk = owner->first;
+    for (; owner->walk != FRAME_LINK_NONE; owner->walk = frame_table[owner->walk].next)
+        if ((frame_table[owner->walk].use & USE_ALLOCATED) &&
+            frame_get(mfn(owner->walk), owner->index)) {
+            m = mfn(owner->walk);
             break;
         }
     spin_unlock(&owner->lock);

@@ -14,6 +14,9 @@ struct frame_owner {
     /* Guards the list and the counts.  Below the paging lock, above the allocator's. */
     struct spinlock lock;
     frame_link_t first;
+    /* How far frame_owner_first has come: what lies before is released and only waits for its
+     * last reference, so a teardown never looks at it again. */
+    frame_link_t walk;
     uint64_t count; /* frames owned, shared ones not included */
     uint64_t limit; /* it may not own more */
     bool closed;    /* dying: gets no more frames */
