@@ -7,26 +7,6 @@
 
 #define PIN_PAGES(frames) (((frames) * ENTRIES_PER_FRAME + PINS_PER_PAGE - 1) / PINS_PER_PAGE)
 
-int grant_table_create(struct domain *d, int max_frames, int max_track_frames)
-{
-    struct grant_table *t = heap_allocate(sizeof(*t));
-
-    if (!t)
-        return -ENOMEM;
-    d->grants = t;
-    t->max_frames = max_frames < 0 ? DEFAULT_GRANT_FRAMES : (unsigned)max_frames;
-    t->max_track_pages = max_track_frames < 0 ? DEFAULT_MAPTRACK_FRAMES : (unsigned)max_track_frames;
-    if (t->max_frames > 1024 || t->max_track_pages > 4096)
-        return -EINVAL;
-    t->free_track = UINT32_MAX;
-    t->entries = heap_allocate((t->max_frames + 1) * sizeof(*t->entries));
-    t->pins = heap_allocate((PIN_PAGES(t->max_frames) + 1) * sizeof(*t->pins));
-    t->tracks = heap_allocate((t->max_track_pages + 1) * sizeof(*t->tracks));
-    if (!t->entries || !t->pins || !t->tracks)
-        return -ENOMEM;
-    return t->max_frames ? grant_table_grow(d, 1) : 0;
-}
-
 void grant_table_unshare(struct domain *d)
 {
     struct grant_table *t = d->grants;
@@ -119,6 +99,29 @@ static int grow_track(struct grant_table *t)
     t->tracks[t->track_pages++] = page;
     t->free_track = first;
     return GNTST_okay;
+}
+
+int grant_table_create(struct domain *d, int max_frames, int max_track_frames)
+{
+    struct grant_table *t = heap_allocate(sizeof(*t));
+
+    if (!t)
+        return -ENOMEM;
+    d->grants = t;
+    t->max_frames = max_frames < 0 ? DEFAULT_GRANT_FRAMES : (unsigned)max_frames;
+    t->max_track_pages = max_track_frames < 0 ? DEFAULT_MAPTRACK_FRAMES : (unsigned)max_track_frames;
+    if (t->max_frames > 1024 || t->max_track_pages > 4096)
+        return -EINVAL;
+    t->free_track = UINT32_MAX;
+    t->entries = heap_allocate((t->max_frames + 1) * sizeof(*t->entries));
+    t->pins = heap_allocate((PIN_PAGES(t->max_frames) + 1) * sizeof(*t->pins));
+    t->tracks = heap_allocate((t->max_track_pages + 1) * sizeof(*t->tracks));
+    if (!t->entries || !t->pins || !t->tracks)
+        return -ENOMEM;
+    /* The control domain is going to map grants: its first handles do not wait until then. */
+    if (d->privileged && grow_track(t))
+        return -ENOMEM;
+    return t->max_frames ? grant_table_grow(d, 1) : 0;
 }
 
 struct grant_track *grant_track_locked(struct grant_table *t, uint32_t handle)
