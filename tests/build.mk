@@ -37,11 +37,20 @@ $(BUILD)/tests/xenstored: $(SANITIZED_XENSTORED)
 SUITE ?= unit guest system
 TEST_PROGRAMS := $(UNIT_TESTS) $(BUILD)/tests/xenstored
 
+# The guest that does not behave, for the system tests.
+$(BUILD)/tests/hostile/hostile.o: tests/hostile/hostile.c
+	@mkdir -p $(@D)
+	$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
+$(BUILD)/tests/hostile/hostile.elf: $(BUILD)/tests/hostile/hostile.o $(BUILD)/dom0/libpvkernel.a \
+    dom0/pv-kernel/link.lds
+	$(GUEST_LINK)
+TEST_PROGRAMS += $(BUILD)/tests/hostile/hostile.elf
+
 .PHONY: test unit-tests
 unit-tests: $(TEST_PROGRAMS)
 
 test:
 	$(MAKE) deps
 	$(MAKE) all unit-tests
-	BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -p no:cacheprovider -p no:warnings \
+	PYTHONDONTWRITEBYTECODE=1 BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -p no:cacheprovider -p no:warnings \
 	    $(wildcard $(addprefix tests/,$(SUITE))) $(if $(T),-k '$(T)')
