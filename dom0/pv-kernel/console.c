@@ -4,6 +4,7 @@
  * indices are the other side's to write, so what they claim is bounded by the ring's size.
  */
 #include "pv-kernel/console.h"
+#include "pv-kernel/clock.h"
 #include "pv-kernel/event-ports.h"
 #include "pv-kernel/frames.h"
 #include "pv-kernel/kernel.h"
@@ -51,6 +52,15 @@ void console_write(const char *text, size_t length)
         ring_put(text[i]);
     }
     event_port_notify(ring_port);
+}
+
+void console_drain(void)
+{
+    volatile struct xencons_interface *r = ring;
+    uint64_t limit = clock_monotonic_ns() + 2000000000;
+
+    while (r && r->out_cons != r->out_prod && clock_monotonic_ns() < limit)
+        hypercall_sched_op(SCHEDOP_yield, 0);
 }
 
 static int hypervisor_take(void)

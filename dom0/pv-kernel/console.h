@@ -12,6 +12,8 @@
 
 /* Writes all of it; "\n" is sent as is (the far end makes a carriage return of it). */
 void console_write(const char *text, size_t length);
+/* Waits, a little while, until the far end has taken all that was written. */
+void console_drain(void);
 /* The next character typed, or -1 if there is none now. */
 int console_take(void);
 /* `hook` is called from the upcall whenever input came. */

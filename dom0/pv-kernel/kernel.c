@@ -36,6 +36,7 @@ void kernel_shutdown(unsigned int reason)
 {
     struct sched_shutdown op = {.reason = reason};
 
+    console_drain();
     if (reason == SHUTDOWN_poweroff && power_off_hook)
         power_off_hook();
     for (;;)

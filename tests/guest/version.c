@@ -3,6 +3,7 @@
  * answer -ENOSYS, bad pointers -EFAULT.
  */
 #include "guest-test.h"
+#include "hypercall-abi/cpu.h"
 #include "hypercall-abi/version.h"
 #include "pv-kernel/string.h"
 
@@ -34,6 +35,7 @@ void guest_test(void)
     check_true("hole starts at L4 slot 256", parameters.virt_start == 0xffff800000000000UL);
     check("page size", hypercall_xen_version(XENVER_pagesize, 0), 4096);
     check("handle", hypercall_xen_version(XENVER_guest_handle, HYPERCALL_ARG(handle)), 0);
+    hypercall_vm_assist(VMASST_CMD_enable, VMASST_TYPE_pae_extended_cr3);
     check("features", hypercall_xen_version(XENVER_get_features, HYPERCALL_ARG(&features)), 0);
     check_true("preserve-AD", features.submap & 1u << XENFEAT_mmu_pt_update_preserve_ad);
     check_true("L4 above 4 GiB", features.submap & 1u << XENFEAT_pae_pgdir_above_4gb);
