@@ -33,7 +33,7 @@ static void guests_autostart(void)
 
     for (;;) {
         char next[256] = "", path[300];
-        char *argv[] = {(char *)"vmctl", (char *)"create", path, NULL};
+        char *argv[] = { (char *)"vmctl", (char *)"create", path, NULL };
 
         for (size_t i = 0; !ram_files_list("/etc/vmctl/auto", i, &entry); i++) {
             size_t length = strlen(entry.name);

@@ -12,11 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLE_MAX     (1U << 20)
-#define HEADER_BYTES  36
-#define FADT_DSDT     40
-#define FADT_X_DSDT   140
-#define SLEEP_ENABLE  (1U << 13)
+#define TABLE_MAX        (1U << 20)
+#define HEADER_BYTES     36
+#define FADT_DSDT        40
+#define FADT_X_DSDT      140
+#define SLEEP_ENABLE     (1U << 13)
 #define EFI_CONFIG_TABLE 2
 
 static uint16_t pm1a_value, pm1b_value;
@@ -85,10 +85,10 @@ static uint64_t root_from_bios(bool *wide)
 
 static uint64_t root_from_efi(bool *wide)
 {
-    static const uint8_t acpi_20[16] = {0x71, 0xe8, 0x68, 0x88, 0xf1, 0xe4, 0xd3, 0x11,
-                                        0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81};
-    struct xen_platform_op op = {.cmd = XENPF_firmware_info,
-                                 .interface_version = XENPF_INTERFACE_VERSION};
+    static const uint8_t acpi_20[16] = { 0x71, 0xe8, 0x68, 0x88, 0xf1, 0xe4, 0xd3, 0x11,
+                                         0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81 };
+    struct xen_platform_op op = { .cmd = XENPF_firmware_info,
+                                  .interface_version = XENPF_INTERFACE_VERSION };
     uint8_t *tables, *rsdp;
     uint64_t root = 0;
     uint32_t count;
@@ -167,8 +167,8 @@ static void s5_find(const uint8_t *dsdt, uint32_t length)
 
 static void power_off(void)
 {
-    struct xen_platform_op op = {.cmd = XENPF_enter_acpi_sleep,
-                                 .interface_version = XENPF_INTERFACE_VERSION};
+    struct xen_platform_op op = { .cmd = XENPF_enter_acpi_sleep,
+                                  .interface_version = XENPF_INTERFACE_VERSION };
 
     op.u.enter_acpi_sleep.val_a = pm1a_value;
     op.u.enter_acpi_sleep.val_b = pm1b_value;

@@ -120,7 +120,7 @@ static void wake_sleeper(struct block_request *request, int error)
 
 static int submit_and_sleep(struct block_device *device, struct block_request *request)
 {
-    struct sleeper sleeper = {.queue = WAIT_QUEUE_INIT};
+    struct sleeper sleeper = { .queue = WAIT_QUEUE_INIT };
     int error;
 
     request->done = wake_sleeper;
@@ -143,7 +143,7 @@ static int transfer(struct block_device *device, enum block_operation operation,
     if (bytes % BLOCK_SECTOR_SIZE || (uintptr_t)buffer % BLOCK_SECTOR_SIZE)
         return -EINVAL;
     while (bytes) {
-        struct block_request request = {.operation = operation, .sector = sector};
+        struct block_request request = { .operation = operation, .sector = sector };
         size_t piece_total = 0;
         int error;
 
@@ -152,8 +152,9 @@ static int transfer(struct block_device *device, enum block_operation operation,
 
             if (piece > bytes)
                 piece = bytes;
-            request.segments[request.segment_count++] = (struct block_segment){
-                .machine = frames_virt_to_machine(at), .bytes = (uint32_t)piece};
+            request.segments[request.segment_count++] =
+                (struct block_segment){ .machine = frames_virt_to_machine(at),
+                                        .bytes = (uint32_t)piece };
             at += piece;
             bytes -= piece;
             piece_total += piece;
@@ -179,7 +180,7 @@ int block_device_write(struct block_device *device, uint64_t sector, const void 
 
 int block_device_flush(struct block_device *device)
 {
-    struct block_request request = {.operation = BLOCK_FLUSH};
+    struct block_request request = { .operation = BLOCK_FLUSH };
 
     return submit_and_sleep(device, &request);
 }

@@ -11,7 +11,7 @@
 
 int devices_start(void)
 {
-    struct physdev_set_iopl iopl = {.iopl = 1};
+    struct physdev_set_iopl iopl = { .iopl = 1 };
 
     if (!kernel_is_initial_domain())
         return 0;

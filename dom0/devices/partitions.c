@@ -30,10 +30,10 @@ struct mbr_entry {
     uint32_t first_lba, sectors;
 } __attribute__((packed));
 
-#define MBR_TABLE      446
-#define ENTRIES_MAX    128
-#define ENTRIES_BYTES  (ENTRIES_MAX * sizeof(struct gpt_entry)) /* 16 KiB */
-#define ENTRIES_ORDER  2
+#define MBR_TABLE     446
+#define ENTRIES_MAX   128
+#define ENTRIES_BYTES (ENTRIES_MAX * sizeof(struct gpt_entry)) /* 16 KiB */
+#define ENTRIES_ORDER 2
 
 static uint32_t crc32(const void *data, size_t n)
 {
@@ -87,8 +87,8 @@ static void gpt_entries_add(struct block_device *disk, const struct gpt_header *
         memcpy(&entry, entries + (size_t)i * header->entry_size, sizeof(entry));
         if (!memcmp(entry.type, unused, sizeof(unused)) || entry.last_lba < entry.first_lba)
             continue;
-        partition = partition_add(disk, i + 1, entry.first_lba,
-                                  entry.last_lba - entry.first_lba + 1);
+        partition =
+            partition_add(disk, i + 1, entry.first_lba, entry.last_lba - entry.first_lba + 1);
         for (int c = 0; partition && c < 36; c++)
             partition->partition_name[c] =
                 (char)(entry.name[c] < 128 ? entry.name[c] : (unsigned int)'?');
@@ -124,8 +124,8 @@ static int gpt_scan(struct block_device *disk, char *sector)
     if (!entries)
         return -ENOMEM;
     error = block_device_read(disk, header->entries_lba, entries, ENTRIES_BYTES);
-    if (!error && crc32(entries, header->entry_count * sizeof(struct gpt_entry)) !=
-                      header->entries_crc)
+    if (!error &&
+        crc32(entries, header->entry_count * sizeof(struct gpt_entry)) != header->entries_crc)
         error = -ENOENT;
     if (!error)
         gpt_entries_add(disk, header, entries);

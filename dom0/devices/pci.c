@@ -17,15 +17,15 @@
 #define CONFIG_ADDRESS 0xcf8
 #define CONFIG_DATA    0xcfc
 
-#define PCI_COMMAND         0x04
-#define PCI_COMMAND_MEMORY  0x2
-#define PCI_COMMAND_MASTER  0x4
-#define PCI_STATUS          0x06
-#define PCI_STATUS_CAPS     0x10
-#define PCI_CAPABILITIES    0x34
-#define PCI_CAP_MSIX        0x11
-#define MSIX_ENABLE         0x8000U
-#define MSIX_MASK_ALL       0x4000U
+#define PCI_COMMAND        0x04
+#define PCI_COMMAND_MEMORY 0x2
+#define PCI_COMMAND_MASTER 0x4
+#define PCI_STATUS         0x06
+#define PCI_STATUS_CAPS    0x10
+#define PCI_CAPABILITIES   0x34
+#define PCI_CAP_MSIX       0x11
+#define MSIX_ENABLE        0x8000U
+#define MSIX_MASK_ALL      0x4000U
 
 static struct pci_device *first_device, **last_device = &first_device;
 
@@ -135,13 +135,13 @@ static void bars_read(struct pci_device *d)
 
 static void report_to_hypervisor(const struct pci_device *d)
 {
-    uint64_t room[4] = {0}; /* the structure ends in an optional array */
+    uint64_t room[4] = { 0 }; /* the structure ends in an optional array */
     struct physdev_pci_device_add *add = (struct physdev_pci_device_add *)room;
 
     add->bus = d->bus;
     add->devfn = (uint8_t)(d->slot << 3 | d->function);
     if (hypercall_physdev_op(PHYSDEVOP_pci_device_add, HYPERCALL_ARG(add))) {
-        struct physdev_manage_pci old = {.bus = add->bus, .devfn = add->devfn};
+        struct physdev_manage_pci old = { .bus = add->bus, .devfn = add->devfn };
 
         hypercall_physdev_op(PHYSDEVOP_manage_pci_add, HYPERCALL_ARG(&old));
     }
@@ -160,7 +160,7 @@ static void function_found(const struct pci_device *probe)
     d->vendor = (uint16_t)pci_read(d, 0, 2);
     d->device = (uint16_t)pci_read(d, 2, 2);
     class = pci_read(d, 8, 4);
-    d->revision = (uint8_t)class;
+    d->revision = (uint8_t) class;
     d->interface = (uint8_t)(class >> 8);
     d->subclass = (uint8_t)(class >> 16);
     d->class_code = (uint8_t)(class >> 24);
@@ -185,7 +185,7 @@ static void bus_scan(uint8_t bus)
         return;
     seen[bus / 64] |= 1ULL << (bus % 64);
     for (uint8_t slot = 0; slot < 32; slot++) {
-        struct pci_device probe = {.bus = bus, .slot = slot};
+        struct pci_device probe = { .bus = bus, .slot = slot };
         int functions;
 
         if (pci_read(&probe, 0, 2) == 0xffff)
@@ -207,13 +207,19 @@ const char *pci_class_name(const struct pci_device *d)
     static const struct {
         uint8_t class_code, subclass;
         const char *name;
-    } names[] = {{1, 0, "SCSI storage controller"}, {1, 1, "IDE interface"},
-                 {1, 6, "SATA controller"},         {1, 8, "Non-volatile memory controller"},
-                 {2, 0, "Ethernet controller"},     {3, 0, "VGA compatible controller"},
-                 {4, 3, "Audio device"},            {6, 0, "Host bridge"},
-                 {6, 1, "ISA bridge"},              {6, 4, "PCI bridge"},
-                 {6, 0x80, "Bridge"},               {0xc, 3, "USB controller"},
-                 {0xc, 5, "SMBus"}};
+    } names[] = { { 1, 0, "SCSI storage controller" },
+                  { 1, 1, "IDE interface" },
+                  { 1, 6, "SATA controller" },
+                  { 1, 8, "Non-volatile memory controller" },
+                  { 2, 0, "Ethernet controller" },
+                  { 3, 0, "VGA compatible controller" },
+                  { 4, 3, "Audio device" },
+                  { 6, 0, "Host bridge" },
+                  { 6, 1, "ISA bridge" },
+                  { 6, 4, "PCI bridge" },
+                  { 6, 0x80, "Bridge" },
+                  { 0xc, 3, "USB controller" },
+                  { 0xc, 5, "SMBus" } };
 
     for (unsigned int i = 0; i < sizeof(names) / sizeof(*names); i++)
         if (names[i].class_code == d->class_code && names[i].subclass == d->subclass)
@@ -237,10 +243,13 @@ int pci_map_bar(const struct pci_device *d, unsigned int bar, void **va)
 int pci_bind_msix(struct pci_device *d, unsigned int entry, uint32_t *port)
 {
     unsigned int cap = pci_find_capability(d, PCI_CAP_MSIX, 0);
-    struct physdev_map_pirq map = {.domid = DOMID_SELF, .type = MAP_PIRQ_TYPE_MSI_SEG, .index = -1,
-                                   .pirq = -1, .bus = d->bus,
-                                   .devfn = d->slot << 3 | d->function,
-                                   .entry_nr = (int32_t)entry};
+    struct physdev_map_pirq map = { .domid = DOMID_SELF,
+                                    .type = MAP_PIRQ_TYPE_MSI_SEG,
+                                    .index = -1,
+                                    .pirq = -1,
+                                    .bus = d->bus,
+                                    .devfn = d->slot << 3 | d->function,
+                                    .entry_nr = (int32_t)entry };
     uint32_t table, control;
     int error;
 

@@ -18,14 +18,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define VIRTIO_BLK_ID_MODERN 0x1042
+#define VIRTIO_BLK_ID_MODERN       0x1042
 #define VIRTIO_BLK_ID_TRANSITIONAL 0x1001
 
 enum { F_RO = 5, F_BLK_SIZE = 6, F_FLUSH = 9 };
 enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4, TYPE_ID = 8 };
 
-#define CHAIN (BLOCK_MAX_SEGMENTS + 2) /* data, header, status */
-#define DATA_MAX (CHAIN - 2)
+#define CHAIN     (BLOCK_MAX_SEGMENTS + 2) /* data, header, status */
+#define DATA_MAX  (CHAIN - 2)
 #define SLOTS_MAX 32
 
 struct request_header {
@@ -75,7 +75,8 @@ static void descriptor_set(struct virtio_disk *disk, unsigned int index, uint64_
 static int submit(struct block_device *block, struct block_request *request)
 {
     static const uint32_t types[] = {
-        [BLOCK_READ] = TYPE_IN, [BLOCK_WRITE] = TYPE_OUT, [BLOCK_FLUSH] = TYPE_FLUSH};
+        [BLOCK_READ] = TYPE_IN, [BLOCK_WRITE] = TYPE_OUT, [BLOCK_FLUSH] = TYPE_FLUSH
+    };
     struct virtio_disk *disk = block->driver_state;
     unsigned int slot = slot_find(disk), at = slot * CHAIN;
     uint16_t write = request->operation == BLOCK_READ ? VIRTQ_WRITE : 0;
@@ -89,8 +90,8 @@ static int submit(struct block_device *block, struct block_request *request)
     }
     disk->requests[slot] = request;
     disk->in_flight++;
-    memory->header = (struct request_header){.type = types[request->operation],
-                                             .sector = request->sector};
+    memory->header =
+        (struct request_header){ .type = types[request->operation], .sector = request->sector };
     memory->status = 0xff;
     descriptor_set(disk, at++, frames_virt_to_machine(&memory->header), sizeof(memory->header),
                    VIRTQ_NEXT);
@@ -114,7 +115,7 @@ static void kick(struct block_device *block)
     virtqueue_ring(&disk->queue);
 }
 
-static const struct block_driver driver = {.submit = submit, .kick = kick};
+static const struct block_driver driver = { .submit = submit, .kick = kick };
 
 static void complete(struct virtio_disk *disk, uint16_t head)
 {
@@ -196,8 +197,8 @@ static void describe(struct virtio_disk *disk, uint64_t features, unsigned int i
     volatile uint8_t *config = disk->virtio.config;
 
     snprintf(block->name, sizeof(block->name), "vd%c", 'a' + (int)index);
-    block->sectors = *(volatile uint32_t *)config |
-                     (uint64_t)*(volatile uint32_t *)(config + 4) << 32;
+    block->sectors = *(volatile uint32_t *)config | (uint64_t) * (volatile uint32_t *)(config + 4)
+                                                        << 32;
     block->sector_size =
         features & 1ULL << F_BLK_SIZE ? *(volatile uint32_t *)(config + 20) : BLOCK_SECTOR_SIZE;
     block->read_only = features & 1ULL << F_RO;
@@ -217,8 +218,8 @@ static int disk_start(struct pci_device *pci, unsigned int index)
         return -ENOMEM;
     error = virtio_open(&disk->virtio, pci);
     if (!error)
-        error = virtio_negotiate(&disk->virtio,
-                                 1ULL << F_RO | 1ULL << F_BLK_SIZE | 1ULL << F_FLUSH, &features);
+        error = virtio_negotiate(&disk->virtio, 1ULL << F_RO | 1ULL << F_BLK_SIZE | 1ULL << F_FLUSH,
+                                 &features);
     if (!error)
         error = queue_start(disk);
     if (error) {

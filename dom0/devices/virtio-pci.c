@@ -9,8 +9,13 @@
 
 #define VENDOR_CAPABILITY 0x09
 enum { CAP_COMMON = 1, CAP_NOTIFY = 2, CAP_DEVICE = 4 };
-enum { STATUS_ACKNOWLEDGE = 1, STATUS_DRIVER = 2, STATUS_DRIVER_OK = 4, STATUS_FEATURES_OK = 8,
-       STATUS_FAILED = 128 };
+enum {
+    STATUS_ACKNOWLEDGE = 1,
+    STATUS_DRIVER = 2,
+    STATUS_DRIVER_OK = 4,
+    STATUS_FEATURES_OK = 8,
+    STATUS_FAILED = 128
+};
 
 #define NO_INTERRUPT 1
 #define QUEUE_MAX    256
@@ -59,7 +64,7 @@ int virtio_open(struct virtio_device *d, struct pci_device *pci)
 {
     int error;
 
-    *d = (struct virtio_device){.pci = pci};
+    *d = (struct virtio_device){ .pci = pci };
     pci_enable(pci);
     error = blocks_find(d);
     if (error)
@@ -112,8 +117,8 @@ int virtio_queue_setup(struct virtio_device *d, struct virtqueue *q, uint16_t nu
     q->descriptors = descriptors;
     q->available = available;
     q->used = used;
-    q->doorbell = (volatile uint16_t *)(d->notify + (size_t)d->common->queue_notify_off *
-                                                        d->notify_multiplier);
+    q->doorbell = (volatile uint16_t *)(d->notify +
+                                        (size_t)d->common->queue_notify_off * d->notify_multiplier);
     d->common->queue_msix_vector = vector;
     if (d->common->queue_msix_vector != vector)
         return -EIO;

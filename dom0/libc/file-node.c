@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct ram_file root = {.name = (char *)"", .is_directory = true, .inode = 1};
+static struct ram_file root = { .name = (char *)"", .is_directory = true, .inode = 1 };
 static uint32_t next_inode = 2;
 static uint64_t owned_bytes, file_count;
 

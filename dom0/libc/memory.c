@@ -10,9 +10,9 @@
 #include <stdbool.h>
 #include <unistd.h>
 
-#define HEAP_PAGES  (1UL << 19) /* 2 GiB of addresses */
-#define GROW_ORDER  8
-#define GROW_PAGES  (1UL << GROW_ORDER)
+#define HEAP_PAGES (1UL << 19) /* 2 GiB of addresses */
+#define GROW_ORDER 8
+#define GROW_PAGES (1UL << GROW_ORDER)
 
 static char *heap_start, *heap_break, *heap_mapped;
 

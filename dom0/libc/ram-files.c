@@ -280,8 +280,8 @@ static void make_read_only(struct ram_file *node)
 
 void ram_files_start(void)
 {
-    static const char *const directories[] = {"/etc/vmctl/auto", "/var/log/xen/console", "/tmp",
-                                              "/mnt"};
+    static const char *const directories[] = { "/etc/vmctl/auto", "/var/log/xen/console", "/tmp",
+                                               "/mnt" };
     struct ram_file *extra;
     uint64_t at = start_info->mod_start;
 

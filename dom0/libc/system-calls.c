@@ -94,7 +94,7 @@ int open(const char *path, int flags, ...)
     if (error)
         return fail(error);
     node->opens++;
-    open_files[fd] = (struct open_file){.node = node, .flags = flags};
+    open_files[fd] = (struct open_file){ .node = node, .flags = flags };
     return fd;
 }
 
@@ -204,8 +204,8 @@ int ftruncate(int fd, off_t size)
 static void fill_stat(const struct ram_file *node, struct stat *st)
 {
     memset(st, 0, sizeof(*st));
-    st->st_mode = (mode_t)((node->is_directory ? S_IFDIR | 0111 : S_IFREG) |
-                           (node->read_only ? 0444 : 0644));
+    st->st_mode =
+        (mode_t)((node->is_directory ? S_IFDIR | 0111 : S_IFREG) | (node->read_only ? 0444 : 0644));
     st->st_size = (off_t)node->size;
     st->st_mtime = (time_t)node->mtime;
     st->st_ino = (ino_t)node->inode;
@@ -307,7 +307,7 @@ clock_t times(struct tms *buffer)
 {
     clock_t ticks = (clock_t)(clock_monotonic_ns() / (1000000000 / CLOCKS_PER_SEC));
 
-    *buffer = (struct tms){.tms_utime = ticks};
+    *buffer = (struct tms){ .tms_utime = ticks };
     return ticks;
 }
 

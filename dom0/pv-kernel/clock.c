@@ -70,7 +70,7 @@ uint64_t clock_tsc_hz(void)
 
 void clock_set_timer(uint64_t deadline)
 {
-    struct vcpu_set_singleshot_timer op = {.timeout_abs_ns = deadline};
+    struct vcpu_set_singleshot_timer op = { .timeout_abs_ns = deadline };
 
     hypercall_vcpu_op(VCPUOP_set_singleshot_timer, 0, HYPERCALL_ARG(&op));
 }

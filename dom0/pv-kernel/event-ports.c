@@ -86,7 +86,7 @@ static void port_deliver(evtchn_port_t port)
     }
     h->handler(port, h->arg);
     if (h->eoi_pirq >= 0) {
-        struct physdev_eoi eoi = {.irq = (uint32_t)h->eoi_pirq};
+        struct physdev_eoi eoi = { .irq = (uint32_t)h->eoi_pirq };
 
         hypercall_physdev_op(PHYSDEVOP_eoi, HYPERCALL_ARG(&eoi));
     }
@@ -120,7 +120,7 @@ void event_port_mask(evtchn_port_t port)
 
 void event_port_unmask(evtchn_port_t port)
 {
-    struct evtchn_unmask op = {.port = port};
+    struct evtchn_unmask op = { .port = port };
 
     /* The hypervisor raises what is pending on the port; clearing the bit alone would not. */
     hypercall_event_channel_op(EVTCHNOP_unmask, HYPERCALL_ARG(&op));
@@ -142,14 +142,14 @@ static int port_new(int64_t result, evtchn_port_t got, evtchn_port_t *port)
         return (int)result;
     if (got >= EVTCHN_2L_NR_CHANNELS)
         return -XEN_ENOSPC;
-    handlers[got] = (struct port_handler){.eoi_pirq = -1};
+    handlers[got] = (struct port_handler){ .eoi_pirq = -1 };
     *port = got;
     return 0;
 }
 
 int event_port_alloc_unbound(domid_t domid, domid_t remote, evtchn_port_t *port)
 {
-    struct evtchn_alloc_unbound op = {.dom = domid, .remote_dom = remote};
+    struct evtchn_alloc_unbound op = { .dom = domid, .remote_dom = remote };
     int64_t result = hypercall_event_channel_op(EVTCHNOP_alloc_unbound, HYPERCALL_ARG(&op));
 
     if (domid != DOMID_SELF) {
@@ -161,7 +161,7 @@ int event_port_alloc_unbound(domid_t domid, domid_t remote, evtchn_port_t *port)
 
 int event_port_bind_interdomain(domid_t remote, evtchn_port_t remote_port, evtchn_port_t *port)
 {
-    struct evtchn_bind_interdomain op = {.remote_dom = remote, .remote_port = remote_port};
+    struct evtchn_bind_interdomain op = { .remote_dom = remote, .remote_port = remote_port };
     int64_t result = hypercall_event_channel_op(EVTCHNOP_bind_interdomain, HYPERCALL_ARG(&op));
 
     return port_new(result, op.local_port, port);
@@ -169,7 +169,7 @@ int event_port_bind_interdomain(domid_t remote, evtchn_port_t remote_port, evtch
 
 int event_port_bind_virq(uint32_t virq, evtchn_port_t *port)
 {
-    struct evtchn_bind_virq op = {.virq = virq};
+    struct evtchn_bind_virq op = { .virq = virq };
     int64_t result = hypercall_event_channel_op(EVTCHNOP_bind_virq, HYPERCALL_ARG(&op));
 
     return port_new(result, op.port, port);
@@ -177,9 +177,9 @@ int event_port_bind_virq(uint32_t virq, evtchn_port_t *port)
 
 int event_port_bind_pirq(uint32_t pirq, bool shared, evtchn_port_t *port)
 {
-    struct evtchn_bind_pirq op = {.pirq = pirq, .flags = shared ? BIND_PIRQ__WILL_SHARE : 0};
+    struct evtchn_bind_pirq op = { .pirq = pirq, .flags = shared ? BIND_PIRQ__WILL_SHARE : 0 };
     int64_t result = hypercall_event_channel_op(EVTCHNOP_bind_pirq, HYPERCALL_ARG(&op));
-    struct physdev_irq_status_query query = {.irq = pirq};
+    struct physdev_irq_status_query query = { .irq = pirq };
     int error = port_new(result, op.port, port);
 
     if (error)
@@ -192,14 +192,14 @@ int event_port_bind_pirq(uint32_t pirq, bool shared, evtchn_port_t *port)
 
 int event_port_notify(evtchn_port_t port)
 {
-    struct evtchn_send op = {.port = port};
+    struct evtchn_send op = { .port = port };
 
     return (int)hypercall_event_channel_op(EVTCHNOP_send, HYPERCALL_ARG(&op));
 }
 
 int event_port_close(evtchn_port_t port)
 {
-    struct evtchn_close op = {.port = port};
+    struct evtchn_close op = { .port = port };
     bool was = events_mask_save();
     int result;
 

@@ -101,8 +101,7 @@ static void free_range(uint64_t first, uint64_t end)
     while (first < end) {
         unsigned int order = 0;
 
-        while (order < MAX_ORDER && !(first & (1ULL << order)) &&
-               first + (2ULL << order) <= end)
+        while (order < MAX_ORDER && !(first & (1ULL << order)) && first + (2ULL << order) <= end)
             order++;
         block_free(first, order);
         free_frames += 1UL << order;

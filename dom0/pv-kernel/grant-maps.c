@@ -62,8 +62,8 @@ static int map_all_or_nothing(size_t n, grant_handle_t *handles)
             continue;
         }
         handles[i] = map_ops[i].handle;
-        unmap_ops[good++] = (struct gnttab_unmap_grant_ref){
-            .host_addr = map_ops[i].host_addr, .handle = map_ops[i].handle};
+        unmap_ops[good++] = (struct gnttab_unmap_grant_ref){ .host_addr = map_ops[i].host_addr,
+                                                             .handle = map_ops[i].handle };
     }
     if (error)
         unmap_batch(good);
@@ -82,11 +82,11 @@ int grant_maps_map(domid_t domid, const grant_ref_t *refs, size_t n, bool writab
     if (!at)
         return -XEN_ENOMEM;
     for (size_t i = 0; i < n; i++)
-        map_ops[i] = (struct gnttab_map_grant_ref){
-            .host_addr = (uint64_t)(at + (i << PAGE_SHIFT)),
-            .flags = GNTMAP_host_map | (writable ? 0 : GNTMAP_readonly),
-            .ref = refs[i],
-            .dom = domid};
+        map_ops[i] = (struct gnttab_map_grant_ref){ .host_addr = (uint64_t)(at + (i << PAGE_SHIFT)),
+                                                    .flags = GNTMAP_host_map |
+                                                             (writable ? 0 : GNTMAP_readonly),
+                                                    .ref = refs[i],
+                                                    .dom = domid };
     error = map_all_or_nothing(n, handles);
     if (error) {
         mapping_area_release(at, n);
@@ -99,8 +99,9 @@ int grant_maps_map(domid_t domid, const grant_ref_t *refs, size_t n, bool writab
 void grant_maps_unmap(void *va, const grant_handle_t *handles, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        unmap_ops[i] = (struct gnttab_unmap_grant_ref){
-            .host_addr = (uint64_t)va + (i << PAGE_SHIFT), .handle = handles[i]};
+        unmap_ops[i] =
+            (struct gnttab_unmap_grant_ref){ .host_addr = (uint64_t)va + (i << PAGE_SHIFT),
+                                             .handle = handles[i] };
     unmap_batch(n);
     mapping_area_release(va, n);
 }
@@ -108,10 +109,11 @@ void grant_maps_unmap(void *va, const grant_handle_t *handles, size_t n)
 void grant_frames_acquire(struct grant_frame *frames, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        map_ops[i] = (struct gnttab_map_grant_ref){
-            .flags = GNTMAP_device_map | (frames[i].writable ? 0 : GNTMAP_readonly),
-            .ref = frames[i].ref,
-            .dom = frames[i].domid};
+        map_ops[i] =
+            (struct gnttab_map_grant_ref){ .flags = GNTMAP_device_map |
+                                                    (frames[i].writable ? 0 : GNTMAP_readonly),
+                                           .ref = frames[i].ref,
+                                           .dom = frames[i].domid };
     map_batch(n);
     for (size_t i = 0; i < n; i++) {
         frames[i].error = error_of_status(map_ops[i].status);
@@ -126,8 +128,8 @@ void grant_frames_release(const struct grant_frame *frames, size_t n)
 
     for (size_t i = 0; i < n; i++)
         if (!frames[i].error)
-            unmap_ops[held++] = (struct gnttab_unmap_grant_ref){
-                .dev_bus_addr = frames[i].machine, .handle = frames[i].handle};
+            unmap_ops[held++] = (struct gnttab_unmap_grant_ref){ .dev_bus_addr = frames[i].machine,
+                                                                 .handle = frames[i].handle };
     unmap_batch(held);
 }
 
@@ -139,8 +141,9 @@ static volatile struct grant_entry_v1 *own_table;
 static int own_table_get(void)
 {
     uint64_t frame = 0;
-    struct gnttab_setup_table setup = {
-        .dom = DOMID_SELF, .nr_frames = 1, .frame_list = HYPERCALL_ARG(&frame)};
+    struct gnttab_setup_table setup = { .dom = DOMID_SELF,
+                                        .nr_frames = 1,
+                                        .frame_list = HYPERCALL_ARG(&frame) };
     void *va;
     int64_t result = hypercall_grant_table_op(GNTTABOP_setup_table, HYPERCALL_ARG(&setup), 1);
 
@@ -181,7 +184,7 @@ int grant_access_end(grant_ref_t ref)
     do {
         if (flags & (GTF_reading | GTF_writing))
             return -XEN_EBUSY;
-    } while (!__atomic_compare_exchange_n(&own_table[ref].flags, &flags, 0, false,
-                                          __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST));
+    } while (!__atomic_compare_exchange_n(&own_table[ref].flags, &flags, 0, false, __ATOMIC_SEQ_CST,
+                                          __ATOMIC_SEQ_CST));
     return 0;
 }

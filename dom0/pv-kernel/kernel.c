@@ -34,7 +34,7 @@ void kernel_set_power_off_hook(void (*hook)(void))
 
 void kernel_shutdown(unsigned int reason)
 {
-    struct sched_shutdown op = {.reason = reason};
+    struct sched_shutdown op = { .reason = reason };
 
     console_drain();
     if (reason == SHUTDOWN_poweroff && power_off_hook)

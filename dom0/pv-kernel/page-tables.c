@@ -16,15 +16,15 @@
 #include "hypercall-abi/memory.h"
 #include "hypercall-abi/mmu.h"
 
-#define ENTRIES         512UL
-#define FRAME_MASK      0x000ffffffffff000ULL
-#define PTE_TABLE       (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY)
-#define AREA_START      0x10000000000UL /* 1 TiB: far above any linear map */
-#define AREA_PAGES      (1UL << 20)     /* 4 GiB of addresses */
-#define UPDATES_A_CALL  128
+#define ENTRIES        512UL
+#define FRAME_MASK     0x000ffffffffff000ULL
+#define PTE_TABLE      (PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED | PTE_DIRTY)
+#define AREA_START     0x10000000000UL /* 1 TiB: far above any linear map */
+#define AREA_PAGES     (1UL << 20)     /* 4 GiB of addresses */
+#define UPDATES_A_CALL 128
 
 static const uint64_t *machine_to_pfn;
-static uint64_t area_used[AREA_PAGES / 64]; /* a bit per page */
+static uint64_t area_used[AREA_PAGES / 64];     /* a bit per page */
 static uint64_t *area_l1[AREA_PAGES / ENTRIES]; /* addresses of the area's L1 tables */
 static uint64_t area_next;
 
@@ -62,7 +62,7 @@ static uint64_t *table_walk(uint64_t va, unsigned int level)
 
 static int entry_set(uint64_t *entry, uint64_t value)
 {
-    struct mmu_update update = {.ptr = frames_virt_to_machine(entry), .val = value};
+    struct mmu_update update = { .ptr = frames_virt_to_machine(entry), .val = value };
 
     return (int)hypercall_mmu_update(HYPERCALL_ARG(&update), 1, 0, DOMID_SELF);
 }
@@ -71,9 +71,8 @@ int page_tables_protect(void *va, bool writable)
 {
     uint64_t flags = writable ? PTE_KERNEL : PTE_KERNEL & ~PTE_WRITE;
 
-    return (int)hypercall_update_va_mapping(HYPERCALL_ARG(va),
-                                            frames_virt_to_mfn(va) << PAGE_SHIFT | flags,
-                                            UVMF_INVLPG);
+    return (int)hypercall_update_va_mapping(
+        HYPERCALL_ARG(va), frames_virt_to_mfn(va) << PAGE_SHIFT | flags, UVMF_INVLPG);
 }
 
 static uint64_t *table_alloc(void)
@@ -177,7 +176,7 @@ static void linear_map_complete(const struct frame_range *initrd)
 
 static struct frame_range initrd_frames(void)
 {
-    struct frame_range initrd = {start_info->nr_pages, start_info->nr_pages};
+    struct frame_range initrd = { start_info->nr_pages, start_info->nr_pages };
 
     if (start_info->mod_len && (start_info->flags & SIF_MOD_START_PFN)) {
         initrd.first = start_info->mod_start;
@@ -201,7 +200,7 @@ static uint64_t builder_mapped_end(uint64_t first)
 
 void page_tables_start(struct frame_range free_frames[2])
 {
-    struct xen_machphys_mapping mapping = {.v_start = MACH2PHYS_VIRT_START};
+    struct xen_machphys_mapping mapping = { .v_start = MACH2PHYS_VIRT_START };
     struct frame_range initrd = initrd_frames();
 
     if (hypercall_memory_op(XENMEM_machphys_mapping, HYPERCALL_ARG(&mapping)))
@@ -213,8 +212,8 @@ void page_tables_start(struct frame_range free_frames[2])
     early_on = true;
     linear_map_complete(&initrd);
     early_on = false;
-    free_frames[0] = (struct frame_range){early[0].first, initrd.first};
-    free_frames[1] = (struct frame_range){early[1].first, start_info->nr_pages};
+    free_frames[0] = (struct frame_range){ early[0].first, initrd.first };
+    free_frames[1] = (struct frame_range){ early[1].first, start_info->nr_pages };
     hypercall_update_va_mapping(0, 0, UVMF_INVLPG); /* a null pointer shall fault */
 }
 
@@ -361,7 +360,7 @@ int page_tables_map(void *va, const uint64_t *mfns, size_t n, uint64_t flags, do
 
 static void flush_all(void)
 {
-    struct mmuext_op op = {.cmd = MMUEXT_TLB_FLUSH_LOCAL};
+    struct mmuext_op op = { .cmd = MMUEXT_TLB_FLUSH_LOCAL };
 
     hypercall_mmuext_op(HYPERCALL_ARG(&op), 1, 0, DOMID_SELF);
 }

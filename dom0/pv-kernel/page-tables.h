@@ -20,7 +20,7 @@
 #define PTE_NX       (1ULL << 63)
 
 /* What a plain kernel mapping has. */
-#define PTE_KERNEL   (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_USER)
+#define PTE_KERNEL (PTE_PRESENT | PTE_WRITE | PTE_ACCESSED | PTE_DIRTY | PTE_USER)
 
 /* n pages of address space in the mapping area with page tables but no pages; NULL: none left. */
 void *mapping_area_reserve(size_t n);

@@ -62,7 +62,7 @@ struct conversion {
 
 static const char *parse_conversion(const char *f, struct conversion *c, va_list args)
 {
-    *c = (struct conversion){0, -1, 0, false, ' '};
+    *c = (struct conversion){ 0, -1, 0, false, ' ' };
     for (; *f == '-' || *f == '0'; f++) {
         if (*f == '-')
             c->left = true;
@@ -105,7 +105,7 @@ static void put_string(struct output *out, const char *text, const struct conver
 
 int kvsnprintf(char *buffer, size_t size, const char *format, va_list outer)
 {
-    struct output out = {buffer, size, 0};
+    struct output out = { buffer, size, 0 };
     struct conversion c;
     va_list args;
 

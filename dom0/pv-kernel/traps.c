@@ -17,9 +17,10 @@ void failsafe_entry(void);
 void trap_handle(struct trap_frame *frame);
 void trap_failsafe(void);
 
-#define EACH_VECTOR(X)                                                                             \
-    X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16)    \
-    X(17) X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31)
+#define EACH_VECTOR(X)                                                                           \
+    X(0)                                                                                         \
+    X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11) X(12) X(13) X(14) X(15) X(16) X(17) \
+        X(18) X(19) X(20) X(21) X(22) X(23) X(24) X(25) X(26) X(27) X(28) X(29) X(30) X(31)
 
 #define DECLARE(n) void trap_##n(void);
 EACH_VECTOR(DECLARE)
@@ -83,8 +84,9 @@ void trap_failsafe(void)
 
 static void callback(uint16_t type, void (*entry)(void))
 {
-    struct callback_register op = {
-        .type = type, .flags = CALLBACKF_mask_events, .address = (uint64_t)(uintptr_t)entry};
+    struct callback_register op = { .type = type,
+                                    .flags = CALLBACKF_mask_events,
+                                    .address = (uint64_t)(uintptr_t)entry };
 
     if (hypercall_callback_op(CALLBACKOP_register, HYPERCALL_ARG(&op)))
         kernel_panic("callback %u was refused", type);
@@ -93,9 +95,9 @@ static void callback(uint16_t type, void (*entry)(void))
 void traps_start(void)
 {
     static const struct trap_info table[VECTORS + 1] = {
-#define ROW(n) {n, (n) == 3 || (n) == 4 ? 3 : 0, FLAT_KERNEL_CS, (uint64_t)(uintptr_t)trap_##n},
-        EACH_VECTOR(ROW)
-        {0, 0, 0, 0}};
+#define ROW(n) { n, (n) == 3 || (n) == 4 ? 3 : 0, FLAT_KERNEL_CS, (uint64_t)(uintptr_t)trap_##n },
+        EACH_VECTOR(ROW){ 0, 0, 0, 0 }
+    };
 
     if (hypercall_set_trap_table(HYPERCALL_ARG(table)))
         kernel_panic("the trap table was refused");

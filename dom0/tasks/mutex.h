@@ -12,9 +12,9 @@ struct mutex {
     struct wait_queue waiters;
 };
 
-#define MUTEX_INIT                                                                                 \
-    {                                                                                              \
-        0, WAIT_QUEUE_INIT                                                                         \
+#define MUTEX_INIT         \
+    {                      \
+        0, WAIT_QUEUE_INIT \
     }
 
 static inline void mutex_lock(struct mutex *m)

@@ -17,10 +17,10 @@ enum task_state {
 struct task {
     void *stack_pointer; /* while it does not run */
     enum task_state state;
-    struct task *queue_next;   /* on the run queue or a wait queue */
-    struct wait_queue *queue;  /* the one it waits on */
-    struct task *timer_next;   /* on the timer list */
-    uint64_t deadline;         /* there */
+    struct task *queue_next;  /* on the run queue or a wait queue */
+    struct wait_queue *queue; /* the one it waits on */
+    struct task *timer_next;  /* on the timer list */
+    uint64_t deadline;        /* there */
     bool on_timer_list;
     bool timed_out;
     struct task *all_next;

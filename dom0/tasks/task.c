@@ -243,7 +243,7 @@ void task_sleep_ns(uint64_t ns)
 
 void task_print_all(void)
 {
-    static const char *const states[] = {"runnable", "waiting", "sleeping", "ended"};
+    static const char *const states[] = { "runnable", "waiting", "sleeping", "ended" };
 
     for (struct task *task = all_tasks; task; task = task->all_next)
         kprintf("%-20s %s%s\n", task->name, states[task->state], task == current ? " *" : "");

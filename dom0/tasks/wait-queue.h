@@ -23,9 +23,9 @@ struct wait_queue {
     struct task *last;
 };
 
-#define WAIT_QUEUE_INIT                                                                            \
-    {                                                                                              \
-        0, 0                                                                                       \
+#define WAIT_QUEUE_INIT \
+    {                   \
+        0, 0            \
     }
 
 static inline void wait_queue_init(struct wait_queue *q)

@@ -61,17 +61,16 @@ enum xenbus_state handshake_read_state(struct xs_client *client, const char *dir
     return (enum xenbus_state)state;
 }
 
-int handshake_write_state(struct xs_client *client, const char *directory,
-                          enum xenbus_state state)
+int handshake_write_state(struct xs_client *client, const char *directory, enum xenbus_state state)
 {
     return handshake_write(client, directory, "state", "%d", (int)state);
 }
 
 const char *handshake_state_name(enum xenbus_state state)
 {
-    static const char *const names[] = {"unknown",   "initialising", "init-wait",
-                                        "initialised", "connected",  "closing",
-                                        "closed",    "reconfiguring", "reconfigured"};
+    static const char *const names[] = { "unknown",     "initialising",  "init-wait",
+                                         "initialised", "connected",     "closing",
+                                         "closed",      "reconfiguring", "reconfigured" };
 
     return (unsigned int)state < sizeof(names) / sizeof(*names) ? names[state] : "invalid";
 }

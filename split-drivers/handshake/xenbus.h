@@ -12,8 +12,7 @@
 /* The state in DIRECTORY/state; XENBUS_UNKNOWN if there is none or it is no number. */
 enum xenbus_state handshake_read_state(struct xs_client *client, const char *directory);
 /* Publishes a state. */
-int handshake_write_state(struct xs_client *client, const char *directory,
-                          enum xenbus_state state);
+int handshake_write_state(struct xs_client *client, const char *directory, enum xenbus_state state);
 const char *handshake_state_name(enum xenbus_state state);
 /* A number below DIRECTORY; -ENOENT, -EINVAL, -ERANGE if it is above `most`. */
 int handshake_read_number(struct xs_client *client, const char *directory, const char *node,

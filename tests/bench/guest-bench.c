@@ -253,12 +253,17 @@ static const struct bench {
     uint64_t (*run)(long n);
     long count;
 } benches[] = {
-    {"getppid", bench_getppid, 20000},      {"clock_gettime", bench_clock, 20000},
-    {"pipe-round-trip", bench_pipe, 1000},  {"fork-exit-wait", bench_fork, 30},
-    {"fork-exec-wait", bench_exec, 20},     {"page-fault", bench_fault, 4 * PAGES},
-    {"mmap-1m-anonymous", bench_map_anonymous, 20},
-    {"mmap-1m-file", bench_map_file, 20},   {"mprotect", bench_mprotect, 2000},
-    {"signal", bench_signal, 2000},         {"segv-fix-return", bench_segv, 1000},
+    { "getppid", bench_getppid, 20000 },
+    { "clock_gettime", bench_clock, 20000 },
+    { "pipe-round-trip", bench_pipe, 1000 },
+    { "fork-exit-wait", bench_fork, 30 },
+    { "fork-exec-wait", bench_exec, 20 },
+    { "page-fault", bench_fault, 4 * PAGES },
+    { "mmap-1m-anonymous", bench_map_anonymous, 20 },
+    { "mmap-1m-file", bench_map_file, 20 },
+    { "mprotect", bench_mprotect, 2000 },
+    { "signal", bench_signal, 2000 },
+    { "segv-fix-return", bench_segv, 1000 },
 };
 
 static int compare(const void *a, const void *b)
@@ -344,7 +349,7 @@ static void as_init(void)
 
 int main(int argc, char **argv)
 {
-    const char *disks[] = {"/dev/xvda", "/dev/vda"};
+    const char *disks[] = { "/dev/xvda", "/dev/vda" };
 
     if (argc > 1 && !strcmp(argv[1], "true"))
         return 0;

@@ -24,7 +24,7 @@ static void device_not_available(void)
 static void descriptors(void)
 {
     uint64_t *gdt = frames_alloc(0), mfn = frames_virt_to_mfn(gdt);
-    uint64_t frames[1] = {mfn};
+    uint64_t frames[1] = { mfn };
     const uint64_t flat_data = 0x00cff3000000ffffUL, task_state = 0x0000890000000067UL;
 
     gdt[4] = flat_data;
@@ -36,7 +36,8 @@ static void descriptors(void)
     __asm__ volatile("mov %0, %%es" : : "r"(0));
     check("update descriptor", hypercall_update_descriptor((mfn << 12) + 40, flat_data), 0);
     check("it is there", (int64_t)(gdt[5] & ~(1UL << 40)), (int64_t)(flat_data & ~(1UL << 40)));
-    check("task state segment", hypercall_update_descriptor((mfn << 12) + 48, task_state), -XEN_EINVAL);
+    check("task state segment", hypercall_update_descriptor((mfn << 12) + 48, task_state),
+          -XEN_EINVAL);
     check("descriptor outside", hypercall_update_descriptor(0, flat_data), -XEN_EINVAL);
     check("too many entries", hypercall_set_gdt(HYPERCALL_ARG(frames), 8192), -XEN_EINVAL);
     check("wild list", hypercall_set_gdt(BAD_POINTER, 16), -XEN_EFAULT);
@@ -71,13 +72,13 @@ static void debug_registers(void)
 
 static void callbacks(void)
 {
-    struct callback_register op = {.type = CALLBACKTYPE_syscall, .address = 0x100000};
+    struct callback_register op = { .type = CALLBACKTYPE_syscall, .address = 0x100000 };
 
     check("syscall callback", hypercall_callback_op(CALLBACKOP_register, HYPERCALL_ARG(&op)), 0);
     op.address = 0x8000000000000000UL;
     check("non-canonical callback", hypercall_callback_op(CALLBACKOP_register, HYPERCALL_ARG(&op)),
           -XEN_EINVAL);
-    op = (struct callback_register){.type = 99};
+    op = (struct callback_register){ .type = 99 };
     check("unknown callback", hypercall_callback_op(CALLBACKOP_register, HYPERCALL_ARG(&op)),
           -XEN_ENOSYS);
     check("unknown operation", hypercall_callback_op(99, HYPERCALL_ARG(&op)), -XEN_ENOSYS);

@@ -23,7 +23,7 @@ static int64_t op(unsigned int number, void *arg)
 
 static uint32_t status_of(evtchn_port_t port)
 {
-    struct evtchn_status s = {.dom = DOMID_SELF, .port = port};
+    struct evtchn_status s = { .dom = DOMID_SELF, .port = port };
     int64_t result = op(EVTCHNOP_status, &s);
 
     return result ? (uint32_t)result : s.status;
@@ -54,7 +54,7 @@ static void loopback(void)
     check("masked vCPU", calls, 2);
     events_mask_restore(was);
     check("let in", calls, 3);
-    again = (struct evtchn_bind_interdomain){.remote_dom = DOMID_SELF, .remote_port = a};
+    again = (struct evtchn_bind_interdomain){ .remote_dom = DOMID_SELF, .remote_port = a };
     check("bind a bound port", op(EVTCHNOP_bind_interdomain, &again), -XEN_EINVAL);
     check("close", event_port_close(b), 0);
     check("other end is unbound again", status_of(a), EVTCHNSTAT_unbound);
@@ -67,7 +67,7 @@ static void loopback(void)
 
 static void virtual_interrupts(void)
 {
-    struct evtchn_bind_virq bad = {.virq = VIRQ_TIMER, .vcpu = 0};
+    struct evtchn_bind_virq bad = { .virq = VIRQ_TIMER, .vcpu = 0 };
     evtchn_port_t timer;
 
     check("bind timer", event_port_bind_virq(VIRQ_TIMER, &timer), 0);
@@ -75,9 +75,9 @@ static void virtual_interrupts(void)
     check("bind it twice", op(EVTCHNOP_bind_virq, &bad), -XEN_EEXIST);
     bad.virq = 24;
     check("no such virq", op(EVTCHNOP_bind_virq, &bad), -XEN_EINVAL);
-    bad = (struct evtchn_bind_virq){.virq = VIRQ_DEBUG, .vcpu = 4000};
+    bad = (struct evtchn_bind_virq){ .virq = VIRQ_DEBUG, .vcpu = 4000 };
     check("no such vCPU", op(EVTCHNOP_bind_virq, &bad), -XEN_ENOENT);
-    bad = (struct evtchn_bind_virq){.virq = VIRQ_CON_RING, .vcpu = 1};
+    bad = (struct evtchn_bind_virq){ .virq = VIRQ_CON_RING, .vcpu = 1 };
     check("a global virq on vCPU 1", op(EVTCHNOP_bind_virq, &bad), -XEN_EINVAL);
     calls = 0;
     event_port_set_handler(timer, count_call, NULL);
@@ -92,8 +92,8 @@ static void virtual_interrupts(void)
 
 static void between_vcpus(void)
 {
-    struct evtchn_bind_ipi ipi = {.vcpu = 0};
-    struct evtchn_bind_vcpu bind = {0};
+    struct evtchn_bind_ipi ipi = { .vcpu = 0 };
+    struct evtchn_bind_vcpu bind = { 0 };
 
     check("bind ipi", op(EVTCHNOP_bind_ipi, &ipi), 0);
     check("is an ipi", status_of(ipi.port), EVTCHNSTAT_ipi);
@@ -110,12 +110,12 @@ static void between_vcpus(void)
 
 static void refusals(void)
 {
-    struct evtchn_alloc_unbound alloc = {.dom = 4321, .remote_dom = DOMID_SELF};
-    struct evtchn_bind_interdomain bind = {.remote_dom = 4321, .remote_port = 1};
-    struct evtchn_unmask unmask = {.port = 5000};
-    struct evtchn_send send = {.port = 0};
-    struct evtchn_status status = {.dom = DOMID_SELF, .port = 1u << 20};
-    struct evtchn_close close = {.port = ~0u};
+    struct evtchn_alloc_unbound alloc = { .dom = 4321, .remote_dom = DOMID_SELF };
+    struct evtchn_bind_interdomain bind = { .remote_dom = 4321, .remote_port = 1 };
+    struct evtchn_unmask unmask = { .port = 5000 };
+    struct evtchn_send send = { .port = 0 };
+    struct evtchn_status status = { .dom = DOMID_SELF, .port = 1u << 20 };
+    struct evtchn_close close = { .port = ~0u };
 
     check("send on port 0", op(EVTCHNOP_send, &send), -XEN_EINVAL);
     send.port = ~0u;
@@ -126,7 +126,7 @@ static void refusals(void)
     check("alloc for nobody", op(EVTCHNOP_alloc_unbound, &alloc),
           kernel_is_initial_domain() ? -XEN_ESRCH : -XEN_ESRCH);
     check("bind to nobody", op(EVTCHNOP_bind_interdomain, &bind), -XEN_ESRCH);
-    bind = (struct evtchn_bind_interdomain){.remote_dom = DOMID_SELF, .remote_port = 4000};
+    bind = (struct evtchn_bind_interdomain){ .remote_dom = DOMID_SELF, .remote_port = 4000 };
     check("bind to no port", op(EVTCHNOP_bind_interdomain, &bind), -XEN_EINVAL);
     check("wild argument", op(EVTCHNOP_send, (void *)BAD_POINTER), -XEN_EFAULT);
     check("unknown", op(99, &send), -XEN_ENOSYS);

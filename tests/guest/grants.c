@@ -22,8 +22,9 @@ static int map_status(struct gnttab_map_grant_ref *map)
 
 static int unmap_status(uint64_t host_addr, uint64_t bus_addr, grant_handle_t handle)
 {
-    struct gnttab_unmap_grant_ref unmap = {
-        .host_addr = host_addr, .dev_bus_addr = bus_addr, .handle = handle};
+    struct gnttab_unmap_grant_ref unmap = { .host_addr = host_addr,
+                                            .dev_bus_addr = bus_addr,
+                                            .handle = handle };
     int64_t result = hypercall_grant_table_op(GNTTABOP_unmap_grant_ref, HYPERCALL_ARG(&unmap), 1);
 
     return result ? (int)result : unmap.status;
@@ -33,7 +34,8 @@ static void plain_map(void)
 {
     void *va = mapping_area_reserve(1);
     struct gnttab_map_grant_ref map = {
-        .host_addr = (uint64_t)va, .flags = GNTMAP_host_map, .ref = ref, .dom = DOMID_SELF};
+        .host_addr = (uint64_t)va, .flags = GNTMAP_host_map, .ref = ref, .dom = DOMID_SELF
+    };
 
     check("map by DOMID_SELF", map_status(&map), GNTST_bad_domain);
     map.dom = own_id;
@@ -53,8 +55,9 @@ static void plain_map(void)
 
 static void device_map(void)
 {
-    struct gnttab_map_grant_ref map = {
-        .flags = GNTMAP_device_map | GNTMAP_readonly, .ref = ref, .dom = own_id};
+    struct gnttab_map_grant_ref map = { .flags = GNTMAP_device_map | GNTMAP_readonly,
+                                        .ref = ref,
+                                        .dom = own_id };
 
     check("device map", map_status(&map), GNTST_okay);
     check("its bus address", (int64_t)map.dev_bus_addr, (int64_t)frames_virt_to_machine(page));
@@ -66,7 +69,8 @@ static void map_refusals(void)
 {
     void *va = mapping_area_reserve(1);
     struct gnttab_map_grant_ref map = {
-        .host_addr = (uint64_t)va, .flags = GNTMAP_host_map, .ref = ref, .dom = own_id};
+        .host_addr = (uint64_t)va, .flags = GNTMAP_host_map, .ref = ref, .dom = own_id
+    };
     grant_ref_t read_only;
 
     map.ref = 500;
@@ -82,8 +86,8 @@ static void map_refusals(void)
     map.flags = GNTMAP_host_map;
     map.host_addr = BAD_POINTER;
     check("map into the hypervisor", map_status(&map), GNTST_general_error);
-    check("give read-only",
-          grant_access_give(own_id, frames_virt_to_mfn(page), true, &read_only), 0);
+    check("give read-only", grant_access_give(own_id, frames_virt_to_mfn(page), true, &read_only),
+          0);
     map.host_addr = (uint64_t)va;
     map.ref = read_only;
     check("map read-only grant writable", map_status(&map), GNTST_general_error);
@@ -103,10 +107,11 @@ static void copies(void)
 {
     uint64_t *to = frames_alloc(0);
     struct gnttab_copy copy = {
-        .source = {.u.ref = ref, .domid = DOMID_SELF, .offset = 8},
-        .dest = {.u.gmfn = frames_virt_to_mfn(to), .domid = DOMID_SELF, .offset = 16},
+        .source = { .u.ref = ref, .domid = DOMID_SELF, .offset = 8 },
+        .dest = { .u.gmfn = frames_virt_to_mfn(to), .domid = DOMID_SELF, .offset = 16 },
         .len = 64,
-        .flags = GNTCOPY_source_gref};
+        .flags = GNTCOPY_source_gref
+    };
 
     page[1] = 4711;
     check("copy", copy_status(&copy), GNTST_okay);
@@ -124,15 +129,14 @@ static void copies(void)
 
 static void table_facts(void)
 {
-    struct gnttab_query_size query = {.dom = DOMID_SELF};
-    struct gnttab_get_version version = {.dom = DOMID_SELF};
-    struct gnttab_set_version set = {.version = 1};
+    struct gnttab_query_size query = { .dom = DOMID_SELF };
+    struct gnttab_get_version version = { .dom = DOMID_SELF };
+    struct gnttab_set_version set = { .version = 1 };
 
     check("query", hypercall_grant_table_op(GNTTABOP_query_size, HYPERCALL_ARG(&query), 1), 0);
     check("query's status", query.status, GNTST_okay);
     check_true("room", query.max_nr_frames >= 4);
-    check("version", hypercall_grant_table_op(GNTTABOP_get_version, HYPERCALL_ARG(&version), 1),
-          0);
+    check("version", hypercall_grant_table_op(GNTTABOP_get_version, HYPERCALL_ARG(&version), 1), 0);
     check("is 1", version.version, 1);
     check("set 1", hypercall_grant_table_op(GNTTABOP_set_version, HYPERCALL_ARG(&set), 1), 0);
     set.version = 3;
@@ -146,7 +150,7 @@ static void table_facts(void)
 /* Our own id: a port bound to ourselves names its remote domain. */
 static uint16_t find_own_id(void)
 {
-    struct evtchn_status status = {.dom = DOMID_SELF};
+    struct evtchn_status status = { .dom = DOMID_SELF };
     evtchn_port_t a, b;
 
     event_port_alloc_unbound(DOMID_SELF, DOMID_SELF, &a);

@@ -70,7 +70,7 @@ uint64_t trapped_error_code(void)
 
 static void audit(void)
 {
-    struct paravane_audit result = {.domid = DOMID_SELF};
+    struct paravane_audit result = { .domid = DOMID_SELF };
     int64_t version = hypercall_paravane_op(PARAVANEOP_interface_version, 0);
 
     if (version < 0)

@@ -1,7 +1,7 @@
 /*
  * memory_op: how much a domain has and may have, giving frames back and getting new ones, and the
- * refusals: bad orders, foreign frames, wild pointers.  The reservation calls answer with the number
- * of extents done, so a refusal is a 0.
+ * refusals: bad orders, foreign frames, wild pointers.  The reservation calls answer with the
+ * number of extents done, so a refusal is a 0.
  */
 #include "guest-test.h"
 #include "hypercall-abi/cpu.h"
@@ -13,10 +13,10 @@
 static int64_t reservation(unsigned int op, uint64_t *extents, uint64_t n, uint32_t order,
                            domid_t domid)
 {
-    struct xen_memory_reservation r = {.extent_start = HYPERCALL_ARG(extents),
-                                       .nr_extents = n,
-                                       .extent_order = order,
-                                       .domid = domid};
+    struct xen_memory_reservation r = { .extent_start = HYPERCALL_ARG(extents),
+                                        .nr_extents = n,
+                                        .extent_order = order,
+                                        .domid = domid };
 
     return hypercall_memory_op(op, HYPERCALL_ARG(&r));
 }
@@ -39,10 +39,9 @@ static void give_back_and_get(void)
     check("as before", hypercall_memory_op(XENMEM_current_reservation, HYPERCALL_ARG(&self)),
           before);
     check_true("m2p names the pfn", ((const uint64_t *)MACH2PHYS_VIRT_START)[got] == pfn);
-    check("map it", hypercall_update_va_mapping(HYPERCALL_ARG(page), got << 12 | PTE_KERNEL,
-                                                UVMF_INVLPG),
-          0);
-    update = (struct mmu_update){.ptr = got << 12 | MMU_MACHPHYS_UPDATE, .val = pfn};
+    check("map it",
+          hypercall_update_va_mapping(HYPERCALL_ARG(page), got << 12 | PTE_KERNEL, UVMF_INVLPG), 0);
+    update = (struct mmu_update){ .ptr = got << 12 | MMU_MACHPHYS_UPDATE, .val = pfn };
     check("m2p update", hypercall_mmu_update(HYPERCALL_ARG(&update), 1, 0, DOMID_SELF), 0);
     check_true("fresh memory is zero", *(volatile uint64_t *)page == 0);
     ((uint64_t *)start_info->mfn_list)[pfn] = got;
@@ -52,10 +51,10 @@ static void give_back_and_get(void)
 void guest_test(void)
 {
     static struct e820_entry map[64];
-    struct xen_memory_map memory_map = {.nr_entries = 64, .buffer = HYPERCALL_ARG(map)};
-    struct xen_machphys_mapping m2p = {0};
+    struct xen_memory_map memory_map = { .nr_entries = 64, .buffer = HYPERCALL_ARG(map) };
+    struct xen_machphys_mapping m2p = { 0 };
     domid_t self = DOMID_SELF, nobody = 4321;
-    uint64_t extents[2] = {0, ~0UL};
+    uint64_t extents[2] = { 0, ~0UL };
 
     check("current reservation",
           hypercall_memory_op(XENMEM_current_reservation, HYPERCALL_ARG(&self)),
@@ -88,9 +87,8 @@ void guest_test(void)
     check("increase beyond the limit",
           reservation(XENMEM_increase_reservation, extents, 1, 9, DOMID_SELF), 0);
     check("no extents", reservation(XENMEM_populate_physmap, extents, 0, 0, DOMID_SELF), 0);
-    check("wild list", reservation(XENMEM_decrease_reservation, (uint64_t *)BAD_POINTER, 1, 0,
-                                   DOMID_SELF),
-          0);
+    check("wild list",
+          reservation(XENMEM_decrease_reservation, (uint64_t *)BAD_POINTER, 1, 0, DOMID_SELF), 0);
     check("wild argument", hypercall_memory_op(XENMEM_populate_physmap, BAD_POINTER), 0);
     check("unknown", hypercall_memory_op(60, 0), -XEN_ENOSYS);
 }

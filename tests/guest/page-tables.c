@@ -14,14 +14,14 @@ static uint64_t l4_mfn;
 
 static int64_t update(uint64_t ptr, uint64_t val)
 {
-    struct mmu_update u = {.ptr = ptr, .val = val};
+    struct mmu_update u = { .ptr = ptr, .val = val };
 
     return hypercall_mmu_update(HYPERCALL_ARG(&u), 1, 0, DOMID_SELF);
 }
 
 static int64_t extended(uint32_t cmd, uint64_t arg1, uint64_t arg2)
 {
-    struct mmuext_op op = {.cmd = cmd, .arg1.mfn = arg1, .arg2.src_mfn = arg2};
+    struct mmuext_op op = { .cmd = cmd, .arg1.mfn = arg1, .arg2.src_mfn = arg2 };
 
     return hypercall_mmuext_op(HYPERCALL_ARG(&op), 1, 0, DOMID_SELF);
 }
@@ -43,39 +43,38 @@ static void read_page(void)
 
 static void plain_use(void)
 {
-    struct mmu_update two[2] = {{entry, machine(page) | PTE_KERNEL},
-                                {entry, machine(page) | PTE_KERNEL}};
+    struct mmu_update two[2] = { { entry, machine(page) | PTE_KERNEL },
+                                 { entry, machine(page) | PTE_KERNEL } };
     uint32_t done = 0;
 
     check("remap", update(entry, machine(other) | PTE_KERNEL), 0);
     check("flush page", extended(MMUEXT_INVLPG_LOCAL, HYPERCALL_ARG(page), 0), 0);
     *(volatile uint64_t *)other = 0x1234;
     check_true("both views", *(volatile uint64_t *)page == 0x1234);
-    check("two updates", hypercall_mmu_update(HYPERCALL_ARG(two), 2, HYPERCALL_ARG(&done),
-                                              DOMID_SELF),
-          0);
+    check("two updates",
+          hypercall_mmu_update(HYPERCALL_ARG(two), 2, HYPERCALL_ARG(&done), DOMID_SELF), 0);
     check("both done", done, 2);
     check("flush all", extended(MMUEXT_TLB_FLUSH_LOCAL, 0, 0), 0);
     check("preserve AD", update(entry | MMU_PT_UPDATE_PRESERVE_AD, machine(page) | PTE_KERNEL), 0);
-    check("read-only", hypercall_update_va_mapping(HYPERCALL_ARG(page),
-                                                   machine(page) | (PTE_KERNEL & ~PTE_WRITE),
-                                                   UVMF_INVLPG),
+    check("read-only",
+          hypercall_update_va_mapping(HYPERCALL_ARG(page),
+                                      machine(page) | (PTE_KERNEL & ~PTE_WRITE), UVMF_INVLPG),
           0);
     check("a write faults", trapped(write_page), 14);
     check("as a kernel's write", (int64_t)trapped_error_code() & 7, 3);
     check("unmapped", hypercall_update_va_mapping(HYPERCALL_ARG(page), 0, UVMF_INVLPG), 0);
     check("a read faults", trapped(read_page), 14);
     check("as not present", (int64_t)trapped_error_code() & 3, 0);
-    check("flush flag all", hypercall_update_va_mapping(HYPERCALL_ARG(page),
-                                                        machine(page) | PTE_KERNEL,
-                                                        UVMF_TLB_FLUSH | UVMF_ALL),
+    check("flush flag all",
+          hypercall_update_va_mapping(HYPERCALL_ARG(page), machine(page) | PTE_KERNEL,
+                                      UVMF_TLB_FLUSH | UVMF_ALL),
           0);
 }
 
 static void refusals(void)
 {
     uint64_t table = l4_mfn << 12;
-    struct mmu_update u = {.ptr = entry, .val = machine(page) | PTE_KERNEL};
+    struct mmu_update u = { .ptr = entry, .val = machine(page) | PTE_KERNEL };
     uint32_t done = 7;
 
     check("writable page table", update(entry, table | PTE_KERNEL), -XEN_EBUSY);
@@ -87,13 +86,12 @@ static void refusals(void)
     check("was written", *(volatile int64_t *)other, 1);
     check("no such frame", update(0x000ffffffffff000UL, 0), -XEN_EINVAL);
     check("unknown kind", update(entry | 3, machine(page) | PTE_KERNEL), 0);
-    check("no such domain",
-          hypercall_mmu_update(HYPERCALL_ARG(&u), 1, HYPERCALL_ARG(&done), 4321), -XEN_ESRCH);
+    check("no such domain", hypercall_mmu_update(HYPERCALL_ARG(&u), 1, HYPERCALL_ARG(&done), 4321),
+          -XEN_ESRCH);
     check("wild list", hypercall_mmu_update(BAD_POINTER, 1, 0, DOMID_SELF), -XEN_EFAULT);
     check("nothing to do", hypercall_mmu_update(HYPERCALL_ARG(&u), 0, 0, DOMID_SELF), 0);
     check("uvm non-canonical", hypercall_update_va_mapping(0x800000000000UL, 0, 0), -XEN_EINVAL);
-    check("uvm hypervisor's address", hypercall_update_va_mapping(BAD_POINTER, 0, 0),
-          -XEN_EINVAL);
+    check("uvm hypervisor's address", hypercall_update_va_mapping(BAD_POINTER, 0, 0), -XEN_EINVAL);
 }
 
 static void pins(void)
@@ -133,9 +131,8 @@ static void others(void)
     check("flush everywhere", extended(MMUEXT_TLB_FLUSH_ALL, 0, 0), 0);
     check("flush page everywhere", extended(MMUEXT_INVLPG_ALL, HYPERCALL_ARG(page), 0), 0);
     *(volatile uint64_t *)other = 77;
-    check("copy page", extended(MMUEXT_COPY_PAGE, frames_virt_to_mfn(page),
-                                frames_virt_to_mfn(other)),
-          0);
+    check("copy page",
+          extended(MMUEXT_COPY_PAGE, frames_virt_to_mfn(page), frames_virt_to_mfn(other)), 0);
     check("copied", *(volatile int64_t *)page, 77);
     check("clear page", extended(MMUEXT_CLEAR_PAGE, frames_virt_to_mfn(page), 0), 0);
     check("cleared", *(volatile int64_t *)page, 0);

@@ -19,11 +19,10 @@ static int64_t domctl(uint32_t cmd, domid_t domid, struct xen_domctl *op)
 
 static void control(bool ours)
 {
-    struct xen_domctl op = {0};
-    struct xen_sysctl sys = {.cmd = XEN_SYSCTL_physinfo,
-                             .interface_version = XEN_SYSCTL_INTERFACE_VERSION};
-    struct xen_platform_op platform = {.cmd = 9999,
-                                       .interface_version = XENPF_INTERFACE_VERSION};
+    struct xen_domctl op = { 0 };
+    struct xen_sysctl sys = { .cmd = XEN_SYSCTL_physinfo,
+                              .interface_version = XEN_SYSCTL_INTERFACE_VERSION };
+    struct xen_platform_op platform = { .cmd = 9999, .interface_version = XENPF_INTERFACE_VERSION };
 
     check("sysctl physinfo", hypercall_sysctl(HYPERCALL_ARG(&sys)), ours ? 0 : -XEN_EPERM);
     sys.interface_version = 1;
@@ -42,18 +41,16 @@ static void control(bool ours)
 
 static void devices(bool ours)
 {
-    struct physdev_set_iopl iopl = {.iopl = 1};
-    struct physdev_eoi eoi = {.irq = 9999};
-    struct physdev_irq_status_query query = {.irq = 9999};
+    struct physdev_set_iopl iopl = { .iopl = 1 };
+    struct physdev_eoi eoi = { .irq = 9999 };
+    struct physdev_irq_status_query query = { .irq = 9999 };
 
     check("set iopl", hypercall_physdev_op(PHYSDEVOP_set_iopl, HYPERCALL_ARG(&iopl)), 0);
     iopl.iopl = 4;
     check("iopl 4", hypercall_physdev_op(PHYSDEVOP_set_iopl, HYPERCALL_ARG(&iopl)), -XEN_EINVAL);
-    check("eoi of no pirq", hypercall_physdev_op(PHYSDEVOP_eoi, HYPERCALL_ARG(&eoi)),
-          -XEN_EINVAL);
-    check("status of no pirq", hypercall_physdev_op(PHYSDEVOP_irq_status_query,
-                                                    HYPERCALL_ARG(&query)),
-          -XEN_EINVAL);
+    check("eoi of no pirq", hypercall_physdev_op(PHYSDEVOP_eoi, HYPERCALL_ARG(&eoi)), -XEN_EINVAL);
+    check("status of no pirq",
+          hypercall_physdev_op(PHYSDEVOP_irq_status_query, HYPERCALL_ARG(&query)), -XEN_EINVAL);
     check("unknown", hypercall_physdev_op(99, HYPERCALL_ARG(&eoi)), -XEN_ENOSYS);
     check("wild argument", hypercall_physdev_op(PHYSDEVOP_set_iopl, BAD_POINTER), -XEN_EFAULT);
     (void)ours;
@@ -66,8 +63,8 @@ void guest_test(void)
 
     control(ours);
     devices(ours);
-    check("console write", hypercall_console_io(CONSOLEIO_write, sizeof(text) - 1,
-                                                HYPERCALL_ARG(text)),
+    check("console write",
+          hypercall_console_io(CONSOLEIO_write, sizeof(text) - 1, HYPERCALL_ARG(text)),
           ours ? 0 : -XEN_EPERM);
     check("console write, wild", hypercall_console_io(CONSOLEIO_write, 10, BAD_POINTER),
           ours ? -XEN_EFAULT : -XEN_EPERM);

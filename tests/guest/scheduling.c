@@ -26,7 +26,7 @@ static int64_t vcpu_op(unsigned int op, unsigned int vcpu, void *arg)
 static void polls(void)
 {
     evtchn_port_t ports[1], b;
-    struct sched_poll poll = {.ports = HYPERCALL_ARG(ports), .nr_ports = 1};
+    struct sched_poll poll = { .ports = HYPERCALL_ARG(ports), .nr_ports = 1 };
     uint64_t start = clock_monotonic_ns();
     int64_t result = 0;
 
@@ -63,8 +63,8 @@ static bool ticked(unsigned int n)
 
 static void timers(void)
 {
-    struct vcpu_set_singleshot_timer timer = {.timeout_abs_ns = 1};
-    struct vcpu_set_periodic_timer period = {.period_ns = 1};
+    struct vcpu_set_singleshot_timer timer = { .timeout_abs_ns = 1 };
+    struct vcpu_set_periodic_timer period = { .period_ns = 1 };
     evtchn_port_t port;
 
     event_port_bind_virq(VIRQ_TIMER, &port);
@@ -90,9 +90,9 @@ static void timers(void)
 
 void guest_test(void)
 {
-    struct vcpu_register_runstate_memory_area area = {.addr = HYPERCALL_ARG(&runstate)};
-    struct vcpu_register_vcpu_info info = {.mfn = frames_virt_to_mfn(&runstate), .offset = 4040};
-    struct sched_shutdown reason = {.reason = SHUTDOWN_poweroff};
+    struct vcpu_register_runstate_memory_area area = { .addr = HYPERCALL_ARG(&runstate) };
+    struct vcpu_register_vcpu_info info = { .mfn = frames_virt_to_mfn(&runstate), .offset = 4040 };
+    struct sched_shutdown reason = { .reason = SHUTDOWN_poweroff };
     struct vcpu_runstate_info now;
 
     check("yield", hypercall_sched_op(SCHEDOP_yield, 0), 0);
@@ -106,7 +106,7 @@ void guest_test(void)
     check("kept running", ((volatile struct vcpu_runstate_info *)&runstate)->state,
           RUNSTATE_running);
     check("vcpu_info across a page", vcpu_op(VCPUOP_register_vcpu_info, 0, &info), -XEN_ENXIO);
-    info = (struct vcpu_register_vcpu_info){.mfn = ~0UL >> 12};
+    info = (struct vcpu_register_vcpu_info){ .mfn = ~0UL >> 12 };
     check("vcpu_info in a wild frame", vcpu_op(VCPUOP_register_vcpu_info, 0, &info), -XEN_EINVAL);
     check("unknown vcpu_op", vcpu_op(99, 0, NULL), -XEN_ENOSYS);
     polls();

@@ -68,7 +68,7 @@ static void exceptions(void)
 
 static void privileged(void)
 {
-    struct physdev_set_iopl iopl = {.iopl = 1};
+    struct physdev_set_iopl iopl = { .iopl = 1 };
     uint64_t cr0, cr4, value_read;
     uint32_t low, high;
 

@@ -19,8 +19,8 @@ static bool contains(const char *haystack, const char *needle)
 
 void guest_test(void)
 {
-    struct xen_feature_info features = {.submap_idx = 0};
-    struct xen_platform_parameters parameters = {0};
+    struct xen_feature_info features = { .submap_idx = 0 };
+    struct xen_platform_parameters parameters = { 0 };
     uint8_t handle[16];
 
     check("version", hypercall_xen_version(XENVER_version, 0), 4 << 16 | 17);

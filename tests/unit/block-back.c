@@ -2,7 +2,8 @@
  * The block backend's data path against a hostile frontend: what it takes from the ring, refuses,
  * maps, hands to the disk and answers.  The ring is ordinary memory, grants and disk are fakes.
  *
- * Sources: split-drivers/block/back/intake.c split-drivers/block/back/map-segments.c split-drivers/block/back/execute.c split-drivers/block/back/complete.c
+ * Sources: split-drivers/block/back/intake.c split-drivers/block/back/map-segments.c
+ * split-drivers/block/back/execute.c split-drivers/block/back/complete.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -73,7 +74,7 @@ static int setup(void **state)
     memset(&ring, 0xee, sizeof(ring));
     memset(&ring.header, 0, sizeof(ring.header));
     ring.header.rsp_event = 1;
-    device = (struct block_device){.sectors = 1000, .sector_size = 512};
+    device = (struct block_device){ .sectors = 1000, .sector_size = 512 };
     vbd = calloc(1, sizeof(*vbd));
     vbd->domid = 5;
     vbd->device = &device;
@@ -111,7 +112,7 @@ static struct blkif_request *push(uint8_t operation, uint64_t sector, unsigned i
     r->id = 0x1000 + ring.header.req_prod;
     r->sector_number = sector;
     for (unsigned int i = 0; i < segments && i < BLKIF_MAX_SEGMENTS_PER_REQUEST; i++)
-        r->seg[i] = (struct blkif_request_segment){.gref = 100 + i, .last_sect = 7};
+        r->seg[i] = (struct blkif_request_segment){ .gref = 100 + i, .last_sect = 7 };
     return r;
 }
 

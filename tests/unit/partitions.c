@@ -71,7 +71,7 @@ static int setup(void **state)
 {
     (void)state;
     image = calloc(DISK_SECTORS, 512);
-    disk = (struct block_device){.name = "vda", .sectors = DISK_SECTORS, .sector_size = 512};
+    disk = (struct block_device){ .name = "vda", .sectors = DISK_SECTORS, .sector_size = 512 };
     found_count = 0;
     return 0;
 }
@@ -140,8 +140,8 @@ static void test_gpt_damaged(void **state)
 /* An MBR entry that leaves the disk, or wraps. */
 static void test_mbr_outside(void **state)
 {
-    static const uint32_t starts[] = {DISK_SECTORS, 0xffffffff, 30000, 100};
-    static const uint32_t sizes[] = {1, 0xffffffff, 5000, 0};
+    static const uint32_t starts[] = { DISK_SECTORS, 0xffffffff, 30000, 100 };
+    static const uint32_t sizes[] = { 1, 0xffffffff, 5000, 0 };
 
     (void)state;
     for (int i = 0; i < 4; i++) {

@@ -239,8 +239,7 @@ static void frontend_initialised(struct vbd *vbd)
 
 static void frontend_closed(struct vbd *vbd)
 {
-    if (vbd->state == VBD_WAITING && handshake_read_state(store, vbd->backend) ==
-                                         XENBUS_INIT_WAIT)
+    if (vbd->state == VBD_WAITING && handshake_read_state(store, vbd->backend) == XENBUS_INIT_WAIT)
         return; /* it was closed before it ever opened */
     ring_close(vbd);
     vbd->state = VBD_CLOSED;

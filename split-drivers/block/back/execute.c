@@ -36,8 +36,7 @@ static void block_request_fill(struct vbd_request *request)
 
         block->segments[i].machine =
             request->frames[i].machine + (uint64_t)s->first_sect * BLOCK_SECTOR_SIZE;
-        block->segments[i].bytes =
-            (s->last_sect - s->first_sect + 1u) * BLOCK_SECTOR_SIZE;
+        block->segments[i].bytes = (s->last_sect - s->first_sect + 1u) * BLOCK_SECTOR_SIZE;
     }
 }
 

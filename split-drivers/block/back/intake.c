@@ -72,8 +72,7 @@ struct vbd_request *intake_take(struct vbd *vbd)
         int16_t status;
 
         vbd->free_requests = request->next;
-        request_copy(&request->copy,
-                     &vbd->ring->slots[vbd->request_consumed % VBD_SLOTS].request);
+        request_copy(&request->copy, &vbd->ring->slots[vbd->request_consumed % VBD_SLOTS].request);
         vbd->request_consumed++;
         request->frame_count = 0;
         request->next = NULL;

@@ -17,9 +17,10 @@ static size_t batch_fill(struct vbd *vbd, struct vbd_request *list)
     for (struct vbd_request *request = list; request; request = request->next) {
         request->frame_count = request->copy.nr_segments;
         for (unsigned int i = 0; i < request->frame_count; i++)
-            batch[n++] = (struct grant_frame){.domid = (domid_t)vbd->domid,
-                                              .ref = request->copy.seg[i].gref,
-                                              .writable = request->copy.operation == BLKIF_OP_READ};
+            batch[n++] =
+                (struct grant_frame){ .domid = (domid_t)vbd->domid,
+                                      .ref = request->copy.seg[i].gref,
+                                      .writable = request->copy.operation == BLKIF_OP_READ };
     }
     return n;
 }

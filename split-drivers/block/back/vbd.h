@@ -53,8 +53,8 @@ enum vbd_state {
 struct vbd {
     /* The conversation's. */
     uint32_t domid, device_id;
-    char backend[96];    /* our directory in the store */
-    char *frontend;      /* the guest's */
+    char backend[96]; /* our directory in the store */
+    char *frontend;   /* the guest's */
     enum vbd_state state;
     struct block_device *device;
     bool writable;
