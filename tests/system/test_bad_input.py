@@ -61,7 +61,7 @@ def make_extra(folder):
 def test_bad_configs(hv, tmp_path):
     extra, cases = make_extra(tmp_path)
     look = ["vmctl list --json", *SETTLED]
-    lines = ["vmctl wait demo --state running --timeout 20", "sleep 4", *look]
+    lines = ["vmctl console demo --expect 'demo:/# $' --timeout 60", *look]
     for name in cases:
         lines.append(f"! vmctl create /extra/{name}.cfg")
     lines += ["! vmctl create /extra/nonexistent.cfg", *look, "xenstore-control check"]

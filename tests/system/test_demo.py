@@ -62,7 +62,7 @@ def test_lifecycle_commands(hv, tmp_path):
         "vmctl pause demo", "vmctl list --json", "vmctl unpause demo",
         CONSOLE + "--expect 'demo:/# $' --timeout 60",
         "vmctl domid demo", "vmctl domname 1", "vmctl rename demo other", "vmctl domname 1",
-        "! vmctl domid demo", "vmctl uptime other", "vmctl top -n 1 -d 1", "vmctl dmesg",
+        "! vmctl domid demo", "vmctl uptime other", "vmctl top -n 1 -d 1", "vmctl dmesg > /dmesg",
         "vmctl rename other demo", "vmctl reboot demo",
         CONSOLE + "--expect 'Restarting system' --timeout 30", "sleep 2",
         CONSOLE + "--expect 'demo: up after[^#]*# $' --timeout 60",

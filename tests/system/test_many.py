@@ -67,7 +67,7 @@ def test_a_crashing_guest_goes_alone(hv, tmp_path):
     extra = extra_folder(tmp_path, "echo c > /proc/sysrq-trigger\nsleep 1000\n",
                          [("crasher", 1, "panic=0")])
     result = run_script(tmp_path, hv, [
-        "vmctl wait demo --state running --timeout 20",
+        "vmctl console demo --expect 'demo:/# $' --timeout 60",
         "sleep 1", "vmctl info --json",
         "try vmctl create -F /extra/crasher.cfg",
         "! vmctl create -q -F /extra/crasher.cfg",
