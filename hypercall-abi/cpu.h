@@ -30,8 +30,8 @@ struct trap_info {
     uint16_t cs;
     uint64_t address;
 };
-#define TI_DPL_MASK       3U /* highest ring that may raise it by INT n */
-#define TI_MASK_EVENTS    4U /* enter with events masked */
+#define TI_DPL_MASK    3U /* highest ring that may raise it by INT n */
+#define TI_MASK_EVENTS 4U /* enter with events masked */
 
 struct cpu_user_regs {
     uint64_t r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8;
@@ -81,8 +81,8 @@ struct vcpu_guest_context {
 #define VGCF_online                   (1U << 5)
 
 /* callback_op */
-#define CALLBACKOP_register   0
-#define CALLBACKOP_unregister 1
+#define CALLBACKOP_register              0
+#define CALLBACKOP_unregister            1
 #define CALLBACKTYPE_event               0
 #define CALLBACKTYPE_failsafe            1
 #define CALLBACKTYPE_syscall             2
@@ -103,14 +103,14 @@ struct callback_unregister {
 };
 
 /* set_segment_base */
-#define SEGBASE_FS           0
-#define SEGBASE_GS_USER      1
-#define SEGBASE_GS_KERNEL    2
-#define SEGBASE_GS_USER_SEL  3
+#define SEGBASE_FS          0
+#define SEGBASE_GS_USER     1
+#define SEGBASE_GS_KERNEL   2
+#define SEGBASE_GS_USER_SEL 3
 
 /* vm_assist */
-#define VMASST_CMD_enable  0
-#define VMASST_CMD_disable 1
+#define VMASST_CMD_enable                0
+#define VMASST_CMD_disable               1
 #define VMASST_TYPE_4gb_segments         0
 #define VMASST_TYPE_4gb_segments_notify  1
 #define VMASST_TYPE_writable_pagetables  2
@@ -120,10 +120,10 @@ struct callback_unregister {
 #define VMASST_TYPE_m2p_strict           32
 
 /* CPUID leaves of the hypervisor: the signature "XenVMMXenVMM". */
-#define XEN_CPUID_FIRST_LEAF      0x40000000U
-#define XEN_CPUID_SIGNATURE_EBX   0x566e6558U
-#define XEN_CPUID_SIGNATURE_ECX   0x65584d4dU
-#define XEN_CPUID_SIGNATURE_EDX   0x4d4d566eU
+#define XEN_CPUID_FIRST_LEAF                      0x40000000U
+#define XEN_CPUID_SIGNATURE_EBX                   0x566e6558U
+#define XEN_CPUID_SIGNATURE_ECX                   0x65584d4dU
+#define XEN_CPUID_SIGNATURE_EDX                   0x4d4d566eU
 #define XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD 1U
 
 #endif

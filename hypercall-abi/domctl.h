@@ -8,12 +8,12 @@
 
 #define XEN_DOMCTL_INTERFACE_VERSION 0x00000015U
 
-#define XEN_DOMCTL_createdomain       1
-#define XEN_DOMCTL_destroydomain      2
-#define XEN_DOMCTL_pausedomain        3
-#define XEN_DOMCTL_unpausedomain      4
-#define XEN_DOMCTL_getdomaininfo      5
-#define XEN_DOMCTL_setvcpuaffinity    9
+#define XEN_DOMCTL_createdomain      1
+#define XEN_DOMCTL_destroydomain     2
+#define XEN_DOMCTL_pausedomain       3
+#define XEN_DOMCTL_unpausedomain     4
+#define XEN_DOMCTL_getdomaininfo     5
+#define XEN_DOMCTL_setvcpuaffinity   9
 #define XEN_DOMCTL_max_mem           11
 #define XEN_DOMCTL_setvcpucontext    12
 #define XEN_DOMCTL_getvcpucontext    13

@@ -16,21 +16,21 @@
 #define EVTCHNOP_bind_ipi         7
 #define EVTCHNOP_bind_vcpu        8
 #define EVTCHNOP_unmask           9
-#define EVTCHNOP_reset           10
-#define EVTCHNOP_init_control    11
-#define EVTCHNOP_expand_array    12
-#define EVTCHNOP_set_priority    13
+#define EVTCHNOP_reset            10
+#define EVTCHNOP_init_control     11
+#define EVTCHNOP_expand_array     12
+#define EVTCHNOP_set_priority     13
 
 /* Virtual interrupts.  V: one per vCPU; G: one per domain, for the control domain. */
-#define VIRQ_TIMER       0 /* V: the one-shot or periodic timer */
-#define VIRQ_DEBUG       1 /* V: a debug key asks for a dump */
-#define VIRQ_CONSOLE     2 /* G: characters wait on the machine's console */
-#define VIRQ_DOM_EXC     3 /* G: a domain has shut down, crashed or died */
-#define VIRQ_TBUF        4
-#define VIRQ_DEBUGGER    6
-#define VIRQ_XENOPROF    7
-#define VIRQ_CON_RING    8 /* G: the hypervisor logged something */
-#define VIRQ_PCPU_STATE  9
+#define VIRQ_TIMER      0 /* V: the one-shot or periodic timer */
+#define VIRQ_DEBUG      1 /* V: a debug key asks for a dump */
+#define VIRQ_CONSOLE    2 /* G: characters wait on the machine's console */
+#define VIRQ_DOM_EXC    3 /* G: a domain has shut down, crashed or died */
+#define VIRQ_TBUF       4
+#define VIRQ_DEBUGGER   6
+#define VIRQ_XENOPROF   7
+#define VIRQ_CON_RING   8 /* G: the hypervisor logged something */
+#define VIRQ_PCPU_STATE 9
 #define VIRQ_MEM_EVENT  10
 #define VIRQ_ARGO       11
 #define VIRQ_ENOMEM     12
@@ -54,7 +54,7 @@ struct evtchn_bind_virq {
 };
 struct evtchn_bind_pirq {
     uint32_t pirq;
-    uint32_t flags; /* BIND_PIRQ__* */
+    uint32_t flags;     /* BIND_PIRQ__* */
     evtchn_port_t port; /* out */
 };
 #define BIND_PIRQ__WILL_SHARE 1

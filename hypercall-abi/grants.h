@@ -15,18 +15,18 @@ struct grant_entry_v1 {
     domid_t domid;  /* who may use it */
     uint32_t frame; /* machine frame for PV guests */
 };
-#define GTF_invalid           0U
-#define GTF_permit_access     1U
-#define GTF_accept_transfer   2U
-#define GTF_transitive        3U
-#define GTF_type_mask         3U
-#define GTF_readonly          (1U << 2)
-#define GTF_reading           (1U << 3) /* set by the hypervisor while mapped */
-#define GTF_writing           (1U << 4)
-#define GTF_PWT               (1U << 5)
-#define GTF_PCD               (1U << 6)
-#define GTF_PAT               (1U << 7)
-#define GTF_sub_page          (1U << 8)
+#define GTF_invalid         0U
+#define GTF_permit_access   1U
+#define GTF_accept_transfer 2U
+#define GTF_transitive      3U
+#define GTF_type_mask       3U
+#define GTF_readonly        (1U << 2)
+#define GTF_reading         (1U << 3) /* set by the hypervisor while mapped */
+#define GTF_writing         (1U << 4)
+#define GTF_PWT             (1U << 5)
+#define GTF_PCD             (1U << 6)
+#define GTF_PAT             (1U << 7)
+#define GTF_sub_page        (1U << 8)
 
 /* Entries the tools fill in before a guest runs. */
 #define GNTTAB_NR_RESERVED_ENTRIES 8
@@ -43,9 +43,9 @@ struct grant_entry_v1 {
 #define GNTTABOP_unmap_and_replace 7
 #define GNTTABOP_set_version       8
 #define GNTTABOP_get_status_frames 9
-#define GNTTABOP_get_version      10
-#define GNTTABOP_swap_grant_ref   11
-#define GNTTABOP_cache_flush      12
+#define GNTTABOP_get_version       10
+#define GNTTABOP_swap_grant_ref    11
+#define GNTTABOP_cache_flush       12
 
 typedef uint32_t grant_handle_t;
 
@@ -54,17 +54,17 @@ struct gnttab_map_grant_ref {
     uint32_t flags;     /* GNTMAP_* */
     grant_ref_t ref;
     domid_t dom;
-    int16_t status; /* out: GNTST_* */
+    int16_t status;        /* out: GNTST_* */
     grant_handle_t handle; /* out */
     uint64_t dev_bus_addr; /* out: machine address of the frame */
 };
-#define GNTMAP_device_map      (1U << 0)
-#define GNTMAP_host_map        (1U << 1)
-#define GNTMAP_readonly        (1U << 2)
-#define GNTMAP_application_map (1U << 3)
-#define GNTMAP_contains_pte    (1U << 4)
-#define GNTMAP_can_fail        (1U << 5)
-#define GNTMAP_guest_avail0    16
+#define GNTMAP_device_map       (1U << 0)
+#define GNTMAP_host_map         (1U << 1)
+#define GNTMAP_readonly         (1U << 2)
+#define GNTMAP_application_map  (1U << 3)
+#define GNTMAP_contains_pte     (1U << 4)
+#define GNTMAP_can_fail         (1U << 5)
+#define GNTMAP_guest_avail0     16
 #define GNTMAP_guest_avail_mask (~0U << GNTMAP_guest_avail0)
 
 struct gnttab_unmap_grant_ref {
@@ -76,7 +76,7 @@ struct gnttab_unmap_grant_ref {
 struct gnttab_setup_table {
     domid_t dom;
     uint32_t nr_frames;
-    int16_t status; /* out */
+    int16_t status;            /* out */
     guest_handle_t frame_list; /* out: xen_pfn_t array */
 };
 struct gnttab_copy_ptr {
@@ -111,18 +111,18 @@ struct gnttab_get_version {
 };
 
 #define GNTST_okay              0
-#define GNTST_general_error    (-1)
-#define GNTST_bad_domain       (-2)
-#define GNTST_bad_gntref       (-3)
-#define GNTST_bad_handle       (-4)
-#define GNTST_bad_virt_addr    (-5)
-#define GNTST_bad_dev_addr     (-6)
-#define GNTST_no_device_space  (-7)
+#define GNTST_general_error     (-1)
+#define GNTST_bad_domain        (-2)
+#define GNTST_bad_gntref        (-3)
+#define GNTST_bad_handle        (-4)
+#define GNTST_bad_virt_addr     (-5)
+#define GNTST_bad_dev_addr      (-6)
+#define GNTST_no_device_space   (-7)
 #define GNTST_permission_denied (-8)
-#define GNTST_bad_page         (-9)
-#define GNTST_bad_copy_arg     (-10)
-#define GNTST_address_too_big  (-11)
-#define GNTST_eagain           (-12)
-#define GNTST_no_space         (-13)
+#define GNTST_bad_page          (-9)
+#define GNTST_bad_copy_arg      (-10)
+#define GNTST_address_too_big   (-11)
+#define GNTST_eagain            (-12)
+#define GNTST_no_space          (-13)
 
 #endif

@@ -29,39 +29,39 @@ static inline int64_t hypercall_raw(uint64_t number, uint64_t a1, uint64_t a2, u
     return result;
 }
 
-#define HYPERCALL_STUB_0(number, name)                                                             \
-    static inline int64_t hypercall_##name(void)                                                   \
-    {                                                                                              \
-        return hypercall_raw(number, 0, 0, 0, 0, 0);                                               \
+#define HYPERCALL_STUB_0(number, name)               \
+    static inline int64_t hypercall_##name(void)     \
+    {                                                \
+        return hypercall_raw(number, 0, 0, 0, 0, 0); \
     }
-#define HYPERCALL_STUB_1(number, name)                                                             \
-    static inline int64_t hypercall_##name(uint64_t a1)                                            \
-    {                                                                                              \
-        return hypercall_raw(number, a1, 0, 0, 0, 0);                                              \
+#define HYPERCALL_STUB_1(number, name)                  \
+    static inline int64_t hypercall_##name(uint64_t a1) \
+    {                                                   \
+        return hypercall_raw(number, a1, 0, 0, 0, 0);   \
     }
-#define HYPERCALL_STUB_2(number, name)                                                             \
-    static inline int64_t hypercall_##name(uint64_t a1, uint64_t a2)                               \
-    {                                                                                              \
-        return hypercall_raw(number, a1, a2, 0, 0, 0);                                             \
+#define HYPERCALL_STUB_2(number, name)                               \
+    static inline int64_t hypercall_##name(uint64_t a1, uint64_t a2) \
+    {                                                                \
+        return hypercall_raw(number, a1, a2, 0, 0, 0);               \
     }
-#define HYPERCALL_STUB_3(number, name)                                                             \
-    static inline int64_t hypercall_##name(uint64_t a1, uint64_t a2, uint64_t a3)                  \
-    {                                                                                              \
-        return hypercall_raw(number, a1, a2, a3, 0, 0);                                            \
+#define HYPERCALL_STUB_3(number, name)                                            \
+    static inline int64_t hypercall_##name(uint64_t a1, uint64_t a2, uint64_t a3) \
+    {                                                                             \
+        return hypercall_raw(number, a1, a2, a3, 0, 0);                           \
     }
-#define HYPERCALL_STUB_4(number, name)                                                             \
-    static inline int64_t hypercall_##name(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4)     \
-    {                                                                                              \
-        return hypercall_raw(number, a1, a2, a3, a4, 0);                                           \
+#define HYPERCALL_STUB_4(number, name)                                                         \
+    static inline int64_t hypercall_##name(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4) \
+    {                                                                                          \
+        return hypercall_raw(number, a1, a2, a3, a4, 0);                                       \
     }
-#define HYPERCALL_STUB_5(number, name)                                                             \
-    static inline int64_t hypercall_##name(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,     \
-                                           uint64_t a5)                                            \
-    {                                                                                              \
-        return hypercall_raw(number, a1, a2, a3, a4, a5);                                          \
+#define HYPERCALL_STUB_5(number, name)                                                         \
+    static inline int64_t hypercall_##name(uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, \
+                                           uint64_t a5)                                        \
+    {                                                                                          \
+        return hypercall_raw(number, a1, a2, a3, a4, a5);                                      \
     }
 
-#define HYPERCALL(number, name, arguments, caller, support, summary)                               \
+#define HYPERCALL(number, name, arguments, caller, support, summary) \
     HYPERCALL_STUB_##arguments(number, name)
 #include "hypercall-abi/hypercalls.def"
 #undef HYPERCALL

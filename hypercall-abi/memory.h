@@ -15,12 +15,12 @@
 #define XENMEM_populate_physmap     6
 #define XENMEM_add_to_physmap       7
 #define XENMEM_memory_map           9
-#define XENMEM_machine_memory_map  10
-#define XENMEM_exchange            11
-#define XENMEM_machphys_mapping    12
-#define XENMEM_set_memory_map      13
-#define XENMEM_maximum_gpfn        14
-#define XENMEM_remove_from_physmap 15
+#define XENMEM_machine_memory_map   10
+#define XENMEM_exchange             11
+#define XENMEM_machphys_mapping     12
+#define XENMEM_set_memory_map       13
+#define XENMEM_maximum_gpfn         14
+#define XENMEM_remove_from_physmap  15
 
 /* A preempted memory_op carries its progress above this many bits of the command. */
 #define MEMOP_EXTENT_SHIFT 6
@@ -34,7 +34,7 @@ struct xen_memory_reservation {
     domid_t domid;
 };
 #define XENMEMF_address_bits(x)     (x)
-#define XENMEMF_get_address_bits(x) ((x) & 0xffU)
+#define XENMEMF_get_address_bits(x) ((x)&0xffU)
 #define XENMEMF_populate_on_demand  (1U << 16)
 #define XENMEMF_exact_node_request  (1U << 17)
 
@@ -60,7 +60,7 @@ struct xen_machphys_mapping {
 };
 
 struct xen_memory_map {
-    uint32_t nr_entries; /* in: room; out: entries written */
+    uint32_t nr_entries;   /* in: room; out: entries written */
     guest_handle_t buffer; /* struct e820_entry array */
 };
 

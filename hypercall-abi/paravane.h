@@ -16,7 +16,7 @@
 /* Recount every use and type reference of a domain's frames from its tables, pins and grant
  * maps, and compare with the kept counts.  A domain may audit itself, the control domain any. */
 struct paravane_audit {
-    domid_t domid;        /* in; DOMID_SELF allowed */
+    domid_t domid; /* in; DOMID_SELF allowed */
     uint16_t pad[3];
     uint64_t frames;      /* out: frames looked at */
     uint64_t differences; /* out: counts that differ; each is named in the log */

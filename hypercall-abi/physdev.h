@@ -6,11 +6,11 @@
 
 #include "hypercall-abi/types.h"
 
-#define PHYSDEVOP_irq_status_query    5
-#define PHYSDEVOP_set_iopl            6
-#define PHYSDEVOP_set_iobitmap        7
-#define PHYSDEVOP_apic_read           8
-#define PHYSDEVOP_apic_write          9
+#define PHYSDEVOP_irq_status_query   5
+#define PHYSDEVOP_set_iopl           6
+#define PHYSDEVOP_set_iobitmap       7
+#define PHYSDEVOP_apic_read          8
+#define PHYSDEVOP_apic_write         9
 #define PHYSDEVOP_alloc_irq_vector   10
 #define PHYSDEVOP_free_irq_vector    11
 #define PHYSDEVOP_eoi                12

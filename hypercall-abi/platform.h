@@ -32,7 +32,7 @@ struct xenpf_settime64 {
 #define XEN_FW_EFI_INFO           4
 #define XEN_FW_KBD_SHIFT_FLAGS    5
 struct xenpf_firmware_info {
-    uint32_t type;  /* XEN_FW_* */
+    uint32_t type; /* XEN_FW_* */
     uint32_t index;
     union {
         uint8_t kbd_shift_flags;

@@ -15,13 +15,13 @@
 #define SCHEDOP_watchdog        6
 #define SCHEDOP_pin_override    7
 
-#define SHUTDOWN_poweroff   0
-#define SHUTDOWN_reboot     1
-#define SHUTDOWN_suspend    2
-#define SHUTDOWN_crash      3
-#define SHUTDOWN_watchdog   4
-#define SHUTDOWN_soft_reset 5
-#define SHUTDOWN_MAX        5
+#define SHUTDOWN_poweroff     0
+#define SHUTDOWN_reboot       1
+#define SHUTDOWN_suspend      2
+#define SHUTDOWN_crash        3
+#define SHUTDOWN_watchdog     4
+#define SHUTDOWN_soft_reset   5
+#define SHUTDOWN_MAX          5
 #define SHUTDOWN_CODE_INVALID (~0U)
 
 struct sched_shutdown {
@@ -50,19 +50,19 @@ struct sched_pin_override {
 #define VCPUOP_stop_periodic_timer            7
 #define VCPUOP_set_singleshot_timer           8
 #define VCPUOP_stop_singleshot_timer          9
-#define VCPUOP_register_vcpu_info            10
-#define VCPUOP_send_nmi                      11
-#define VCPUOP_get_physid                    12
+#define VCPUOP_register_vcpu_info             10
+#define VCPUOP_send_nmi                       11
+#define VCPUOP_get_physid                     12
 #define VCPUOP_register_vcpu_time_memory_area 13
 
-#define RUNSTATE_running  0
-#define RUNSTATE_runnable 1
-#define RUNSTATE_blocked  2
-#define RUNSTATE_offline  3
+#define RUNSTATE_running    0
+#define RUNSTATE_runnable   1
+#define RUNSTATE_blocked    2
+#define RUNSTATE_offline    3
 #define XEN_RUNSTATE_UPDATE (1UL << 63)
 
 struct vcpu_runstate_info {
-    int32_t state; /* RUNSTATE_* */
+    int32_t state;             /* RUNSTATE_* */
     uint64_t state_entry_time; /* system time, ns */
     uint64_t time[4];          /* ns spent in each state */
 };

@@ -42,7 +42,7 @@ struct vcpu_info {
 };
 
 struct arch_shared_info {
-    uint64_t max_pfn;                    /* entries of the guest's pfn-to-mfn list */
+    uint64_t max_pfn;                     /* entries of the guest's pfn-to-mfn list */
     xen_pfn_t pfn_to_mfn_frame_list_list; /* for tools; written by the guest */
     uint64_t nmi_reason;
     uint64_t p2m_cr3;

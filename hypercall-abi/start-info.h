@@ -35,10 +35,10 @@ struct start_info {
     uint64_t nr_p2m_frames;
 };
 
-#define SIF_PRIVILEGED     (1U << 0)
-#define SIF_INITDOMAIN     (1U << 1)
-#define SIF_MULTIBOOT_MOD  (1U << 2)
-#define SIF_MOD_START_PFN  (1U << 3)
+#define SIF_PRIVILEGED      (1U << 0)
+#define SIF_INITDOMAIN      (1U << 1)
+#define SIF_MULTIBOOT_MOD   (1U << 2)
+#define SIF_MOD_START_PFN   (1U << 3)
 #define SIF_VIRT_P2M_4TOOLS (1U << 4)
 
 #define XEN_VGATYPE_TEXT_MODE_3 3

@@ -15,7 +15,7 @@
 #define XEN_SYSCTL_debug_keys        7
 #define XEN_SYSCTL_getcpuinfo        8
 #define XEN_SYSCTL_availheap         9
-#define XEN_SYSCTL_cputopoinfo      16
+#define XEN_SYSCTL_cputopoinfo       16
 
 struct xen_sysctl_readconsole {
     uint8_t clear;       /* forget what was read */

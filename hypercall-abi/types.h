@@ -13,7 +13,7 @@
 typedef uint16_t domid_t;
 typedef uint32_t evtchn_port_t;
 typedef uint32_t grant_ref_t;
-typedef uint64_t xen_pfn_t;   /* a frame number: machine or guest, as the field says */
+typedef uint64_t xen_pfn_t; /* a frame number: machine or guest, as the field says */
 typedef uint64_t xen_ulong_t;
 
 /* A guest virtual address, as it travels in a structure: never dereferenced by the hypervisor

@@ -16,7 +16,7 @@
 #define XENVER_pagesize            7
 #define XENVER_guest_handle        8
 #define XENVER_commandline         9
-#define XENVER_build_id           10
+#define XENVER_build_id            10
 
 typedef char xen_extraversion_t[16];
 typedef char xen_capabilities_info_t[1024];
@@ -45,9 +45,9 @@ struct xen_feature_info {
 #define XENFEAT_mmu_pt_update_preserve_ad  5
 #define XENFEAT_highmem_assist             6
 #define XENFEAT_gnttab_map_avail_bits      7
-#define XENFEAT_dom0                      11
-#define XENFEAT_memory_op_vnode_supported 13
-#define XENFEAT_not_direct_mapped         16
+#define XENFEAT_dom0                       11
+#define XENFEAT_memory_op_vnode_supported  13
+#define XENFEAT_not_direct_mapped          16
 
 /* console_io */
 #define CONSOLEIO_write 0

@@ -28,7 +28,7 @@ $(HV_OUT)/%.o: hypervisor/%.S $(HV_OUT)/asm-offsets.h
 $(HV_OUT)/asm-offsets.h: hypervisor/entry/asm-offsets.c
 	@mkdir -p $(@D)
 	@echo "  CC $@"; $(CC) $(filter-out -g,$(HV_CFLAGS)) -MF $(HV_OUT)/asm-offsets.d -MT $@ -S -o $(HV_OUT)/asm-offsets.s $<
-	sed -n 's/^.*->\([A-Z0-9_]*\) \$$*\([0-9-]*\).*/#define \1 \2/p' $(HV_OUT)/asm-offsets.s > $@
+	sed -n 's/^.*->\([A-Z0-9_]*\) \$$*\([0-9-]*\)".*/#define \1 \2/p' $(HV_OUT)/asm-offsets.s > $@
 
 $(HV_OUT)/link.lds: hypervisor/boot/link.lds.S hypervisor/address-map.h
 	@mkdir -p $(@D)

@@ -12,18 +12,18 @@
 #define MAX_MODULES          8
 #define MAX_COMMAND_LINE     1024
 
-#define CPU_AREA_SHIFT  16 /* a CPU's stack, descriptor tables and entry stub */
-#define CPU_AREA_BYTES  (1UL << CPU_AREA_SHIFT)
-#define STACK_BYTES     32768UL
-#define LOG_RING_BYTES  65536
+#define CPU_AREA_SHIFT 16 /* a CPU's stack, descriptor tables and entry stub */
+#define CPU_AREA_BYTES (1UL << CPU_AREA_SHIFT)
+#define STACK_BYTES    32768UL
+#define LOG_RING_BYTES 65536
 
-#define DEFAULT_GRANT_FRAMES     64  /* frames a domain's grant table may grow to */
-#define DEFAULT_MAPTRACK_FRAMES  1024
-#define INITIAL_GRANT_FRAMES     4
+#define DEFAULT_GRANT_FRAMES    64 /* frames a domain's grant table may grow to */
+#define DEFAULT_MAPTRACK_FRAMES 1024
+#define INITIAL_GRANT_FRAMES    4
 
-#define SCHEDULER_SLICE_NS       (5 * 1000 * 1000UL)
-#define SCHEDULER_WAKE_BONUS_NS  (1 * 1000 * 1000UL)
+#define SCHEDULER_SLICE_NS      (5 * 1000 * 1000UL)
+#define SCHEDULER_WAKE_BONUS_NS (1 * 1000 * 1000UL)
 
-#define LOG_GUEST_BURST          20 /* guest-triggered log lines a second and domain */
+#define LOG_GUEST_BURST 20 /* guest-triggered log lines a second and domain */
 
 #endif

@@ -55,7 +55,7 @@ struct xenstore_domain_interface {
     uint32_t error;
 };
 #define XENSTORE_SERVER_FEATURE_RECONNECTION 1
-#define XENSTORE_CONNECTED 0
-#define XENSTORE_RECONNECT 1
+#define XENSTORE_CONNECTED                   0
+#define XENSTORE_RECONNECT                   1
 
 #endif

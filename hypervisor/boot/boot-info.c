@@ -7,8 +7,16 @@
 
 #define MB2_LOADER_MAGIC 0x36d76289U
 
-enum { TAG_END, TAG_COMMAND_LINE, TAG_LOADER, TAG_MODULE, TAG_MEMORY_MAP = 6, TAG_FRAMEBUFFER = 8,
-       TAG_ACPI_OLD = 14, TAG_ACPI_NEW = 15 };
+enum {
+    TAG_END,
+    TAG_COMMAND_LINE,
+    TAG_LOADER,
+    TAG_MODULE,
+    TAG_MEMORY_MAP = 6,
+    TAG_FRAMEBUFFER = 8,
+    TAG_ACPI_OLD = 14,
+    TAG_ACPI_NEW = 15
+};
 
 struct tag {
     uint32_t type, size;
@@ -44,7 +52,8 @@ static void read_map(const struct tag *t)
     for (; at + header[0] <= end && boot_info.e820_entries < MAX_E820; at += header[0]) {
         const struct map_entry *m = (const struct map_entry *)at;
 
-        boot_info.e820[boot_info.e820_entries++] = (struct e820_entry){ m->base, m->length, m->type };
+        boot_info.e820[boot_info.e820_entries++] =
+            (struct e820_entry){ m->base, m->length, m->type };
     }
 }
 

@@ -98,9 +98,11 @@ static void lay_out(struct builder *b)
     at += k->initrd_unmapped ? pages_of(b->initrd_bytes) : 0;
     b->list_pfn = b->list_pfn_end = at;
     if (k->has_init_p2m)
-        b->list_pfn_end += b->p2m_pages + tables_for(k->init_p2m, k->init_p2m + (b->p2m_pages << PAGE_SHIFT));
+        b->list_pfn_end +=
+            b->p2m_pages + tables_for(k->init_p2m, k->init_p2m + (b->p2m_pages << PAGE_SHIFT));
     if (b->list_pfn_end > b->pages)
-        panic("dom0_mem is too small: the kernel and its ramdisk need %lu MiB", b->list_pfn_end >> 8);
+        panic("dom0_mem is too small: the kernel and its ramdisk need %lu MiB",
+              b->list_pfn_end >> 8);
 }
 
 /* A frame that lies where GRUB put the ramdisk becomes the domain's. */
@@ -183,7 +185,8 @@ static void map_region(struct builder *b)
         uint64_t pfn = (virt - b->base) >> PAGE_SHIFT;
         bool table = pfn >= first_table && pfn < b->table_limit_pfn;
 
-        *entry_for(b, virt) = pte_make(mfn(b->p2m[pfn]), PTE_P | PTE_US | PTE_A | (table ? 0 : PTE_RW | PTE_D));
+        *entry_for(b, virt) =
+            pte_make(mfn(b->p2m[pfn]), PTE_P | PTE_US | PTE_A | (table ? 0 : PTE_RW | PTE_D));
     }
 }
 
@@ -220,7 +223,8 @@ static void fill_list(struct builder *b)
     uint64_t pfn = b->image.has_init_p2m ? b->list_pfn : (b->list - b->base) >> PAGE_SHIFT;
 
     for (uint64_t i = 0; i < b->pages; i += PAGE_SIZE / 8)
-        memcpy(pfn_virt(b, pfn + i / (PAGE_SIZE / 8)), &b->p2m[i], min(PAGE_SIZE / 8, b->pages - i) * 8);
+        memcpy(pfn_virt(b, pfn + i / (PAGE_SIZE / 8)), &b->p2m[i],
+               min(PAGE_SIZE / 8, b->pages - i) * 8);
 }
 
 static void fill_start_info(struct builder *b, const char *command_line)
@@ -296,7 +300,9 @@ static void start_vcpu(struct builder *b)
 static struct domain *create(void)
 {
     struct xen_domctl_createdomain config = {
-        .max_vcpus = options.dom0_max_vcpus ? min(options.dom0_max_vcpus, (unsigned)MAX_VCPUS_PER_DOMAIN) : cpu_count,
+        .max_vcpus = options.dom0_max_vcpus
+                         ? min(options.dom0_max_vcpus, (unsigned)MAX_VCPUS_PER_DOMAIN)
+                         : cpu_count,
         .max_evtchn_port = UINT32_MAX,
         .max_grant_frames = -1,
         .max_maptrack_frames = -1,
@@ -336,6 +342,7 @@ struct domain *dom0_build(void)
     start_vcpu(&b);
     heap_free(b.p2m, b.pages * sizeof(uint64_t));
     early_memory_release(kernel->start, kernel->end);
-    log_info("control domain: %lu MiB, %u vCPUs, entry %lx", b.pages >> 8, b.d->max_vcpus, b.image.entry);
+    log_info("control domain: %lu MiB, %u vCPUs, entry %lx", b.pages >> 8, b.d->max_vcpus,
+             b.image.entry);
     return b.d;
 }

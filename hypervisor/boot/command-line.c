@@ -3,8 +3,11 @@
 #include "lib/string.h"
 #include "limits.h"
 
-struct options options = { .console_serial = true, .console_vga = true, .log_level = LOG_INFO,
-                           .max_cpus = MAX_CPUS, .smap = true };
+struct options options = { .console_serial = true,
+                           .console_vga = true,
+                           .log_level = LOG_INFO,
+                           .max_cpus = MAX_CPUS,
+                           .smap = true };
 
 static char unknown[256];
 
@@ -163,5 +166,6 @@ void command_line_parse(const char *line)
 void command_line_warn(void)
 {
     if (unknown[0])
-        log_warning("command line: unknown or wrong option:%s (see docs/getting-started.md)", unknown);
+        log_warning("command line: unknown or wrong option:%s (see docs/getting-started.md)",
+                    unknown);
 }

@@ -8,7 +8,7 @@
 struct options {
     bool console_serial, console_vga;
     enum log_level log_level;
-    uint64_t dom0_bytes; /* 0: the default */
+    uint64_t dom0_bytes;     /* 0: the default */
     unsigned dom0_max_vcpus; /* 0: as many as CPUs */
     unsigned max_cpus;
     bool no_reboot, smap;

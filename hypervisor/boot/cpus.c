@@ -15,9 +15,9 @@
 #include "memory/hypervisor-mappings.h"
 #include "scheduling/scheduler.h"
 
-#define TSS_OFFSET       0x1000
-#define STACK_OFFSET     0x8000
-#define TRAMPOLINE_PHYS  0x8000UL
+#define TSS_OFFSET      0x1000
+#define STACK_OFFSET    0x8000
+#define TRAMPOLINE_PHYS 0x8000UL
 
 extern const uint8_t cpu_trampoline[], cpu_trampoline_end[];
 extern uint64_t cpu_start_stack;
@@ -131,5 +131,6 @@ void cpus_start(unsigned limit)
     /* The identity mapping was for the start alone. */
     boot_l4[0] = 0;
     tlb_flush_cpus(cpus_online_mask);
-    log_info("CPUs: %u running%s", cpu_count, acpi_facts.cpus_ignored ? " (the machine has more than we use)" : "");
+    log_info("CPUs: %u running%s", cpu_count,
+             acpi_facts.cpus_ignored ? " (the machine has more than we use)" : "");
 }

@@ -49,7 +49,8 @@ static uint64_t allocate(uint64_t bytes, uint64_t align)
 
         if (e->type != E820_RAM)
             continue;
-        for (start = round_down(end - min(end, bytes), align); start >= e->addr && start >= 0x100000;
+        for (start = round_down(end - min(end, bytes), align);
+             start >= e->addr && start >= 0x100000;
              start = round_down(rs - min(rs, bytes), align)) {
             if (!overlaps(start, start + bytes, &rs, &re)) {
                 best = max(best, start);
@@ -64,7 +65,6 @@ static uint64_t allocate(uint64_t bytes, uint64_t align)
     reserve(best, best + bytes);
     return best;
 }
-
 
 static uint64_t ram_end(void)
 {
@@ -81,10 +81,12 @@ static void map_high_memory(void)
 {
     for (unsigned i = 0; i < boot_info.e820_entries; i++) {
         const struct e820_entry *e = &boot_info.e820[i];
-        uint64_t start = max(round_up(e->addr, PAGE_SIZE), 1UL << 32), end = (e->addr + e->size) & PAGE_MASK;
+        uint64_t start = max(round_up(e->addr, PAGE_SIZE), 1UL << 32),
+                 end = (e->addr + e->size) & PAGE_MASK;
 
         if (e->type == E820_RAM && end > start)
-            mappings_add(DIRECT_VIRT + start, mfn(start >> PAGE_SHIFT), (end - start) >> PAGE_SHIFT, MAP_RW);
+            mappings_add(DIRECT_VIRT + start, mfn(start >> PAGE_SHIFT), (end - start) >> PAGE_SHIFT,
+                         MAP_RW);
     }
 }
 
@@ -108,7 +110,8 @@ static void make_table(uint64_t virt, uint64_t bytes, int fill, uint64_t also_at
     memset(frame_virt(mfn(at >> PAGE_SHIFT)), fill, size);
     mappings_add(virt, mfn(at >> PAGE_SHIFT), size >> PAGE_SHIFT, MAP_RW);
     if (also_at)
-        mappings_add(also_at, mfn(at >> PAGE_SHIFT), size >> PAGE_SHIFT, (MAP_RO & ~PTE_G) | PTE_US);
+        mappings_add(also_at, mfn(at >> PAGE_SHIFT), size >> PAGE_SHIFT,
+                     (MAP_RO & ~PTE_G) | PTE_US);
 }
 
 static void add_free(uint64_t start, uint64_t end)
@@ -168,5 +171,6 @@ void early_memory_init(void)
 
 void early_memory_release(uint64_t start, uint64_t end)
 {
-    frames_add(mfn(round_up(start, PAGE_SIZE) >> PAGE_SHIFT), (end >> PAGE_SHIFT) - (round_up(start, PAGE_SIZE) >> PAGE_SHIFT), true);
+    frames_add(mfn(round_up(start, PAGE_SIZE) >> PAGE_SHIFT),
+               (end >> PAGE_SHIFT) - (round_up(start, PAGE_SIZE) >> PAGE_SHIFT), true);
 }

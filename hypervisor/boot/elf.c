@@ -10,7 +10,8 @@ struct elf_header {
     uint32_t version;
     uint64_t entry, program_headers, section_headers;
     uint32_t flags;
-    uint16_t size, program_header_size, program_header_count, section_header_size, section_header_count, names;
+    uint16_t size, program_header_size, program_header_count, section_header_size,
+        section_header_count, names;
 };
 
 struct program_header {
@@ -32,7 +33,8 @@ static const struct program_header *header_at(const struct kernel_image *image, 
     uint64_t at = e->program_headers + (uint64_t)i * e->program_header_size;
     const struct program_header *p = (const struct program_header *)(image->file + at);
 
-    if (at + sizeof(*p) > image->bytes || p->offset > image->bytes || p->file_size > image->bytes - p->offset)
+    if (at + sizeof(*p) > image->bytes || p->offset > image->bytes ||
+        p->file_size > image->bytes - p->offset)
         panic("the control domain's kernel is cut short");
     return p;
 }
@@ -42,7 +44,8 @@ static unsigned header_count(const struct kernel_image *image)
     return ((const struct elf_header *)image->file)->program_header_count;
 }
 
-static void note_apply(struct kernel_image *image, uint32_t type, const uint8_t *value, uint32_t size)
+static void note_apply(struct kernel_image *image, uint32_t type, const uint8_t *value,
+                       uint32_t size)
 {
     uint64_t n = 0;
 
@@ -112,17 +115,22 @@ void kernel_image_parse(const uint8_t *file, uint64_t bytes, struct kernel_image
 {
     const struct elf_header *e = (const struct elf_header *)file;
 
-    *image = (struct kernel_image){ .file = file, .bytes = bytes, .entry = UNSET, .virt_base = UNSET };
-    if (bytes < sizeof(*e) || memcmp(e->ident, "\x7f"
-                                               "ELF\x02\x01", 6))
-        panic("the control domain's kernel is not a 64-bit ELF image (a bzImage has to be unpacked first)");
+    *image =
+        (struct kernel_image){ .file = file, .bytes = bytes, .entry = UNSET, .virt_base = UNSET };
+    if (bytes < sizeof(*e) || memcmp(e->ident,
+                                     "\x7f"
+                                     "ELF\x02\x01",
+                                     6))
+        panic("the control domain's kernel is not a 64-bit ELF image (a bzImage has to be unpacked "
+              "first)");
     if (e->machine != 62 || e->program_header_size < sizeof(struct program_header))
         panic("the control domain's kernel is not for x86-64");
     for (unsigned i = 0; i < header_count(image); i++)
         if (header_at(image, i)->type == PT_NOTE)
             notes_read(image, header_at(image, i));
     if (image->virt_base == UNSET)
-        panic("the control domain's kernel has no Xen notes: it is not built for paravirtualization");
+        panic(
+            "the control domain's kernel has no Xen notes: it is not built for paravirtualization");
     if (image->entry == UNSET)
         image->entry = e->entry;
     measure(image);

@@ -18,6 +18,8 @@ struct kernel_image {
 void kernel_image_parse(const uint8_t *file, uint64_t bytes, struct kernel_image *out);
 /* Calls copy(context, virtual address, data or NULL for zeroes, bytes) for each piece. */
 void kernel_image_load(const struct kernel_image *image,
-                       void (*copy)(void *context, uint64_t virt, const uint8_t *data, uint64_t bytes), void *context);
+                       void (*copy)(void *context, uint64_t virt, const uint8_t *data,
+                                    uint64_t bytes),
+                       void *context);
 
 #endif

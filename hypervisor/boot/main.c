@@ -86,7 +86,8 @@ void boot_main(uint32_t magic, uint64_t information)
     boot_info_read(magic, information);
     command_line_parse(boot_info.command_line);
     consoles_init();
-    log_info("Paravane %s, started by %s", BUILD_REVISION, boot_info.loader[0] ? boot_info.loader : "an unnamed loader");
+    log_info("Paravane %s, started by %s", BUILD_REVISION,
+             boot_info.loader[0] ? boot_info.loader : "an unnamed loader");
     log_info("command line: %s", boot_info.command_line);
     command_line_warn();
     power_no_reboot = options.no_reboot;
@@ -102,7 +103,8 @@ void boot_main(uint32_t magic, uint64_t information)
     lifecycle_init();
     shutdown_init();
     cpus_start(options.max_cpus);
-    log_info("SMAP is %s, SMEP is %s", cpu_features.smap ? "on" : "off", cpu_features.smep ? "on" : "off");
+    log_info("SMAP is %s, SMEP is %s", cpu_features.smap ? "on" : "off",
+             cpu_features.smep ? "on" : "off");
     remember_machine();
     dom0 = dom0_build();
     console_input_init();

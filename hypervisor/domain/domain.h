@@ -55,8 +55,8 @@ struct domain {
     unsigned log_lines;
 };
 
-#define for_each_vcpu(v, d)                                                                        \
-    for (unsigned i_ = 0; i_ < (d)->max_vcpus; i_++)                                               \
+#define for_each_vcpu(v, d)                          \
+    for (unsigned i_ = 0; i_ < (d)->max_vcpus; i_++) \
         if (((v) = (d)->vcpus[i_]))
 
 extern struct domain *control_domain;

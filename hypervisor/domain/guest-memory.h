@@ -26,9 +26,9 @@ int must_check guest_write(guest_handle_t to, const void *from, size_t bytes);
 int must_check guest_clear(guest_handle_t to, size_t bytes);
 
 /* Element i of an array of elements as large as *value. */
-#define guest_read_element(value, array, i)                                                        \
+#define guest_read_element(value, array, i) \
     guest_read((value), (array) + (uint64_t)(i) * sizeof(*(value)), sizeof(*(value)))
-#define guest_write_element(array, i, value)                                                       \
+#define guest_write_element(array, i, value) \
     guest_write((array) + (uint64_t)(i) * sizeof(*(value)), (value), sizeof(*(value)))
 
 #endif

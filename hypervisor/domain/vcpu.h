@@ -42,12 +42,12 @@ struct guest_callback {
 
 /* The scheduler's part; guarded by the run queue's lock of `cpu`. */
 struct vcpu_schedule {
-    struct list link;    /* in a run queue while runnable and not running */
-    uint64_t service;    /* weighted time it got, ns: the least is chosen next */
-    uint64_t since;      /* when it was last given a CPU */
-    uint64_t affinity;   /* CPUs it may use */
+    struct list link;        /* in a run queue while runnable and not running */
+    uint64_t service;        /* weighted time it got, ns: the least is chosen next */
+    uint64_t since;          /* when it was last given a CPU */
+    uint64_t affinity;       /* CPUs it may use */
     uint64_t saved_affinity; /* while SCHEDOP_pin_override lasts; 0 otherwise */
-    uint16_t cpu;        /* whose queue it belongs to */
+    uint16_t cpu;            /* whose queue it belongs to */
     bool running, queued;
 };
 
@@ -87,8 +87,8 @@ struct vcpu {
 
     /* Guards blocked/down/paused marks and polling.  Below the port locks, above run queues. */
     struct spinlock state_lock;
-    uint32_t stopped; /* VCPU_* */
-    bool polling;     /* blocked in SCHEDOP_poll */
+    uint32_t stopped;        /* VCPU_* */
+    bool polling;            /* blocked in SCHEDOP_poll */
     uint64_t poll_ports[64]; /* bitmap */
     struct timer poll_timer, singleshot, periodic;
     uint64_t periodic_ns;

@@ -15,8 +15,9 @@ unsigned instruction_fetch(const struct cpu_regs *regs, uint8_t bytes[INSTRUCTIO
 
 uint64_t *operand_register(struct cpu_regs *r, unsigned number)
 {
-    uint64_t *const map[16] = { &r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp, &r->rsi, &r->rdi,
-                                &r->r8,  &r->r9,  &r->r10, &r->r11, &r->r12, &r->r13, &r->r14, &r->r15 };
+    uint64_t *const map[16] = { &r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp,
+                                &r->rsi, &r->rdi, &r->r8,  &r->r9,  &r->r10, &r->r11,
+                                &r->r12, &r->r13, &r->r14, &r->r15 };
 
     return map[number & 15];
 }

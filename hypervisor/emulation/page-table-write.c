@@ -23,7 +23,8 @@ static uint64_t source(struct cpu_regs *regs, const struct instruction *i)
 }
 
 /* What the operation makes of the old value; flags it sets go to *flags. */
-static bool compute(struct cpu_regs *regs, const struct instruction *i, uint64_t old, uint64_t *new, uint64_t *flags)
+static bool compute(struct cpu_regs *regs, const struct instruction *i, uint64_t old, uint64_t *new,
+                    uint64_t *flags)
 {
     uint64_t src = source(regs, i), bit;
 
@@ -35,7 +36,7 @@ static bool compute(struct cpu_regs *regs, const struct instruction *i, uint64_t
         return true;
     case OP_AND:
     case OP_OR:
-        *new = i->op == OP_AND ? old & src : old | src;
+        *new = i->op == OP_AND ? old &src : old | src;
         *flags = (*flags & ~FLAGS_ARITHMETIC) | (*new ? 0 : FLAG_ZF);
         if (i->size == 8 && *new >> 63)
             *flags |= 0x80;
@@ -69,8 +70,8 @@ static uint64_t extract(pte_t old, unsigned offset, unsigned size)
     return old >> (8 * offset) & (size == 8 ? UINT64_MAX : (1UL << (8 * size)) - 1);
 }
 
-static bool finish_cmpxchg(struct vcpu *v, struct cpu_regs *regs, const struct instruction *i, pte_t *slot,
-                           pte_t old, unsigned offset)
+static bool finish_cmpxchg(struct vcpu *v, struct cpu_regs *regs, const struct instruction *i,
+                           pte_t *slot, pte_t old, unsigned offset)
 {
     uint64_t seen = extract(old, offset, i->size), want = operand_read(regs, 0, i->size, i->rex);
     int r;
@@ -89,7 +90,8 @@ static bool finish_cmpxchg(struct vcpu *v, struct cpu_regs *regs, const struct i
     return true;
 }
 
-static bool finish_store(struct vcpu *v, struct cpu_regs *regs, const struct instruction *i, pte_t *slot, unsigned offset)
+static bool finish_store(struct vcpu *v, struct cpu_regs *regs, const struct instruction *i,
+                         pte_t *slot, unsigned offset)
 {
     pte_t old = read_once(*slot);
     uint64_t new, flags, seen = extract(old, offset, i->size);
@@ -122,7 +124,8 @@ bool page_table_write_emulate(struct vcpu *v, struct cpu_regs *regs, uint64_t ad
 
     /* The fault reports the first byte; the operand must lie inside one entry. */
     available = instruction_fetch(regs, bytes);
-    if (!available || !instruction_decode(bytes, available, &i) || i.op < OP_MOV_STORE || i.segment_override)
+    if (!available || !instruction_decode(bytes, available, &i) || i.op < OP_MOV_STORE ||
+        i.segment_override)
         return false;
     if (operand_address(regs, &i) != address || offset % i.size || offset + i.size > 8)
         return false;

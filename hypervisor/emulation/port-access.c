@@ -14,9 +14,9 @@
 static const struct {
     uint16_t first, last;
 } kept[] = {
-    { 0x20, 0x21 }, { 0xa0, 0xa1 }, /* interrupt controllers */
-    { 0x40, 0x43 }, { 0x61, 0x61 }, /* interval timer and its gate */
-    { 0x3f8, 0x3ff },               /* the console */
+    { 0x20, 0x21 },   { 0xa0, 0xa1 }, /* interrupt controllers */
+    { 0x40, 0x43 },   { 0x61, 0x61 }, /* interval timer and its gate */
+    { 0x3f8, 0x3ff },                 /* the console */
 };
 
 static uint32_t pci_address; /* of the control domain, under its one PCI lock */
@@ -31,7 +31,9 @@ static bool is_kept(uint16_t port, unsigned size)
 
 bool port_access_allowed(struct vcpu *v, uint16_t port, unsigned size)
 {
-    unsigned cpl = v->mode == VCPU_KERNEL ? (v->domain->vm_assist & (1UL << VMASST_TYPE_architectural_iopl) ? 0 : 1) : 3;
+    unsigned cpl = v->mode == VCPU_KERNEL
+                       ? (v->domain->vm_assist & (1UL << VMASST_TYPE_architectural_iopl) ? 0 : 1)
+                       : 3;
     uint16_t bits;
 
     if (v->iopl >= cpl)
@@ -98,7 +100,8 @@ void port_write(struct domain *d, uint16_t port, unsigned size, uint32_t value)
 }
 
 /* One element of INS or OUTS; with REP the instruction is run again for the next. */
-static bool string_step(struct vcpu *v, struct cpu_regs *regs, const struct instruction *i, uint16_t port)
+static bool string_step(struct vcpu *v, struct cpu_regs *regs, const struct instruction *i,
+                        uint16_t port)
 {
     int64_t step = regs->rflags & RFLAGS_DF ? -(int64_t)i->size : i->size;
     uint64_t *pointer = i->op == OP_INS ? &regs->rdi : &regs->rsi;

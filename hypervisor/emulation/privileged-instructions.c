@@ -101,7 +101,8 @@ static bool emulate_xsetbv(struct cpu_regs *regs)
     uint64_t value = (uint32_t)regs->rax | regs->rdx << 32;
 
     /* Guests run with all the state components they were shown; less makes no difference. */
-    return cpu_features.xsave && !(uint32_t)regs->rcx && (value & 1) && !(value & ~cpu_features.xcr0);
+    return cpu_features.xsave && !(uint32_t)regs->rcx && (value & 1) &&
+           !(value & ~cpu_features.xcr0);
 }
 
 static bool emulate(struct vcpu *v, struct cpu_regs *regs, const struct instruction *i)

@@ -3,7 +3,7 @@
 #include "domain/vcpu.h"
 #include "machine/per-cpu.h"
 
-#define DEFINE(name, value) __asm__ volatile("\n->" #name " %0" : : "i"((long)(value)))
+#define DEFINE(name, value) __asm__ volatile("\n.ascii \"->" #name " %0\"" : : "i"((long)(value)))
 
 void offsets(void);
 void offsets(void)

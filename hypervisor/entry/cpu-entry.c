@@ -14,7 +14,8 @@
 
 extern const uint8_t syscall_entry[], syscall32_entry[];
 
-static uint8_t *relative(uint8_t *w, uint64_t *address, const uint8_t *opcode, unsigned n, uint64_t target)
+static uint8_t *relative(uint8_t *w, uint64_t *address, const uint8_t *opcode, unsigned n,
+                         uint64_t target)
 {
     int32_t distance;
 

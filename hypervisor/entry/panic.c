@@ -24,7 +24,8 @@ static void print_address(uint64_t address)
 
 static void backtrace(const uint64_t *sp)
 {
-    const uint64_t *end = (const uint64_t *)(((uint64_t)sp | (STACK_BYTES - 1)) + 1 - sizeof(struct cpu));
+    const uint64_t *end =
+        (const uint64_t *)(((uint64_t)sp | (STACK_BYTES - 1)) + 1 - sizeof(struct cpu));
 
     log_error("return addresses on the stack:");
     for (unsigned n = 0; sp < end && n < BACKTRACE; sp++)
@@ -72,15 +73,15 @@ void panic_registers(const struct cpu_regs *r, const char *what)
     struct cpu *cpu = this_cpu();
 
     begin();
-    log_error("PANIC on CPU %u: %s %u, error %x, in the %s, cr2 %lx cr3 %lx", cpu->id, what, r->vector,
-              r->error_code, r->cs & 3 ? "guest" : "hypervisor", cr2_read(), cr3_read());
+    log_error("PANIC on CPU %u: %s %u, error %x, in the %s, cr2 %lx cr3 %lx", cpu->id, what,
+              r->vector, r->error_code, r->cs & 3 ? "guest" : "hypervisor", cr2_read(), cr3_read());
     if (cpu->vcpu)
         log_error("running: d%uv%u", cpu->vcpu->domain->id, cpu->vcpu->id);
     log_error("rip %lx cs %lx rflags %lx rsp %lx ss %lx", r->rip, r->cs, r->rflags, r->rsp, r->ss);
-    log_error("rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx rbp %lx", r->rax, r->rbx, r->rcx, r->rdx, r->rsi,
-              r->rdi, r->rbp);
-    log_error("r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx", r->r8, r->r9, r->r10, r->r11, r->r12,
-              r->r13, r->r14, r->r15);
+    log_error("rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx rbp %lx", r->rax, r->rbx, r->rcx,
+              r->rdx, r->rsi, r->rdi, r->rbp);
+    log_error("r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx", r->r8, r->r9, r->r10,
+              r->r11, r->r12, r->r13, r->r14, r->r15);
     print_address(r->rip);
     if (!(r->cs & 3))
         backtrace((const uint64_t *)r->rsp);

@@ -47,7 +47,8 @@ int port_alloc_unbound(struct domain *d, domid_t peer, evtchn_port_t *number)
     return r;
 }
 
-static int connect_locked(struct domain *d, struct domain *remote, evtchn_port_t remote_port, evtchn_port_t *number)
+static int connect_locked(struct domain *d, struct domain *remote, evtchn_port_t remote_port,
+                          evtchn_port_t *number)
 {
     struct port *theirs = port_find_locked(remote->ports, remote_port), *ours;
     int r;
@@ -71,7 +72,8 @@ static int connect_locked(struct domain *d, struct domain *remote, evtchn_port_t
     return 0;
 }
 
-int port_bind_interdomain(struct domain *d, struct domain *remote, evtchn_port_t remote_port, evtchn_port_t *number)
+int port_bind_interdomain(struct domain *d, struct domain *remote, evtchn_port_t remote_port,
+                          evtchn_port_t *number)
 {
     int r;
 
@@ -286,7 +288,7 @@ int port_unmask(struct domain *d, evtchn_port_t number)
 int port_status(struct domain *d, evtchn_port_t number, struct evtchn_status *out)
 {
     static const uint32_t codes[] = { EVTCHNSTAT_closed, EVTCHNSTAT_unbound, EVTCHNSTAT_interdomain,
-                                      EVTCHNSTAT_virq, EVTCHNSTAT_ipi, EVTCHNSTAT_pirq };
+                                      EVTCHNSTAT_virq,   EVTCHNSTAT_ipi,     EVTCHNSTAT_pirq };
     struct port *p;
 
     if (number >= d->ports->limit)

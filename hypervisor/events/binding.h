@@ -10,10 +10,11 @@
 /* A port of d's that only `peer` may bind to. */
 int must_check port_alloc_unbound(struct domain *d, domid_t peer, evtchn_port_t *number);
 /* -EINVAL: the remote port is not waiting for us. */
-int must_check port_bind_interdomain(struct domain *d, struct domain *remote, evtchn_port_t remote_port,
-                                     evtchn_port_t *number);
+int must_check port_bind_interdomain(struct domain *d, struct domain *remote,
+                                     evtchn_port_t remote_port, evtchn_port_t *number);
 /* -EEXIST: this vCPU has it bound already (global ones: any vCPU). */
-int must_check port_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, evtchn_port_t *number);
+int must_check port_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu,
+                              evtchn_port_t *number);
 int must_check port_bind_ipi(struct domain *d, uint32_t vcpu, evtchn_port_t *number);
 int must_check port_bind_pirq(struct domain *d, uint32_t pirq, bool share, evtchn_port_t *number);
 /* -EINVAL: the port's kind is bound to its vCPU. */

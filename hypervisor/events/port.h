@@ -18,8 +18,8 @@
 enum port_state { PORT_FREE, PORT_UNBOUND, PORT_INTERDOMAIN, PORT_VIRQ, PORT_IPI, PORT_PIRQ };
 
 struct port {
-    uint8_t state;        /* enum port_state */
-    uint8_t notify_vcpu;  /* the vCPU an event on it goes to */
+    uint8_t state;       /* enum port_state */
+    uint8_t notify_vcpu; /* the vCPU an event on it goes to */
     union {
         struct {
             domid_t peer;
@@ -39,7 +39,7 @@ struct port {
 struct event_ports {
     /* Guards the ports.  Two domains' at once: lower address first.  Above vcpu.state_lock. */
     struct spinlock lock;
-    bool closed; /* dying: nothing is bound any more */
+    bool closed;    /* dying: nothing is bound any more */
     uint32_t limit; /* ports below this number may be used */
     struct port *pages[PORT_PAGES];
     uint64_t polling; /* vCPUs in SCHEDOP_poll, as bits; atomic */

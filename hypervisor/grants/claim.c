@@ -62,7 +62,8 @@ static int frame_claim(struct domain *granter, uint64_t frame, bool write)
     return GNTST_general_error;
 }
 
-static int claim_locked(struct domain *granter, domid_t user, grant_ref_t ref, bool write, uint64_t *frame)
+static int claim_locked(struct domain *granter, domid_t user, grant_ref_t ref, bool write,
+                        uint64_t *frame)
 {
     struct grant_table *t = granter->grants;
     struct grant_entry_v1 *e;

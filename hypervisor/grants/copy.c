@@ -33,7 +33,8 @@ static int own_frame_claim(struct end *e, uint64_t frame)
     return GNTST_bad_page;
 }
 
-static int end_claim(struct domain *d, const struct gnttab_copy_ptr *p, bool granted, bool write, struct end *e)
+static int end_claim(struct domain *d, const struct gnttab_copy_ptr *p, bool granted, bool write,
+                     struct end *e)
 {
     int r;
 

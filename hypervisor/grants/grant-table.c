@@ -5,7 +5,7 @@
 #include "memory/frame-allocator.h"
 #include "memory/heap.h"
 
-#define PIN_PAGES(frames) (((frames) * ENTRIES_PER_FRAME + PINS_PER_PAGE - 1) / PINS_PER_PAGE)
+#define PIN_PAGES(frames) (((frames)*ENTRIES_PER_FRAME + PINS_PER_PAGE - 1) / PINS_PER_PAGE)
 
 void grant_table_unshare(struct domain *d)
 {
@@ -109,7 +109,8 @@ int grant_table_create(struct domain *d, int max_frames, int max_track_frames)
         return -ENOMEM;
     d->grants = t;
     t->max_frames = max_frames < 0 ? DEFAULT_GRANT_FRAMES : (unsigned)max_frames;
-    t->max_track_pages = max_track_frames < 0 ? DEFAULT_MAPTRACK_FRAMES : (unsigned)max_track_frames;
+    t->max_track_pages =
+        max_track_frames < 0 ? DEFAULT_MAPTRACK_FRAMES : (unsigned)max_track_frames;
     if (t->max_frames > 1024 || t->max_track_pages > 4096)
         return -EINVAL;
     t->free_track = UINT32_MAX;

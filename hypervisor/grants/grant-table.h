@@ -24,16 +24,16 @@ struct grant_track {
     uint64_t frame;
 };
 
-#define ENTRIES_PER_FRAME ((unsigned)(PAGE_SIZE / sizeof(struct grant_entry_v1)))
-#define PINS_PER_PAGE     ((unsigned)(PAGE_SIZE / sizeof(struct grant_pin)))
-#define TRACKS_PER_PAGE   ((unsigned)(PAGE_SIZE / sizeof(struct grant_track)))
+#define ENTRIES_PER_FRAME   ((unsigned)(PAGE_SIZE / sizeof(struct grant_entry_v1)))
+#define PINS_PER_PAGE       ((unsigned)(PAGE_SIZE / sizeof(struct grant_pin)))
+#define TRACKS_PER_PAGE     ((unsigned)(PAGE_SIZE / sizeof(struct grant_track)))
 #define PIN_PAGES_PER_FRAME (ENTRIES_PER_FRAME / (PINS_PER_PAGE & ~1U) + 2)
 
 struct grant_table {
     /* Guards pins and the size.  Leaf but for frame references; never two tables' at once. */
     struct spinlock lock;
     unsigned frames, max_frames;
-    bool closed; /* dying: the table is gone, pins on it may last */
+    bool closed;                     /* dying: the table is gone, pins on it may last */
     struct grant_entry_v1 **entries; /* max_frames pointers to shared frames */
     struct grant_pin **pins;         /* as many pages as needed */
     /* Guards the track pages.  Above `lock` of any table. */

@@ -8,8 +8,9 @@
 #include "machine/tlb.h"
 #include "memory/frame-references.h"
 
-#define FLAGS_KNOWN (GNTMAP_device_map | GNTMAP_host_map | GNTMAP_readonly | GNTMAP_application_map |             \
-                     GNTMAP_contains_pte | GNTMAP_can_fail | GNTMAP_guest_avail_mask)
+#define FLAGS_KNOWN                                                                   \
+    (GNTMAP_device_map | GNTMAP_host_map | GNTMAP_readonly | GNTMAP_application_map | \
+     GNTMAP_contains_pte | GNTMAP_can_fail | GNTMAP_guest_avail_mask)
 
 static pte_t entry_for(uint64_t frame, uint32_t flags)
 {
@@ -20,7 +21,8 @@ static pte_t entry_for(uint64_t frame, uint32_t flags)
     return e | (uint64_t)(flags >> GNTMAP_guest_avail0 & 7) << 9;
 }
 
-static int host_map(struct vcpu *v, struct domain *granter, const struct gnttab_map_grant_ref *op, uint64_t frame)
+static int host_map(struct vcpu *v, struct domain *granter, const struct gnttab_map_grant_ref *op,
+                    uint64_t frame)
 {
     pte_t e = entry_for(frame, op->flags);
     int r;
@@ -35,12 +37,14 @@ static int host_map(struct vcpu *v, struct domain *granter, const struct gnttab_
     return r ? GNTST_general_error : GNTST_okay;
 }
 
-static int map_claimed(struct vcpu *v, struct domain *granter, struct gnttab_map_grant_ref *op, uint64_t frame)
+static int map_claimed(struct vcpu *v, struct domain *granter, struct gnttab_map_grant_ref *op,
+                       uint64_t frame)
 {
     struct grant_table *own = v->domain->grants;
     struct grant_track *track;
     uint32_t handle;
-    int r = grant_track_allocate(own, op->flags & (FLAGS_KNOWN & ~GNTMAP_guest_avail_mask), &handle);
+    int r =
+        grant_track_allocate(own, op->flags & (FLAGS_KNOWN & ~GNTMAP_guest_avail_mask), &handle);
 
     if (r)
         return r;
@@ -88,7 +92,8 @@ void grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
     op->status = (int16_t)r;
 }
 
-static int host_unmap(struct vcpu *v, const struct gnttab_unmap_grant_ref *op, uint32_t flags, uint64_t frame)
+static int host_unmap(struct vcpu *v, const struct gnttab_unmap_grant_ref *op, uint32_t flags,
+                      uint64_t frame)
 {
     int r;
 

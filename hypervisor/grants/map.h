@@ -15,7 +15,8 @@ struct grant_unmapping {
     uint64_t frame;
     bool write;
 };
-void grant_unmap_begin(struct vcpu *v, struct gnttab_unmap_grant_ref *op, struct grant_unmapping *u);
+void grant_unmap_begin(struct vcpu *v, struct gnttab_unmap_grant_ref *op,
+                       struct grant_unmapping *u);
 void grant_unmap_end(struct grant_unmapping *u);
 
 /* Gives back everything a dying domain has mapped.  -ERESTART. */

@@ -13,7 +13,7 @@
 #define LAST_XEN_LEAF      5
 
 /* SSE3 PCLMUL SSSE3 FMA CX16 SSE4.1 SSE4.2 MOVBE POPCNT AES XSAVE OSXSAVE AVX F16C RDRAND */
-#define LEAF1_ECX 0x7ed83203U
+#define LEAF1_ECX            0x7ed83203U
 #define LEAF1_ECX_HYPERVISOR BIT(31)
 /* FPU DE TSC MSR PAE CX8 APIC CMOV PAT CLFLUSH MMX FXSR SSE SSE2 SS HTT */
 #define LEAF1_EDX 0x1f898375U
@@ -117,12 +117,14 @@ static struct cpuid_leaf view_xen(uint32_t leaf, uint32_t subleaf)
     case 1:
         return (struct cpuid_leaf){ 4 << 16 | 17, 0, 0, 0 };
     case 2:
-        return (struct cpuid_leaf){ 1, XEN_CPUID_FIRST_LEAF, XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD, 0 };
+        return (struct cpuid_leaf){ 1, XEN_CPUID_FIRST_LEAF,
+                                    XEN_CPUID_FEAT1_MMU_PT_UPDATE_PRESERVE_AD, 0 };
     case 3:
         if (subleaf == 0)
             return (struct cpuid_leaf){ 0, 2, (uint32_t)clock_tsc_khz, 0 };
         if (subleaf == 1)
-            return (struct cpuid_leaf){ 0, 0, clock_scale.mul, (uint32_t)(uint8_t)clock_scale.shift };
+            return (struct cpuid_leaf){ 0, 0, clock_scale.mul,
+                                        (uint32_t)(uint8_t)clock_scale.shift };
         return (struct cpuid_leaf){ subleaf == 2 ? (uint32_t)clock_tsc_khz : 0, 0, 0, 0 };
     case 5:
         return (struct cpuid_leaf){ 0, 44, 0, 0 }; /* machine addresses fit grant table format 1 */

@@ -45,9 +45,13 @@ static uint8_t read_prefixes(struct reader *r, struct instruction *out)
         case 0xf3:
             r->rep = true;
             break;
-        case 0x26: case 0x2e: case 0x36: case 0x3e: /* no effect on 64-bit code */
+        case 0x26:
+        case 0x2e:
+        case 0x36:
+        case 0x3e: /* no effect on 64-bit code */
             break;
-        case 0x64: case 0x65:
+        case 0x64:
+        case 0x65:
             out->segment_override = true;
             break;
         case 0x40 ... 0x4f:
@@ -130,7 +134,8 @@ static bool decode_bit_group(struct reader *r, struct instruction *out)
     return out->op && read_memory(r, out, modrm) && immediate(r, out, 1);
 }
 
-static bool decode_memory_op(struct reader *r, struct instruction *out, enum operation op, unsigned size)
+static bool decode_memory_op(struct reader *r, struct instruction *out, enum operation op,
+                             unsigned size)
 {
     out->op = op;
     out->size = (uint8_t)size;
@@ -223,11 +228,15 @@ static bool decode_opcode(struct reader *r, struct instruction *out, uint8_t opc
     switch (opcode) {
     case 0x0f:
         return decode_0f(r, out);
-    case 0x08: case 0x20:
+    case 0x08:
+    case 0x20:
         return decode_memory_op(r, out, opcode == 8 ? OP_OR : OP_AND, 1);
-    case 0x09: case 0x21:
+    case 0x09:
+    case 0x21:
         return decode_memory_op(r, out, opcode == 9 ? OP_OR : OP_AND, operand_size(r));
-    case 0x80: case 0x81: case 0x83:
+    case 0x80:
+    case 0x81:
+    case 0x83:
         return decode_group1(r, out, opcode);
     case 0x86:
         return decode_memory_op(r, out, OP_XCHG, 1);

@@ -113,7 +113,8 @@ int vcpu_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries)
     return 0;
 }
 
-void vcpu_set_ldt(struct vcpu *v, uint64_t base, unsigned entries, const mfn_t *frames, unsigned count)
+void vcpu_set_ldt(struct vcpu *v, uint64_t base, unsigned entries, const mfn_t *frames,
+                  unsigned count)
 {
     drop_ldt(v);
     for (unsigned i = 0; i < count; i++)
@@ -139,7 +140,8 @@ int descriptor_update(struct domain *d, uint64_t machine_address, uint64_t descr
     if ((machine_address & 7) || !descriptor_check(&descriptor) || !frame_get(m, d->frames.index))
         return -EINVAL;
     /* A descriptor frame stays one meanwhile; any other must be writable for the guest. */
-    type = (read_once(frame_of(m)->type) & TYPE_MASK) == TYPE_DESCRIPTOR ? TYPE_DESCRIPTOR : TYPE_WRITABLE;
+    type = (read_once(frame_of(m)->type) & TYPE_MASK) == TYPE_DESCRIPTOR ? TYPE_DESCRIPTOR
+                                                                         : TYPE_WRITABLE;
     r = frame_type_claim(m, type, d->dirty_cpus, &flush);
     if (flush)
         tlb_flush_cpus(flush);

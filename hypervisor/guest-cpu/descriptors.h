@@ -15,7 +15,8 @@ void descriptor_frame_put(mfn_t m);
 /* Installs a GDT of `entries` descriptors; frames are taken, the old ones dropped. */
 int must_check vcpu_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries);
 /* Installs an LDT whose frames the caller has taken (count of them; their references move). */
-void vcpu_set_ldt(struct vcpu *v, uint64_t base, unsigned entries, const mfn_t *frames, unsigned count);
+void vcpu_set_ldt(struct vcpu *v, uint64_t base, unsigned entries, const mfn_t *frames,
+                  unsigned count);
 /* Drops both. */
 void vcpu_drop_descriptors(struct vcpu *v);
 

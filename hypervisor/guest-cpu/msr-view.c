@@ -7,7 +7,8 @@
 #include "machine/registers.h"
 #include "memory/page-table-entry.h"
 
-#define MISC_ENABLE_VALUE ((1UL << 0) | (1UL << 11) | (1UL << 12)) /* fast strings, no BTS, no PEBS */
+#define MISC_ENABLE_VALUE \
+    ((1UL << 0) | (1UL << 11) | (1UL << 12)) /* fast strings, no BTS, no PEBS */
 
 int msr_view_read(struct vcpu *v, uint32_t msr, uint64_t *value)
 {

@@ -33,8 +33,9 @@ void vcpu_switch_init(unsigned cpu, uint64_t *descriptor_page)
 
 static void window_set(unsigned cpu, unsigned page, mfn_t frame)
 {
-    pte_t e = mfn_is_none(frame) ? pte_make(mapping_lookup((uint64_t)empty_page), PTE_P | PTE_A | PTE_NX)
-                                 : pte_make(frame, PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX);
+    pte_t e = mfn_is_none(frame)
+                  ? pte_make(mapping_lookup((uint64_t)empty_page), PTE_P | PTE_A | PTE_NX)
+                  : pte_make(frame, PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX);
 
     window_frame[cpu][page] = frame;
     window_entry[cpu][page] = e;
@@ -53,7 +54,9 @@ void vcpu_load_descriptors(struct vcpu *v)
     for (unsigned i = 0; i < LDT_PAGES; i++) {
         pte_t *e = window_entry[cpu] + LDT_WINDOW_OFFSET / PAGE_SIZE + i;
 
-        *e = mfn_is_none(v->ldt_frames[i]) ? 0 : pte_make(v->ldt_frames[i], PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX);
+        *e = mfn_is_none(v->ldt_frames[i])
+                 ? 0
+                 : pte_make(v->ldt_frames[i], PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX);
         page_invalidate(ldt_window(cpu) + i * PAGE_SIZE);
     }
     ldt_load(descriptor_pages[cpu], cpu, v->ldt_entries);

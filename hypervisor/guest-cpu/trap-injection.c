@@ -26,11 +26,13 @@ static uint64_t guest_flags(const struct vcpu *v, const struct cpu_regs *regs)
 }
 
 /* Puts n words on the guest's kernel stack and switches to it. */
-static bool stack_push(struct vcpu *v, struct cpu_regs *regs, uint64_t stack, const uint64_t *words, unsigned n)
+static bool stack_push(struct vcpu *v, struct cpu_regs *regs, uint64_t stack, const uint64_t *words,
+                       unsigned n)
 {
     stack = (stack & ~15UL) - 8 * n;
     if (unlikely(guest_write(stack, words, 8 * n))) {
-        domain_crash(v->domain, "v%u: its kernel stack at %lx cannot be written (rip %lx)", v->id, stack, regs->rip);
+        domain_crash(v->domain, "v%u: its kernel stack at %lx cannot be written (rip %lx)", v->id,
+                     stack, regs->rip);
         return false;
     }
     regs->rsp = stack;
@@ -41,8 +43,8 @@ static bool stack_push(struct vcpu *v, struct cpu_regs *regs, uint64_t stack, co
 static void enter_at(struct vcpu *v, struct cpu_regs *regs, uint64_t address, bool mask_events)
 {
     if (unlikely(!address || !address_is_canonical(address))) {
-        domain_crash(v->domain, "v%u: no handler for vector %u, error %x at %lx", v->id, regs->vector,
-                     regs->error_code, regs->rip);
+        domain_crash(v->domain, "v%u: no handler for vector %u, error %x at %lx", v->id,
+                     regs->vector, regs->error_code, regs->rip);
         return;
     }
     regs->rip = address;
@@ -166,7 +168,8 @@ void guest_iret(struct vcpu *v, struct cpu_regs *regs)
     }
     regs->rip = f.rip;
     regs->cs = (f.cs & 0xffff) | 3;
-    regs->rflags = (f.rflags & ~(RFLAGS_IOPL | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP)) | RFLAGS_IF | RFLAGS_MBS;
+    regs->rflags =
+        (f.rflags & ~(RFLAGS_IOPL | RFLAGS_VM | RFLAGS_VIF | RFLAGS_VIP)) | RFLAGS_IF | RFLAGS_MBS;
     regs->rsp = f.rsp;
     regs->ss = (f.ss & 0xffff) | 3;
     regs->rax = f.rax;

@@ -11,7 +11,8 @@
 /* regs: the running vCPU's frame.  error_code is pushed for vectors that have one. */
 void inject_trap(struct vcpu *v, struct cpu_regs *regs, unsigned vector, uint32_t error_code);
 /* A page fault at `address`; the error code is the hardware's. */
-void inject_page_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t address, uint32_t error_code);
+void inject_page_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t address,
+                       uint32_t error_code);
 void inject_event(struct vcpu *v, struct cpu_regs *regs);
 /* SYSCALL from user mode (compat: from 32-bit code). */
 void inject_syscall(struct vcpu *v, struct cpu_regs *regs, bool compat);

@@ -84,8 +84,9 @@ static void compare(struct audit *a, const struct frame *f)
     if (t->use <= use && (table ? t->type == type : t->type <= type))
         return;
     if (a->differences++ < REPORTED)
-        log_warning("audit: d%u frame %lx: type word %x, uses %u (found %u), type count %u (found %u)", a->d->id,
-                    mfn_of(f).n, f->type, use, t->use, type, t->type);
+        log_warning(
+            "audit: d%u frame %lx: type word %x, uses %u (found %u), type count %u (found %u)",
+            a->d->id, mfn_of(f).n, f->type, use, t->use, type, t->type);
 }
 
 static void each_frame(struct audit *a, void (*fn)(struct audit *, const struct frame *))

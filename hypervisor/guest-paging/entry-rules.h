@@ -8,7 +8,8 @@
 #include "memory/page-table-entry.h"
 
 /* Bits a guest may set freely in a present entry. */
-#define ENTRY_FREE_BITS (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL | PTE_AVAIL_HIGH | PTE_NX | PTE_ADDRESS)
+#define ENTRY_FREE_BITS \
+    (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | PTE_AVAIL | PTE_AVAIL_HIGH | PTE_NX | PTE_ADDRESS)
 #define ENTRY_CACHE_BITS (PTE_PWT | PTE_PCD | PTE_PAT)
 
 /* cache_control: the domain has devices and may choose memory types in L1. */
@@ -33,7 +34,8 @@ static inline pte_t entry_adjust(pte_t e)
 /* Slots of an L4 table that belong to the hypervisor. */
 static inline bool slot_is_hypervisor(unsigned level, unsigned index)
 {
-    return level == 4 && index >= HYPERVISOR_FIRST_SLOT && index < HYPERVISOR_FIRST_SLOT + HYPERVISOR_SLOTS;
+    return level == 4 && index >= HYPERVISOR_FIRST_SLOT &&
+           index < HYPERVISOR_FIRST_SLOT + HYPERVISOR_SLOTS;
 }
 
 /* Two entries that refer to the same frame in the same way: no reference has to move. */

@@ -31,8 +31,8 @@ struct walk_step {
  */
 struct table_walk {
     enum walk_state state;
-    int error;       /* why a promotion turned back */
-    bool owns_root;  /* drop a use reference of the root in the end */
+    int error;      /* why a promotion turned back */
+    bool owns_root; /* drop a use reference of the root in the end */
     unsigned depth;
     struct walk_step step[4];
     mfn_t root;
@@ -63,8 +63,8 @@ static inline void paging_unlock(struct domain *d)
  * preserve_ad: keep accessed and dirty bits the processor has set meanwhile.
  * -EINVAL: not a table, not its owner's, or an entry that may not be.
  */
-int must_check paging_update_locked(struct domain *d, struct domain *frames_of, uint64_t machine_address,
-                                    pte_t value, bool preserve_ad);
+int must_check paging_update_locked(struct domain *d, struct domain *frames_of,
+                                    uint64_t machine_address, pte_t value, bool preserve_ad);
 /* The same for the L1 entry that maps `address` under a root. */
 int must_check paging_update_va_locked(struct domain *d, struct domain *frames_of, uint64_t root,
                                        uint64_t address, pte_t value);
@@ -88,8 +88,11 @@ int must_check paging_unpin_all(struct domain *d, mfn_t m);
 
 /* Writes an L1 entry for a granted frame, which belongs to `frames_of`; the entry holds its own
  * references.  expected_frame: for unmapping, -ENOENT if something else is mapped there. */
-int must_check paging_map_granted(struct domain *d, struct domain *frames_of, uint64_t machine_address, pte_t value);
-int must_check paging_map_granted_va(struct vcpu *v, struct domain *frames_of, uint64_t address, pte_t value);
-int must_check paging_unmap_granted(struct vcpu *v, uint64_t address, bool is_machine_address, mfn_t expected_frame);
+int must_check paging_map_granted(struct domain *d, struct domain *frames_of,
+                                  uint64_t machine_address, pte_t value);
+int must_check paging_map_granted_va(struct vcpu *v, struct domain *frames_of, uint64_t address,
+                                     pte_t value);
+int must_check paging_unmap_granted(struct vcpu *v, uint64_t address, bool is_machine_address,
+                                    mfn_t expected_frame);
 
 #endif

@@ -27,7 +27,8 @@ static int slot_find(struct domain *d, uint64_t machine_address, struct slot *s)
         return -EINVAL;
     type = read_once(frame_of(s->table)->type);
     /* A validated table is held in place by the reference that keeps it one. */
-    if (!(type & TYPE_COUNT) || !(type & TYPE_VALIDATED) || read_once(frame_of(s->table)->owner) != d->frames.index)
+    if (!(type & TYPE_COUNT) || !(type & TYPE_VALIDATED) ||
+        read_once(frame_of(s->table)->owner) != d->frames.index)
         return -EINVAL;
     s->level = level_of_type(type);
     s->index = (machine_address & (PAGE_SIZE - 1)) / sizeof(pte_t);
@@ -48,7 +49,8 @@ static pte_t slot_commit(pte_t *at, pte_t value, bool preserve_ad)
     return old;
 }
 
-static int update_l1(struct domain *d, struct domain *frames_of, pte_t *at, pte_t value, bool preserve_ad)
+static int update_l1(struct domain *d, struct domain *frames_of, pte_t *at, pte_t value,
+                     bool preserve_ad)
 {
     pte_t old = read_once(*at);
     int r;
@@ -58,7 +60,8 @@ static int update_l1(struct domain *d, struct domain *frames_of, pte_t *at, pte_
     value = entry_adjust(value);
     if (value & PTE_P) {
         if (entry_same_reference(old, value)) {
-            slot_commit(at, value, preserve_ad); /* only flags change, and the lock keeps others out */
+            slot_commit(at, value,
+                        preserve_ad); /* only flags change, and the lock keeps others out */
             return 0;
         }
         r = l1_entry_acquire(d, frames_of, value);
@@ -142,8 +145,8 @@ static int update_plain(struct domain *d, uint64_t machine_address, pte_t value)
     return r ? -EINVAL : 0;
 }
 
-int paging_update_locked(struct domain *d, struct domain *frames_of, uint64_t machine_address, pte_t value,
-                         bool preserve_ad)
+int paging_update_locked(struct domain *d, struct domain *frames_of, uint64_t machine_address,
+                         pte_t value, bool preserve_ad)
 {
     struct slot s;
 
@@ -168,7 +171,8 @@ pte_t *paging_find_l1_locked(uint64_t root, uint64_t address)
     return (pte_t *)&table[pt_index(address, 1)];
 }
 
-int paging_update_va_locked(struct domain *d, struct domain *frames_of, uint64_t root, uint64_t address, pte_t value)
+int paging_update_va_locked(struct domain *d, struct domain *frames_of, uint64_t root,
+                            uint64_t address, pte_t value)
 {
     pte_t *at = paging_find_l1_locked(root, address);
 
@@ -182,11 +186,11 @@ int paging_exchange_locked(struct domain *d, pte_t *slot, pte_t expected, pte_t 
 
     if (!entry_is_allowed(1, value, d->privileged))
         return -EINVAL;
-    r = new & PTE_P ? l1_entry_acquire(d, d, new) : 0;
+    r = new &PTE_P ? l1_entry_acquire(d, d, new) : 0;
     if (r)
         return r;
     if (!atomic_compare_exchange(slot, &expected, new)) {
-        if (new & PTE_P)
+        if (new &PTE_P)
             l1_entry_release(new);
         return -EAGAIN;
     }
@@ -202,7 +206,8 @@ bool paging_is_table_locked(struct domain *d, mfn_t m, unsigned level)
     return !slot_find(d, m.n << PAGE_SHIFT, &s) && s.level == level;
 }
 
-int paging_map_granted(struct domain *d, struct domain *frames_of, uint64_t machine_address, pte_t value)
+int paging_map_granted(struct domain *d, struct domain *frames_of, uint64_t machine_address,
+                       pte_t value)
 {
     struct slot s;
 

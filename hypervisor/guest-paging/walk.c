@@ -80,8 +80,8 @@ static void promote_step(struct domain *d, struct table_walk *w)
         return;
     }
     if (r) {
-        domain_log(d, "L%u table %lx: entry %u (%lx) may not be there", s->level, s->table.n, s->index,
-                   ((pte_t *)frame_virt(s->table))[s->index]);
+        domain_log(d, "L%u table %lx: entry %u (%lx) may not be there", s->level, s->table.n,
+                   s->index, ((pte_t *)frame_virt(s->table))[s->index]);
         w->error = r;
         w->state = WALK_DEMOTE; /* undo from here backwards */
         return;
@@ -207,7 +207,8 @@ static int settle_locked(struct domain *d, mfn_t m, unsigned level)
             return r;
         if (mfn_is_none(w->kept))
             return 0;
-        if (w->kept.n == m.n && (read_once(frame_of(m)->type) & TYPE_MASK) == type_of_level(level)) {
+        if (w->kept.n == m.n &&
+            (read_once(frame_of(m)->type) & TYPE_MASK) == type_of_level(level)) {
             w->kept = MFN_NONE; /* an earlier, interrupted call had it validated */
             frame_put(m);
             return 1;

@@ -5,7 +5,8 @@
 
 struct multicall_state multicall_states[MAX_CPUS];
 
-int64_t continuation(unsigned number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5)
+int64_t continuation(unsigned number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
+                     uint64_t a5)
 {
     struct cpu *cpu = this_cpu();
     struct multicall_state *m = &multicall_states[cpu->id];

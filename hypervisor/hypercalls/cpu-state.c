@@ -72,7 +72,8 @@ int64_t hypercall_do_callback_op(uint64_t cmd, uint64_t arg)
     case CALLBACKOP_unregister:
         if (guest_read(&u, arg, sizeof(u)))
             return -EFAULT;
-        return u.type == CALLBACKTYPE_event || u.type == CALLBACKTYPE_failsafe || u.type == CALLBACKTYPE_syscall
+        return u.type == CALLBACKTYPE_event || u.type == CALLBACKTYPE_failsafe ||
+                       u.type == CALLBACKTYPE_syscall
                    ? -EINVAL
                    : 0;
     default:
@@ -84,7 +85,8 @@ int64_t hypercall_do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t s
 {
     struct vcpu *v = current_vcpu();
 
-    if (!address_is_canonical(event) || !address_is_canonical(failsafe) || !address_is_canonical(syscall))
+    if (!address_is_canonical(event) || !address_is_canonical(failsafe) ||
+        !address_is_canonical(syscall))
         return -EINVAL;
     v->event.address = event;
     v->failsafe.address = failsafe;
@@ -219,9 +221,10 @@ int64_t hypercall_do_get_debugreg(uint64_t reg)
 
 int64_t hypercall_do_vm_assist(uint64_t cmd, uint64_t type)
 {
-    static const uint64_t known = 1UL << VMASST_TYPE_4gb_segments | 1UL << VMASST_TYPE_4gb_segments_notify |
-                                  1UL << VMASST_TYPE_writable_pagetables | 1UL << VMASST_TYPE_pae_extended_cr3 |
-                                  1UL << VMASST_TYPE_architectural_iopl | 1UL << VMASST_TYPE_runstate_update_flag;
+    static const uint64_t known =
+        1UL << VMASST_TYPE_4gb_segments | 1UL << VMASST_TYPE_4gb_segments_notify |
+        1UL << VMASST_TYPE_writable_pagetables | 1UL << VMASST_TYPE_pae_extended_cr3 |
+        1UL << VMASST_TYPE_architectural_iopl | 1UL << VMASST_TYPE_runstate_update_flag;
     struct domain *d = current_domain();
 
     if (type >= 64 || !(known >> type & 1))

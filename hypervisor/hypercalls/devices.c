@@ -133,7 +133,8 @@ static int setup_gsi(uint64_t arg)
 
     if (guest_read(&op, arg, sizeof(op)))
         return -EFAULT;
-    return op.gsi < 0 ? -EINVAL : device_irq_setup_line((unsigned)op.gsi, op.triggering, op.polarity);
+    return op.gsi < 0 ? -EINVAL
+                      : device_irq_setup_line((unsigned)op.gsi, op.triggering, op.polarity);
 }
 
 static int get_free_pirq(struct domain *d, uint64_t arg)

@@ -3,8 +3,9 @@
 #include "hypercalls/handlers.h"
 #include "lib/errno.h"
 
-#define ARGS uint64_t a maybe_unused, uint64_t b maybe_unused, uint64_t c maybe_unused,            \
-             uint64_t d maybe_unused, uint64_t e maybe_unused
+#define ARGS                                                                   \
+    uint64_t a maybe_unused, uint64_t b maybe_unused, uint64_t c maybe_unused, \
+        uint64_t d maybe_unused, uint64_t e maybe_unused
 
 static int64_t unsupported(ARGS)
 {
@@ -23,14 +24,15 @@ static int64_t unsupported(ARGS)
 #define CALL_4(name) hypercall_do_##name(a, b, c, d)
 #define CALL_5(name) hypercall_do_##name(a, b, c, d, e)
 #define GATE_ANY(name, arguments)
-#define GATE_CONTROL(name, arguments)                                                              \
-    static int64_t gate_##name(ARGS)                                                               \
-    {                                                                                              \
-        return current_domain()->privileged ? CALL_##arguments(name) : -EPERM;                     \
+#define GATE_CONTROL(name, arguments)                                          \
+    static int64_t gate_##name(ARGS)                                           \
+    {                                                                          \
+        return current_domain()->privileged ? CALL_##arguments(name) : -EPERM; \
     }
 #define GATED_YES(name, arguments, caller) GATE_##caller(name, arguments)
 #define GATED_NO(name, arguments, caller)
-#define HYPERCALL(number, name, arguments, caller, support, summary) GATED_##support(name, arguments, caller)
+#define HYPERCALL(number, name, arguments, caller, support, summary) \
+    GATED_##support(name, arguments, caller)
 #include "hypercall-abi/hypercalls.def"
 #undef HYPERCALL
 
@@ -44,7 +46,8 @@ static int64_t unsupported(ARGS)
 #endif
 hypercall_handler *const hypercall_table[NR_LIMIT] = {
     [0 ... NR_LIMIT - 1] = unsupported,
-#define HYPERCALL(number, name, arguments, caller, support, summary) [number] = ENTRY_##support(name, caller),
+#define HYPERCALL(number, name, arguments, caller, support, summary) \
+    [number] = ENTRY_##support(name, caller),
 #include "hypercall-abi/hypercalls.def"
 #undef HYPERCALL
 };

@@ -17,7 +17,8 @@
 #include "memory/heap.h"
 #include "scheduling/scheduler.h"
 
-#define CREATE_FLAGS_IGNORED (XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off | XEN_DOMCTL_CDF_xs_domain)
+#define CREATE_FLAGS_IGNORED \
+    (XEN_DOMCTL_CDF_s3_integrity | XEN_DOMCTL_CDF_oos_off | XEN_DOMCTL_CDF_xs_domain)
 
 void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
@@ -35,7 +36,8 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
         blocked &= (v->stopped & VCPU_BLOCKED) != 0;
     }
     info->domain = d->id;
-    info->flags = (d->life != DOMAIN_ALIVE ? XEN_DOMINF_dying : 0) | (d->shut_down ? XEN_DOMINF_shutdown : 0) |
+    info->flags = (d->life != DOMAIN_ALIVE ? XEN_DOMINF_dying : 0) |
+                  (d->shut_down ? XEN_DOMINF_shutdown : 0) |
                   (d->pause_count ? XEN_DOMINF_paused : 0) | (running ? XEN_DOMINF_running : 0) |
                   (blocked ? XEN_DOMINF_blocked : 0);
     if (d->shut_down)
@@ -99,14 +101,34 @@ static void context_fill(struct vcpu *v, struct vcpu_guest_context *c)
                (v->syscall.mask_events ? VGCF_syscall_disables_events : 0) |
                (v->stopped & VCPU_DOWN ? 0 : VGCF_online);
     c->user_regs = (struct cpu_user_regs){
-        .r15 = r->r15, .r14 = r->r14, .r13 = r->r13, .r12 = r->r12, .rbp = r->rbp, .rbx = r->rbx,
-        .r11 = r->r11, .r10 = r->r10, .r9 = r->r9, .r8 = r->r8, .rax = r->rax, .rcx = r->rcx,
-        .rdx = r->rdx, .rsi = r->rsi, .rdi = r->rdi, .rip = r->rip, .cs = (uint16_t)r->cs,
-        .rflags = r->rflags, .rsp = r->rsp, .ss = (uint16_t)r->ss, .ds = v->ds, .es = v->es,
-        .fs = v->fs, .gs = v->gs,
+        .r15 = r->r15,
+        .r14 = r->r14,
+        .r13 = r->r13,
+        .r12 = r->r12,
+        .rbp = r->rbp,
+        .rbx = r->rbx,
+        .r11 = r->r11,
+        .r10 = r->r10,
+        .r9 = r->r9,
+        .r8 = r->r8,
+        .rax = r->rax,
+        .rcx = r->rcx,
+        .rdx = r->rdx,
+        .rsi = r->rsi,
+        .rdi = r->rdi,
+        .rip = r->rip,
+        .cs = (uint16_t)r->cs,
+        .rflags = r->rflags,
+        .rsp = r->rsp,
+        .ss = (uint16_t)r->ss,
+        .ds = v->ds,
+        .es = v->es,
+        .fs = v->fs,
+        .gs = v->gs,
     };
     for (unsigned i = 0; i < 256; i++)
-        c->trap_ctxt[i] = (struct trap_info){ (uint8_t)i, v->traps[i].flags, v->traps[i].cs, v->traps[i].address };
+        c->trap_ctxt[i] = (struct trap_info){ (uint8_t)i, v->traps[i].flags, v->traps[i].cs,
+                                              v->traps[i].address };
     c->ldt_base = v->ldt_base;
     c->ldt_ents = v->ldt_entries;
     for (unsigned i = 0; i < GDT_GUEST_PAGES; i++)
@@ -231,7 +253,8 @@ static int operate(struct domain *d, struct xen_domctl *op, bool *copy_out)
     case XEN_DOMCTL_settscinfo: /* the TSC is the machine's, always */
         return op->u.tsc_info.tsc_mode == 0 || op->u.tsc_info.tsc_mode == 2 ? 0 : -EOPNOTSUPP;
     case XEN_DOMCTL_gettscinfo:
-        op->u.tsc_info = (struct xen_domctl_tsc_info){ .tsc_mode = 2, .gtsc_khz = (uint32_t)clock_tsc_khz };
+        op->u.tsc_info =
+            (struct xen_domctl_tsc_info){ .tsc_mode = 2, .gtsc_khz = (uint32_t)clock_tsc_khz };
         *copy_out = true;
         return 0;
     case XEN_DOMCTL_iomem_permission:
@@ -274,7 +297,9 @@ int64_t hypercall_do_domctl(uint64_t arg)
         d = domain_get(op.domain);
         if (!d)
             return -ESRCH;
-        r = d->life == DOMAIN_ALIVE || op.cmd == XEN_DOMCTL_destroydomain ? operate(d, &op, &copy_out) : -EINVAL;
+        r = d->life == DOMAIN_ALIVE || op.cmd == XEN_DOMCTL_destroydomain
+                ? operate(d, &op, &copy_out)
+                : -EINVAL;
         domain_put(d);
     }
     if (r == -ERESTART)

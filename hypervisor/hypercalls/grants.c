@@ -48,7 +48,8 @@ static int copy_one(struct vcpu *v, uint64_t at)
 }
 
 /* Elements one by one; returns how many are done through *done. */
-static int each(struct vcpu *v, uint64_t list, uint32_t n, size_t size, int (*one)(struct vcpu *, uint64_t), uint32_t *done)
+static int each(struct vcpu *v, uint64_t list, uint32_t n, size_t size,
+                int (*one)(struct vcpu *, uint64_t), uint32_t *done)
 {
     int r = 0;
 

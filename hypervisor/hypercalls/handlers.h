@@ -13,7 +13,8 @@
 
 #define HANDLER_YES(name, arguments) int64_t hypercall_do_##name(HANDLER_ARGS_##arguments);
 #define HANDLER_NO(name, arguments)
-#define HYPERCALL(number, name, arguments, caller, support, summary) HANDLER_##support(name, arguments)
+#define HYPERCALL(number, name, arguments, caller, support, summary) \
+    HANDLER_##support(name, arguments)
 #include "hypercall-abi/hypercalls.def"
 #undef HYPERCALL
 

@@ -95,7 +95,8 @@ static int read_console(struct xen_sysctl_readconsole *op)
     char piece[128];
     size_t n;
 
-    while (total < room && (n = log_read(&index, piece, min(sizeof(piece), (size_t)(room - total))))) {
+    while (total < room &&
+           (n = log_read(&index, piece, min(sizeof(piece), (size_t)(room - total))))) {
         if (guest_write(op->buffer + total, piece, n))
             return -EFAULT;
         total += (uint32_t)n;

@@ -11,9 +11,9 @@
 #include "memory/hypervisor-mappings.h"
 #include "memory/machine-to-physical.h"
 
-#define PREEMPT_EVERY   16
-#define DOMU_MAX_ORDER  9
-#define DOM0_MAX_ORDER  MAX_ORDER
+#define PREEMPT_EVERY  16
+#define DOMU_MAX_ORDER 9
+#define DOM0_MAX_ORDER MAX_ORDER
 
 struct e820_entry machine_map[MAX_E820];
 unsigned machine_map_entries;
@@ -29,7 +29,8 @@ static int domain_for(domid_t id, struct domain **out)
 }
 
 /* One extent given to a domain; gpfn: what its frames are called, or M2P_INVALID. */
-static int extent_add(struct domain *d, const struct xen_memory_reservation *res, uint64_t i, bool named)
+static int extent_add(struct domain *d, const struct xen_memory_reservation *res, uint64_t i,
+                      bool named)
 {
     unsigned bits = XENMEMF_get_address_bits(res->mem_flags);
     xen_pfn_t gpfn = M2P_INVALID, frame;
@@ -59,7 +60,8 @@ static int extent_remove(struct domain *d, const struct xen_memory_reservation *
     return r;
 }
 
-static int extent_op(struct domain *d, unsigned cmd, const struct xen_memory_reservation *res, uint64_t i)
+static int extent_op(struct domain *d, unsigned cmd, const struct xen_memory_reservation *res,
+                     uint64_t i)
 {
     switch (cmd) {
     case XENMEM_increase_reservation:
@@ -103,7 +105,8 @@ static int64_t reservation(unsigned cmd, uint64_t start, uint64_t arg)
 }
 
 /* Gives back the frames of one exchanged block: 2^order of them, read one extent at a time. */
-static int exchange_release(struct domain *d, const struct xen_memory_exchange *x, uint64_t first, uint64_t count)
+static int exchange_release(struct domain *d, const struct xen_memory_exchange *x, uint64_t first,
+                            uint64_t count)
 {
     xen_pfn_t frame;
 
@@ -156,7 +159,8 @@ static int64_t exchange(uint64_t arg)
 
     if (guest_read(&x, arg, sizeof(x)))
         return -EFAULT;
-    if (!d->privileged || x.in.domid != x.out.domid || (x.in.domid != DOMID_SELF && x.in.domid != d->id))
+    if (!d->privileged || x.in.domid != x.out.domid ||
+        (x.in.domid != DOMID_SELF && x.in.domid != d->id))
         return -EPERM;
     if (x.nr_exchanged > x.in.nr_extents || x.in.nr_extents > 1UL << 20)
         return -EINVAL;
@@ -168,7 +172,8 @@ static int64_t exchange(uint64_t arg)
     for (i = x.nr_exchanged >> x.out.extent_order; i < x.out.nr_extents && !r; i++)
         r = exchange_one(d, &x, i);
     x.nr_exchanged = (i - (r != 0)) << x.out.extent_order;
-    if (guest_write(arg + offsetof(struct xen_memory_exchange, nr_exchanged), &x.nr_exchanged, sizeof(x.nr_exchanged)))
+    if (guest_write(arg + offsetof(struct xen_memory_exchange, nr_exchanged), &x.nr_exchanged,
+                    sizeof(x.nr_exchanged)))
         return -EFAULT;
     return r;
 }
@@ -232,7 +237,8 @@ static int machphys_mfn_list(uint64_t arg)
 
     if (guest_read(&op, arg, sizeof(op)))
         return -EFAULT;
-    for (uint64_t at = 0; at < frame_limit * sizeof(uint64_t) && n < op.max_extents; at += 2UL << 20, n++) {
+    for (uint64_t at = 0; at < frame_limit * sizeof(uint64_t) && n < op.max_extents;
+         at += 2UL << 20, n++) {
         mfn_t m = mapping_lookup(M2P_GUEST_VIRT + at);
         xen_pfn_t frame = mfn_is_none(m) ? 0 : m.n;
 

@@ -65,7 +65,8 @@ static int update_one(struct domain *tables, struct domain *frames_of, const str
 }
 
 /* Runs updates from the list until one fails or there is other work; counts those done. */
-static int update_batch(struct domain *tables, struct domain *frames_of, uint64_t list, uint32_t n, uint32_t *done)
+static int update_batch(struct domain *tables, struct domain *frames_of, uint64_t list, uint32_t n,
+                        uint32_t *done)
 {
     struct mmu_update u;
     int r = paging_lock(tables);
@@ -93,7 +94,8 @@ static int update_batch(struct domain *tables, struct domain *frames_of, uint64_
     return r;
 }
 
-static int update_in(uint64_t list, uint32_t n, domid_t tables_id, domid_t frames_id, uint32_t *done)
+static int update_in(uint64_t list, uint32_t n, domid_t tables_id, domid_t frames_id,
+                     uint32_t *done)
 {
     struct domain *frames_of, *tables;
     int r = frames_domain_get(frames_id, &frames_of);
@@ -115,7 +117,8 @@ int64_t hypercall_do_mmu_update(uint64_t list, uint64_t count, uint64_t done_at,
     domid_t tables_id = (domid_t)(foreign >> 16);
     int r;
 
-    if (((uint32_t)count & MMU_UPDATE_PREEMPTED) && done_at && guest_read(&before, done_at, sizeof(before)))
+    if (((uint32_t)count & MMU_UPDATE_PREEMPTED) && done_at &&
+        guest_read(&before, done_at, sizeof(before)))
         return -EFAULT;
     tables_id = tables_id ? (domid_t)(tables_id - 1) : DOMID_SELF;
     r = update_in(list, n, tables_id, (domid_t)foreign, &done);
@@ -124,8 +127,8 @@ int64_t hypercall_do_mmu_update(uint64_t list, uint64_t count, uint64_t done_at,
         return -EFAULT;
     if (r != -ERESTART)
         return r;
-    return continuation(NR_mmu_update, list + done * sizeof(struct mmu_update), (n - done) | MMU_UPDATE_PREEMPTED,
-                        done_at, foreign, 0);
+    return continuation(NR_mmu_update, list + done * sizeof(struct mmu_update),
+                        (n - done) | MMU_UPDATE_PREEMPTED, done_at, foreign, 0);
 }
 
 /* CPUs on which the vCPUs of a guest bitmap may have translations. */
@@ -189,7 +192,8 @@ int64_t hypercall_do_update_va_mapping(uint64_t address, uint64_t value, uint64_
     return update_va(address, value, flags, current_domain());
 }
 
-int64_t hypercall_do_update_va_mapping_otherdomain(uint64_t address, uint64_t value, uint64_t flags, uint64_t domid)
+int64_t hypercall_do_update_va_mapping_otherdomain(uint64_t address, uint64_t value, uint64_t flags,
+                                                   uint64_t domid)
 {
     struct domain *frames_of;
     int64_t r = frames_domain_get((domid_t)domid, &frames_of);
@@ -346,7 +350,8 @@ int64_t hypercall_do_mmuext_op(uint64_t list, uint64_t count, uint64_t done_at, 
     struct domain *d;
     int r;
 
-    if (((uint32_t)count & MMU_UPDATE_PREEMPTED) && done_at && guest_read(&before, done_at, sizeof(before)))
+    if (((uint32_t)count & MMU_UPDATE_PREEMPTED) && done_at &&
+        guest_read(&before, done_at, sizeof(before)))
         return -EFAULT;
     r = frames_domain_get((domid_t)foreign, &d);
     if (r)
@@ -358,6 +363,6 @@ int64_t hypercall_do_mmuext_op(uint64_t list, uint64_t count, uint64_t done_at, 
         return -EFAULT;
     if (r != -ERESTART)
         return r;
-    return continuation(NR_mmuext_op, list + done * sizeof(struct mmuext_op), (n - done) | MMU_UPDATE_PREEMPTED,
-                        done_at, foreign, 0);
+    return continuation(NR_mmuext_op, list + done * sizeof(struct mmuext_op),
+                        (n - done) | MMU_UPDATE_PREEMPTED, done_at, foreign, 0);
 }

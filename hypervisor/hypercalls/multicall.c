@@ -28,8 +28,12 @@ static int run_entry(guest_handle_t at, struct multicall_state *state)
         e.result = hypercall_table[e.op](e.args[0], e.args[1], e.args[2], e.args[3], e.args[4]);
     state->active = false;
     if (!state->preempted)
-        return guest_write(at + offsetof(struct multicall_entry, result), &e.result, sizeof(e.result));
-    return guest_write(at + offsetof(struct multicall_entry, args), state->args, sizeof(state->args)) ? -EFAULT : 1;
+        return guest_write(at + offsetof(struct multicall_entry, result), &e.result,
+                           sizeof(e.result));
+    return guest_write(at + offsetof(struct multicall_entry, args), state->args,
+                       sizeof(state->args))
+               ? -EFAULT
+               : 1;
 }
 
 int64_t hypercall_do_multicall(uint64_t list, uint64_t count)
@@ -44,7 +48,8 @@ int64_t hypercall_do_multicall(uint64_t list, uint64_t count)
         if (r < 0)
             return r;
         if (r == 1 || (i % PREEMPT_EVERY == PREEMPT_EVERY - 1 && i + 1 < n && preempt_point()))
-            return continuation(NR_multicall, r ? at : at + sizeof(struct multicall_entry), n - i - !r, 0, 0, 0);
+            return continuation(NR_multicall, r ? at : at + sizeof(struct multicall_entry),
+                                n - i - !r, 0, 0, 0);
     }
     return 0;
 }

@@ -36,7 +36,10 @@ static inline bool bit_test_and_set_atomic(volatile uint64_t *map, unsigned n)
 {
     bool old;
 
-    __asm__ volatile("lock btsq %2, %0" : "+m"(map[n / 64]), "=@ccc"(old) : "r"((uint64_t)(n % 64)) : "memory");
+    __asm__ volatile("lock btsq %2, %0"
+                     : "+m"(map[n / 64]), "=@ccc"(old)
+                     : "r"((uint64_t)(n % 64))
+                     : "memory");
     return old;
 }
 
@@ -44,7 +47,10 @@ static inline bool bit_test_and_clear_atomic(volatile uint64_t *map, unsigned n)
 {
     bool old;
 
-    __asm__ volatile("lock btrq %2, %0" : "+m"(map[n / 64]), "=@ccc"(old) : "r"((uint64_t)(n % 64)) : "memory");
+    __asm__ volatile("lock btrq %2, %0"
+                     : "+m"(map[n / 64]), "=@ccc"(old)
+                     : "r"((uint64_t)(n % 64))
+                     : "memory");
     return old;
 }
 

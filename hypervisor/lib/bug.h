@@ -9,10 +9,10 @@
 
 void panic(const char *format, ...) printf_like(1, 2) __attribute__((noreturn));
 
-#define BUG_ON(condition)                                                                          \
-    do {                                                                                           \
-        if (unlikely(condition))                                                                   \
-            panic("bug: %s, %s:%d", #condition, __FILE__, __LINE__);                               \
+#define BUG_ON(condition)                                            \
+    do {                                                             \
+        if (unlikely(condition))                                     \
+            panic("bug: %s, %s:%d", #condition, __FILE__, __LINE__); \
     } while (0)
 
 #endif

@@ -39,12 +39,12 @@ static inline void list_remove(struct list *link)
 }
 
 #define list_entry(link, type, member) container_of(link, type, member)
-#define list_for_each(it, head, member)                                                            \
-    for (it = list_entry((head)->next, typeof(*it), member); &it->member != (head);                \
+#define list_for_each(it, head, member)                                             \
+    for (it = list_entry((head)->next, typeof(*it), member); &it->member != (head); \
          it = list_entry(it->member.next, typeof(*it), member))
-#define list_for_each_safe(it, tmp, head, member)                                                  \
-    for (it = list_entry((head)->next, typeof(*it), member),                                       \
-        tmp = list_entry(it->member.next, typeof(*it), member);                                    \
+#define list_for_each_safe(it, tmp, head, member)               \
+    for (it = list_entry((head)->next, typeof(*it), member),    \
+        tmp = list_entry(it->member.next, typeof(*it), member); \
          &it->member != (head); it = tmp, tmp = list_entry(tmp->member.next, typeof(*it), member))
 
 #endif

@@ -92,10 +92,12 @@ static void put_conversion(struct sink *out, char kind, const struct spec *spec,
         put_number(out, d < 0 ? -(uint64_t)d : (uint64_t)d, d < 0, 10, spec);
         break;
     case 'u':
-        put_number(out, spec->is_long ? va_arg(*args, uint64_t) : va_arg(*args, uint32_t), false, 10, spec);
+        put_number(out, spec->is_long ? va_arg(*args, uint64_t) : va_arg(*args, uint32_t), false,
+                   10, spec);
         break;
     case 'x':
-        put_number(out, spec->is_long ? va_arg(*args, uint64_t) : va_arg(*args, uint32_t), false, 16, spec);
+        put_number(out, spec->is_long ? va_arg(*args, uint64_t) : va_arg(*args, uint32_t), false,
+                   16, spec);
         break;
     case 'p':
         put_number(out, (uint64_t)va_arg(*args, void *), false, 16, spec);

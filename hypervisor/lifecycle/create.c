@@ -10,7 +10,8 @@
 #include "machine/registers.h"
 #include "memory/heap.h"
 
-int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged, struct domain **out)
+int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool privileged,
+                  struct domain **out)
 {
     struct domain *d;
     int r;
@@ -45,10 +46,25 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     const struct cpu_user_regs *u = &c->user_regs;
 
     v->regs = (struct cpu_regs){
-        .r15 = u->r15, .r14 = u->r14, .r13 = u->r13, .r12 = u->r12, .rbp = u->rbp, .rbx = u->rbx,
-        .r11 = u->r11, .r10 = u->r10, .r9 = u->r9, .r8 = u->r8, .rax = u->rax, .rcx = u->rcx,
-        .rdx = u->rdx, .rsi = u->rsi, .rdi = u->rdi, .rip = u->rip, .rsp = u->rsp,
-        .cs = u->cs | 3, .ss = u->ss | 3,
+        .r15 = u->r15,
+        .r14 = u->r14,
+        .r13 = u->r13,
+        .r12 = u->r12,
+        .rbp = u->rbp,
+        .rbx = u->rbx,
+        .r11 = u->r11,
+        .r10 = u->r10,
+        .r9 = u->r9,
+        .r8 = u->r8,
+        .rax = u->rax,
+        .rcx = u->rcx,
+        .rdx = u->rdx,
+        .rsi = u->rsi,
+        .rdi = u->rdi,
+        .rip = u->rip,
+        .rsp = u->rsp,
+        .cs = u->cs | 3,
+        .ss = u->ss | 3,
         .rflags = (u->rflags & ~(RFLAGS_IOPL | RFLAGS_VM | RFLAGS_NT)) | RFLAGS_IF | RFLAGS_MBS,
     };
     v->iopl = (uint32_t)(u->rflags >> 12 & 3);
@@ -72,7 +88,8 @@ static int set_bases(struct vcpu *v, const struct vcpu_guest_context *c)
 static void set_entries(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     for (unsigned i = 0; i < 256; i++)
-        v->traps[i] = (struct guest_trap){ c->trap_ctxt[i].address, c->trap_ctxt[i].cs, c->trap_ctxt[i].flags };
+        v->traps[i] = (struct guest_trap){ c->trap_ctxt[i].address, c->trap_ctxt[i].cs,
+                                           c->trap_ctxt[i].flags };
     v->event.address = c->event_callback_eip;
     v->failsafe.address = c->failsafe_callback_eip;
     v->failsafe.mask_events = c->flags & VGCF_failsafe_disables_events;
@@ -88,8 +105,9 @@ static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
     if (!r && c->ctrlreg[1])
         r = paging_set_user_root(v, mfn(c->ctrlreg[1] >> PAGE_SHIFT));
     if (!r && c->gdt_ents)
-        r = c->gdt_ents > FIRST_RESERVED_GDT_ENTRY ? -EINVAL
-                                                   : vcpu_set_gdt(v, c->gdt_frames, (unsigned)c->gdt_ents);
+        r = c->gdt_ents > FIRST_RESERVED_GDT_ENTRY
+                ? -EINVAL
+                : vcpu_set_gdt(v, c->gdt_frames, (unsigned)c->gdt_ents);
     return r;
 }
 

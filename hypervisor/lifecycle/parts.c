@@ -44,7 +44,8 @@ int parts_create(struct domain *d, const struct xen_domctl_createdomain *config)
     if (!r)
         r = paging_create(d);
     if (!r)
-        r = event_ports_create(d, config->max_evtchn_port == UINT32_MAX ? MAX_PORTS : config->max_evtchn_port + 1);
+        r = event_ports_create(
+            d, config->max_evtchn_port == UINT32_MAX ? MAX_PORTS : config->max_evtchn_port + 1);
     if (!r)
         r = grant_table_create(d, config->max_grant_frames, config->max_maptrack_frames);
     if (!r)

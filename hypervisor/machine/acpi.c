@@ -115,7 +115,8 @@ static void madt_entry(const uint8_t *e)
         break;
     case 2: /* interrupt source override */
         if (acpi_facts.overrides < ARRAY_SIZE(acpi_facts.override)) {
-            *o = (struct acpi_override){ e[3], get32(e + 4), (get16(e + 8) & 0xc) == 0xc, (get16(e + 8) & 3) == 3 };
+            *o = (struct acpi_override){ e[3], get32(e + 4), (get16(e + 8) & 0xc) == 0xc,
+                                         (get16(e + 8) & 3) == 3 };
             acpi_facts.overrides++;
         }
         break;

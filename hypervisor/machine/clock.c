@@ -119,7 +119,9 @@ uint64_t clock_to_tsc(uint64_t ns)
     uint64_t delta, rest;
 
     /* (ns << 32) / mul; mul is at least 2^31, so the quotient fits. */
-    __asm__("divq %4" : "=a"(delta), "=d"(rest) : "a"(ns << 32), "d"(ns >> 32), "r"((uint64_t)clock_scale.mul));
+    __asm__("divq %4"
+            : "=a"(delta), "=d"(rest)
+            : "a"(ns << 32), "d"(ns >> 32), "r"((uint64_t)clock_scale.mul));
     delta = clock_scale.shift < 0 ? delta << -clock_scale.shift : delta >> clock_scale.shift;
     return delta + clock_scale.tsc_start;
 }

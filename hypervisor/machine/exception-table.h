@@ -6,20 +6,20 @@
 #define MACHINE_EXCEPTION_TABLE_H
 
 #ifdef __ASSEMBLER__
-#define EXCEPTION_FIXUP(at, to)                                                                    \
-    .pushsection .ex_table, "a";                                                                   \
-    .balign 4;                                                                                     \
-    .long at - .;                                                                                  \
-    .long to - .;                                                                                  \
+#define EXCEPTION_FIXUP(at, to) \
+    .pushsection.ex_table, "a"; \
+    .balign 4;                  \
+    .long at -.;                \
+    .long to -.;                \
     .popsection
 #else
 #include "lib/types.h"
 
-#define EXCEPTION_FIXUP(at, to)                                                                    \
-    ".pushsection .ex_table, \"a\"\n"                                                              \
-    ".balign 4\n"                                                                                  \
-    ".long " at " - .\n"                                                                           \
-    ".long " to " - .\n"                                                                           \
+#define EXCEPTION_FIXUP(at, to)       \
+    ".pushsection .ex_table, \"a\"\n" \
+    ".balign 4\n"                     \
+    ".long " at " - .\n"              \
+    ".long " to " - .\n"              \
     ".popsection\n"
 
 /* Where to continue after a fault at rip, or 0. */

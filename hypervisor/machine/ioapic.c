@@ -43,7 +43,9 @@ void ioapic_add(uint8_t id, uint64_t physical, volatile void *registers, unsigne
 
     if (count == MAX_IOAPICS)
         return;
-    *io = (struct ioapic){ .registers = registers, .physical = physical, .gsi_base = gsi_base, .id = id };
+    *io = (struct ioapic){
+        .registers = registers, .physical = physical, .gsi_base = gsi_base, .id = id
+    };
     io->lines = (reg_read(io, 1) >> 16 & 0xff) + 1;
     count++;
     for (unsigned line = 0; line < io->lines; line++)
@@ -75,7 +77,8 @@ void ioapic_route(unsigned gsi, unsigned vector, uint32_t apic_id, bool level, b
     spin_lock(&ioapic_lock);
     reg_write(io, 0x10 + 2 * line, BIT(16));
     reg_write(io, 0x11 + 2 * line, apic_id << 24);
-    reg_write(io, 0x10 + 2 * line, (uint32_t)BIT(16) | (uint32_t)level << 15 | (uint32_t)active_low << 13 | vector);
+    reg_write(io, 0x10 + 2 * line,
+              (uint32_t)BIT(16) | (uint32_t)level << 15 | (uint32_t)active_low << 13 | vector);
     spin_unlock(&ioapic_lock);
 }
 

@@ -10,16 +10,16 @@
 #include "machine/interrupts.h"
 #include "machine/registers.h"
 
-#define LAPIC_ID       0x20
-#define LAPIC_TPR      0x80
-#define LAPIC_EOI      0xb0
-#define LAPIC_SVR      0xf0
-#define LAPIC_ICR      0x300
-#define LAPIC_ICR_HIGH 0x310
-#define LAPIC_LVT_TIMER 0x320
-#define LAPIC_LVT_LINT0 0x350
-#define LAPIC_LVT_LINT1 0x360
-#define LAPIC_LVT_ERROR 0x370
+#define LAPIC_ID            0x20
+#define LAPIC_TPR           0x80
+#define LAPIC_EOI           0xb0
+#define LAPIC_SVR           0xf0
+#define LAPIC_ICR           0x300
+#define LAPIC_ICR_HIGH      0x310
+#define LAPIC_LVT_TIMER     0x320
+#define LAPIC_LVT_LINT0     0x350
+#define LAPIC_LVT_LINT1     0x360
+#define LAPIC_LVT_ERROR     0x370
 #define LAPIC_TIMER_INITIAL 0x380
 #define LAPIC_TIMER_CURRENT 0x390
 #define LAPIC_TIMER_DIVIDE  0x3e0
@@ -64,7 +64,8 @@ void lapic_enable(void)
     lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
     lapic_write(LAPIC_LVT_LINT1, 0x400); /* NMI */
     lapic_write(LAPIC_LVT_ERROR, LVT_MASKED);
-    lapic_write(LAPIC_LVT_TIMER, cpu_features.tsc_deadline ? LVT_DEADLINE | VECTOR_TIMER : VECTOR_TIMER);
+    lapic_write(LAPIC_LVT_TIMER,
+                cpu_features.tsc_deadline ? LVT_DEADLINE | VECTOR_TIMER : VECTOR_TIMER);
     lapic_write(LAPIC_TIMER_DIVIDE, 0xb); /* by 1 */
     lapic_write(LAPIC_SVR, 0x100 | VECTOR_SPURIOUS);
 }
@@ -137,7 +138,9 @@ void lapic_timer_set(uint64_t when_ns)
     }
     if (when_ns) {
         now = clock_now();
-        ticks = when_ns > now ? (uint64_t)((unsigned __int128)(when_ns - now) * ticks_per_ns >> 32) + 1 : 1;
+        ticks = when_ns > now
+                    ? (uint64_t)((unsigned __int128)(when_ns - now) * ticks_per_ns >> 32) + 1
+                    : 1;
         if (ticks > UINT32_MAX)
             ticks = UINT32_MAX; /* fires early; the timer queue sets it again */
     }

@@ -17,7 +17,8 @@ uint32_t pci_config_read(struct pci_address d, unsigned offset)
     uint32_t value;
 
     spin_lock(&config_lock);
-    port_outl(0xcf8, 0x80000000U | (uint32_t)d.bus << 16 | (uint32_t)d.devfn << 8 | (offset & 0xfc));
+    port_outl(0xcf8,
+              0x80000000U | (uint32_t)d.bus << 16 | (uint32_t)d.devfn << 8 | (offset & 0xfc));
     value = port_inl(0xcfc);
     spin_unlock(&config_lock);
     return value;
@@ -26,7 +27,8 @@ uint32_t pci_config_read(struct pci_address d, unsigned offset)
 void pci_config_write(struct pci_address d, unsigned offset, uint32_t value)
 {
     spin_lock(&config_lock);
-    port_outl(0xcf8, 0x80000000U | (uint32_t)d.bus << 16 | (uint32_t)d.devfn << 8 | (offset & 0xfc));
+    port_outl(0xcf8,
+              0x80000000U | (uint32_t)d.bus << 16 | (uint32_t)d.devfn << 8 | (offset & 0xfc));
     port_outl(0xcfc, value);
     spin_unlock(&config_lock);
 }
@@ -34,7 +36,8 @@ void pci_config_write(struct pci_address d, unsigned offset, uint32_t value)
 void pci_config_write_part(struct pci_address d, unsigned offset, unsigned size, uint32_t value)
 {
     spin_lock(&config_lock);
-    port_outl(0xcf8, 0x80000000U | (uint32_t)d.bus << 16 | (uint32_t)d.devfn << 8 | (offset & 0xfc));
+    port_outl(0xcf8,
+              0x80000000U | (uint32_t)d.bus << 16 | (uint32_t)d.devfn << 8 | (offset & 0xfc));
     if (size == 1)
         port_outb((uint16_t)(0xcfc + (offset & 3)), (uint8_t)value);
     else if (size == 2)
@@ -104,7 +107,8 @@ static void msix_program(const struct msi_target *t, unsigned vector, uint32_t a
     t->slot[1] = 0;
     t->slot[2] = vector;
     /* Enable MSI-X, function mask off, and keep the line quiet. */
-    pci_config_write(t->device, at, (pci_config_read(t->device, at) | BIT(31)) & ~(uint32_t)BIT(30));
+    pci_config_write(t->device, at,
+                     (pci_config_read(t->device, at) | BIT(31)) & ~(uint32_t)BIT(30));
     pci_config_write(t->device, 4, (pci_config_read(t->device, 4) & 0xffff) | BIT(10));
 }
 

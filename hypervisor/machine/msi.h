@@ -15,14 +15,15 @@ struct pci_address {
 struct msi_target {
     struct pci_address device;
     bool msix;
-    unsigned entry;           /* MSI-X: table entry */
-    volatile uint32_t *slot;  /* MSI-X: the mapped table entry */
+    unsigned entry;          /* MSI-X: table entry */
+    volatile uint32_t *slot; /* MSI-X: the mapped table entry */
 };
 
 uint32_t pci_config_read(struct pci_address device, unsigned offset);
 void pci_config_write(struct pci_address device, unsigned offset, uint32_t value);
 /* 1, 2 or 4 bytes at any offset inside one register: some act on being written. */
-void pci_config_write_part(struct pci_address device, unsigned offset, unsigned size, uint32_t value);
+void pci_config_write_part(struct pci_address device, unsigned offset, unsigned size,
+                           uint32_t value);
 
 /* The physical address of a device's MSI-X table and its entries; -ENODEV if it has none. */
 int msix_table_find(struct pci_address device, uint64_t *physical, unsigned *entries);

@@ -31,9 +31,9 @@ struct vcpu;
 
 struct cpu {
     struct cpu_regs frame;
-    struct vcpu *vcpu;     /* whose registers `frame` holds */
-    uint32_t deferred;     /* DEFERRED_* marks, set by anybody, consumed on the way out */
-    uint32_t id;           /* 0 to cpus_online() - 1 */
+    struct vcpu *vcpu; /* whose registers `frame` holds */
+    uint32_t deferred; /* DEFERRED_* marks, set by anybody, consumed on the way out */
+    uint32_t id;       /* 0 to cpus_online() - 1 */
     uint32_t apic_id;
     uint32_t acpi_id;
     uint64_t root;         /* physical address in CR3 */
@@ -67,8 +67,8 @@ static inline struct vcpu *current_vcpu(void)
     return this_cpu()->vcpu;
 }
 
-#define for_each_cpu(id, mask)                                                                     \
-    for (uint64_t left_ = (mask), id = 0; left_ && ((id = (uint64_t)__builtin_ctzl(left_)), 1);    \
+#define for_each_cpu(id, mask)                                                                  \
+    for (uint64_t left_ = (mask), id = 0; left_ && ((id = (uint64_t)__builtin_ctzl(left_)), 1); \
          left_ &= left_ - 1)
 
 #endif

@@ -7,16 +7,16 @@
 
 #include "lib/types.h"
 
-#define CR0_PE BIT_U(0)
+#define CR0_PE   BIT_U(0)
 #define BIT_U(n) (1UL << (n))
-#define CR0_MP BIT_U(1)
-#define CR0_EM BIT_U(2)
-#define CR0_TS BIT_U(3)
-#define CR0_ET BIT_U(4)
-#define CR0_NE BIT_U(5)
-#define CR0_WP BIT_U(16)
-#define CR0_AM BIT_U(18)
-#define CR0_PG BIT_U(31)
+#define CR0_MP   BIT_U(1)
+#define CR0_EM   BIT_U(2)
+#define CR0_TS   BIT_U(3)
+#define CR0_ET   BIT_U(4)
+#define CR0_NE   BIT_U(5)
+#define CR0_WP   BIT_U(16)
+#define CR0_AM   BIT_U(18)
+#define CR0_PG   BIT_U(31)
 
 #define CR4_DE         BIT_U(3)
 #define CR4_PSE        BIT_U(4)
@@ -82,23 +82,23 @@
 #define PF_RESERVED 8U
 #define PF_FETCH    16U
 
-#define TRAP_DE 0
-#define TRAP_DB 1
+#define TRAP_DE  0
+#define TRAP_DB  1
 #define TRAP_NMI 2
-#define TRAP_BP 3
-#define TRAP_OF 4
-#define TRAP_UD 6
-#define TRAP_NM 7
-#define TRAP_DF 8
-#define TRAP_TS 10
-#define TRAP_NP 11
-#define TRAP_SS 12
-#define TRAP_GP 13
-#define TRAP_PF 14
-#define TRAP_MF 16
-#define TRAP_AC 17
-#define TRAP_MC 18
-#define TRAP_XM 19
+#define TRAP_BP  3
+#define TRAP_OF  4
+#define TRAP_UD  6
+#define TRAP_NM  7
+#define TRAP_DF  8
+#define TRAP_TS  10
+#define TRAP_NP  11
+#define TRAP_SS  12
+#define TRAP_GP  13
+#define TRAP_PF  14
+#define TRAP_MF  16
+#define TRAP_AC  17
+#define TRAP_MC  18
+#define TRAP_XM  19
 /* Exceptions that push an error code: 8, 10-14, 17, 21. */
 #define TRAPS_WITH_ERROR_CODE 0x227d00U
 
@@ -113,7 +113,9 @@ static inline struct cpuid_leaf cpuid(uint32_t leaf, uint32_t subleaf)
 {
     struct cpuid_leaf r;
 
-    __asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(subleaf));
+    __asm__ volatile("cpuid"
+                     : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d)
+                     : "a"(leaf), "c"(subleaf));
     return r;
 }
 
@@ -127,20 +129,23 @@ static inline uint64_t msr_read(uint32_t msr)
 
 static inline void msr_write(uint32_t msr, uint64_t value)
 {
-    __asm__ volatile("wrmsr" : : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+    __asm__ volatile("wrmsr"
+                     :
+                     : "c"(msr), "a"((uint32_t)value), "d"((uint32_t)(value >> 32))
+                     : "memory");
 }
 
-#define REGISTER_ACCESSORS(name)                                                                   \
-    static inline uint64_t name##_read(void)                                                       \
-    {                                                                                              \
-        uint64_t value;                                                                            \
-                                                                                                   \
-        __asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory");                        \
-        return value;                                                                              \
-    }                                                                                              \
-    static inline void name##_write(uint64_t value)                                                \
-    {                                                                                              \
-        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");                            \
+#define REGISTER_ACCESSORS(name)                                            \
+    static inline uint64_t name##_read(void)                                \
+    {                                                                       \
+        uint64_t value;                                                     \
+                                                                            \
+        __asm__ volatile("mov %%" #name ", %0" : "=r"(value) : : "memory"); \
+        return value;                                                       \
+    }                                                                       \
+    static inline void name##_write(uint64_t value)                         \
+    {                                                                       \
+        __asm__ volatile("mov %0, %%" #name : : "r"(value) : "memory");     \
     }
 REGISTER_ACCESSORS(cr0)
 REGISTER_ACCESSORS(cr2)
@@ -153,28 +158,28 @@ REGISTER_ACCESSORS(dr3)
 REGISTER_ACCESSORS(dr6)
 REGISTER_ACCESSORS(dr7)
 
-#define BASE_ACCESSORS(name)                                                                       \
-    static inline uint64_t name##_read(void)                                                       \
-    {                                                                                              \
-        uint64_t value;                                                                            \
-                                                                                                   \
-        __asm__ volatile("rd" #name " %0" : "=r"(value) : : "memory");                             \
-        return value;                                                                              \
-    }                                                                                              \
-    static inline void name##_write(uint64_t value)                                                \
-    {                                                                                              \
-        __asm__ volatile("wr" #name " %0" : : "r"(value) : "memory");                              \
+#define BASE_ACCESSORS(name)                                           \
+    static inline uint64_t name##_read(void)                           \
+    {                                                                  \
+        uint64_t value;                                                \
+                                                                       \
+        __asm__ volatile("rd" #name " %0" : "=r"(value) : : "memory"); \
+        return value;                                                  \
+    }                                                                  \
+    static inline void name##_write(uint64_t value)                    \
+    {                                                                  \
+        __asm__ volatile("wr" #name " %0" : : "r"(value) : "memory");  \
     }
 BASE_ACCESSORS(fsbase)
 BASE_ACCESSORS(gsbase)
 
-#define SEGMENT_READER(name)                                                                       \
-    static inline uint16_t name##_read(void)                                                       \
-    {                                                                                              \
-        uint16_t value;                                                                            \
-                                                                                                   \
-        __asm__ volatile("mov %%" #name ", %0" : "=r"(value));                                     \
-        return value;                                                                              \
+#define SEGMENT_READER(name)                                   \
+    static inline uint16_t name##_read(void)                   \
+    {                                                          \
+        uint16_t value;                                        \
+                                                               \
+        __asm__ volatile("mov %%" #name ", %0" : "=r"(value)); \
+        return value;                                          \
     }
 SEGMENT_READER(ds)
 SEGMENT_READER(es)
@@ -214,17 +219,17 @@ static inline void caches_write_back(void)
     __asm__ volatile("wbinvd" ::: "memory");
 }
 
-#define PORT_ACCESSORS(suffix, type)                                                               \
-    static inline type port_in##suffix(uint16_t port)                                              \
-    {                                                                                              \
-        type value;                                                                                \
-                                                                                                   \
-        __asm__ volatile("in" #suffix " %1, %0" : "=a"(value) : "Nd"(port));                       \
-        return value;                                                                              \
-    }                                                                                              \
-    static inline void port_out##suffix(uint16_t port, type value)                                 \
-    {                                                                                              \
-        __asm__ volatile("out" #suffix " %0, %1" : : "a"(value), "Nd"(port));                      \
+#define PORT_ACCESSORS(suffix, type)                                          \
+    static inline type port_in##suffix(uint16_t port)                         \
+    {                                                                         \
+        type value;                                                           \
+                                                                              \
+        __asm__ volatile("in" #suffix " %1, %0" : "=a"(value) : "Nd"(port));  \
+        return value;                                                         \
+    }                                                                         \
+    static inline void port_out##suffix(uint16_t port, type value)            \
+    {                                                                         \
+        __asm__ volatile("out" #suffix " %0, %1" : : "a"(value), "Nd"(port)); \
     }
 PORT_ACCESSORS(b, uint8_t)
 PORT_ACCESSORS(w, uint16_t)

@@ -23,22 +23,22 @@ static inline int must_check msr_read_safe(uint32_t msr, uint64_t *value)
 }
 
 /* Loads a selector into a data segment register; true if the CPU refused it (now null). */
-#define SEGMENT_LOADER(name)                                                                       \
-    static inline bool name##_load(uint16_t selector)                                              \
-    {                                                                                              \
-        uint32_t failed = 0;                                                                       \
-                                                                                                   \
-        __asm__ volatile("1: mov %w1, %%" #name "\n"                                               \
-                         "2:\n"                                                                    \
-                         ".pushsection .text.fixup, \"ax\"\n"                                      \
-                         "3: inc %0\n"                                                             \
-                         "xor %1, %1\n"                                                            \
-                         "mov %w1, %%" #name "\n"                                                  \
-                         "jmp 2b\n"                                                                \
-                         ".popsection\n" EXCEPTION_FIXUP("1b", "3b")                               \
-                         : "+r"(failed)                                                            \
-                         : "r"((uint32_t)selector));                                               \
-        return failed;                                                                             \
+#define SEGMENT_LOADER(name)                                         \
+    static inline bool name##_load(uint16_t selector)                \
+    {                                                                \
+        uint32_t failed = 0;                                         \
+                                                                     \
+        __asm__ volatile("1: mov %w1, %%" #name "\n"                 \
+                         "2:\n"                                      \
+                         ".pushsection .text.fixup, \"ax\"\n"        \
+                         "3: inc %0\n"                               \
+                         "xor %1, %1\n"                              \
+                         "mov %w1, %%" #name "\n"                    \
+                         "jmp 2b\n"                                  \
+                         ".popsection\n" EXCEPTION_FIXUP("1b", "3b") \
+                         : "+r"(failed)                              \
+                         : "r"((uint32_t)selector));                 \
+        return failed;                                               \
     }
 SEGMENT_LOADER(ds)
 SEGMENT_LOADER(es)

@@ -136,7 +136,8 @@ static void prepare(mfn_t m, unsigned order, bool cleared)
 
 mfn_t frames_allocate(unsigned order, unsigned address_bits, bool cleared)
 {
-    uint64_t limit = address_bits && address_bits < 52 ? BIT(address_bits) >> PAGE_SHIFT : UINT64_MAX;
+    uint64_t limit =
+        address_bits && address_bits < 52 ? BIT(address_bits) >> PAGE_SHIFT : UINT64_MAX;
     mfn_t m;
 
     if (order > MAX_ORDER)

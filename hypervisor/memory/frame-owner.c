@@ -73,7 +73,8 @@ static int quota_take(struct frame_owner *owner, uint64_t n)
     return r;
 }
 
-int frame_owner_allocate(struct frame_owner *owner, unsigned order, unsigned address_bits, mfn_t *first)
+int frame_owner_allocate(struct frame_owner *owner, unsigned order, unsigned address_bits,
+                         mfn_t *first)
 {
     uint64_t n = 1UL << order;
     int r = quota_take(owner, n);

@@ -32,7 +32,8 @@ void frame_owner_unregister(struct frame_owner *owner);
  * Gives 2^order fresh, cleared frames (contiguous, below 2^address_bits bytes; 0: anywhere) to an
  * owner; each gets one reference, the allocation.  -ENOMEM: no memory; -E2BIG: over the limit.
  */
-int must_check frame_owner_allocate(struct frame_owner *owner, unsigned order, unsigned address_bits, mfn_t *first);
+int must_check frame_owner_allocate(struct frame_owner *owner, unsigned order,
+                                    unsigned address_bits, mfn_t *first);
 
 /* Makes a frame of the hypervisor's (one from frames_allocate) mappable, read-write or read-only,
  * by one owner. */

@@ -54,7 +54,8 @@ void frame_put(mfn_t m)
 }
 
 /* New type over a count of 0.  A frame that was writable may still be so in some TLB. */
-static int claim_first(struct frame *f, uint32_t *seen, uint32_t type, uint64_t cpus, uint64_t *flush)
+static int claim_first(struct frame *f, uint32_t *seen, uint32_t type, uint64_t cpus,
+                       uint64_t *flush)
 {
     uint32_t wanted = type | 1;
     bool changes = (*seen & TYPE_MASK) != type;
@@ -81,7 +82,8 @@ int frame_type_claim(mfn_t m, uint32_t type, uint64_t cpus, uint64_t *flush)
                 return r;
             continue;
         }
-        if ((seen & TYPE_MASK) != type || !(seen & TYPE_VALIDATED) || (seen & TYPE_COUNT) == TYPE_COUNT)
+        if ((seen & TYPE_MASK) != type || !(seen & TYPE_VALIDATED) ||
+            (seen & TYPE_COUNT) == TYPE_COUNT)
             return -EBUSY;
         if (atomic_compare_exchange(&f->type, &seen, seen + 1))
             return 0;

@@ -42,8 +42,8 @@ typedef uint32_t frame_link_t;
 #define FRAME_LINK_NONE UINT32_MAX
 
 struct frame {
-    uint32_t use;  /* USE_* */
-    uint32_t type; /* TYPE_* */
+    uint32_t use;            /* USE_* */
+    uint32_t type;           /* TYPE_* */
     frame_link_t next, prev; /* the owner's list, or the free list of the allocator */
     uint16_t owner;          /* index of the frame_owner; 0: the hypervisor or nobody */
     uint16_t order;          /* free: log2 of the block's size; or ORDER_NOT_RAM */

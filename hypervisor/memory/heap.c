@@ -74,7 +74,7 @@ static struct frame *page_add(unsigned class)
     if (mfn_is_none(m))
         return NULL;
     page = frame_of(m);
-    page->order = (uint16_t)class;
+    page->order = (uint16_t) class;
     page_set(page, 0, 0);
     for (unsigned i = 0; i < count; i++)
         *object_at(page, class, i) = (uint16_t)(i + 1 < count ? i + 1 : NO_FREE);

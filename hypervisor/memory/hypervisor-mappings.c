@@ -52,7 +52,8 @@ void mappings_add(uint64_t virt, mfn_t first, uint64_t count, uint64_t flags)
 
     spin_lock(&mappings_lock);
     while (count) {
-        bool large = count >= LARGE_FRAMES && !(first.n % LARGE_FRAMES) && !(virt % (LARGE_FRAMES * PAGE_SIZE));
+        bool large = count >= LARGE_FRAMES && !(first.n % LARGE_FRAMES) &&
+                     !(virt % (LARGE_FRAMES * PAGE_SIZE));
         uint64_t step = large ? LARGE_FRAMES : 1;
 
         *entry_at(virt, large ? 2 : 1, user) = pte_make(first, flags | (large ? PTE_PS : 0));
@@ -89,7 +90,8 @@ void *device_map(uint64_t physical, size_t bytes, bool cached)
 
 void root_table_fill(pte_t *l4)
 {
-    memcpy(&l4[HYPERVISOR_FIRST_SLOT], &root[HYPERVISOR_FIRST_SLOT], HYPERVISOR_SLOTS * sizeof(pte_t));
+    memcpy(&l4[HYPERVISOR_FIRST_SLOT], &root[HYPERVISOR_FIRST_SLOT],
+           HYPERVISOR_SLOTS * sizeof(pte_t));
 }
 
 uint64_t idle_root(void)

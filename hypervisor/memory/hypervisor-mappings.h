@@ -24,9 +24,9 @@ pte_t *mapping_entry(uint64_t virt);
  * for XENMEM_machphys_mfn_list.  MFN_NONE where there is none. */
 mfn_t mapping_lookup(uint64_t virt);
 
-#define MAP_RW  (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX | PTE_G)
-#define MAP_RO  (PTE_P | PTE_A | PTE_NX | PTE_G)
-#define MAP_RX  (PTE_P | PTE_A | PTE_G)
+#define MAP_RW     (PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX | PTE_G)
+#define MAP_RO     (PTE_P | PTE_A | PTE_NX | PTE_G)
+#define MAP_RX     (PTE_P | PTE_A | PTE_G)
 #define MAP_DEVICE (MAP_RW | PTE_PCD | PTE_PWT)
 
 #endif

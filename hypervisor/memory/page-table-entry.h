@@ -6,20 +6,20 @@
 
 typedef uint64_t pte_t;
 
-#define PTE_P       (1UL << 0)
-#define PTE_RW      (1UL << 1)
-#define PTE_US      (1UL << 2)
-#define PTE_PWT     (1UL << 3)
-#define PTE_PCD     (1UL << 4)
-#define PTE_A       (1UL << 5)
-#define PTE_D       (1UL << 6)
-#define PTE_PS      (1UL << 7) /* a large page, above L1 */
-#define PTE_PAT     (1UL << 7) /* in L1 */
-#define PTE_G       (1UL << 8)
-#define PTE_AVAIL   (7UL << 9)
+#define PTE_P          (1UL << 0)
+#define PTE_RW         (1UL << 1)
+#define PTE_US         (1UL << 2)
+#define PTE_PWT        (1UL << 3)
+#define PTE_PCD        (1UL << 4)
+#define PTE_A          (1UL << 5)
+#define PTE_D          (1UL << 6)
+#define PTE_PS         (1UL << 7) /* a large page, above L1 */
+#define PTE_PAT        (1UL << 7) /* in L1 */
+#define PTE_G          (1UL << 8)
+#define PTE_AVAIL      (7UL << 9)
 #define PTE_AVAIL_HIGH (0x7ffUL << 52)
-#define PTE_NX      (1UL << 63)
-#define PTE_ADDRESS 0x000ffffffffff000UL
+#define PTE_NX         (1UL << 63)
+#define PTE_ADDRESS    0x000ffffffffff000UL
 
 #define PT_ENTRIES 512
 

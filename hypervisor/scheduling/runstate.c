@@ -41,7 +41,8 @@ void runstate_publish(struct vcpu *v)
         root_switch(v->kernel_root);
     if (v->domain->vm_assist & (1UL << VMASST_TYPE_runstate_update_flag)) {
         flag = copy.state_entry_time | XEN_RUNSTATE_UPDATE;
-        if (guest_write(v->runstate_area + offsetof(struct vcpu_runstate_info, state_entry_time), &flag, 8))
+        if (guest_write(v->runstate_area + offsetof(struct vcpu_runstate_info, state_entry_time),
+                        &flag, 8))
             v->runstate_area = 0;
     }
     if (v->runstate_area && guest_write(v->runstate_area, &copy, sizeof(copy)))

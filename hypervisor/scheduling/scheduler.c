@@ -22,9 +22,9 @@
 struct run_queue {
     /* Guards the list and the sched part of every vCPU with this CPU. */
     struct spinlock lock;
-    struct list waiting; /* by service, least first */
+    struct list waiting;  /* by service, least first */
     struct vcpu *running; /* NULL: idle */
-    uint64_t least; /* service new arrivals start from; never goes back */
+    uint64_t least;       /* service new arrivals start from; never goes back */
     struct timer slice;
 };
 
@@ -274,7 +274,8 @@ static struct vcpu *steal(struct run_queue *q, unsigned me)
             }
         if (found) {
             dequeue(found);
-            found->sched.service = found->sched.service - min(found->sched.service, other->least) + q->least;
+            found->sched.service =
+                found->sched.service - min(found->sched.service, other->least) + q->least;
             found->sched.cpu = (uint16_t)me;
         }
         spin_unlock(&other->lock);
@@ -321,7 +322,8 @@ static void requeue_if_moved(struct vcpu *v)
     spin_unlock(&v->state_lock);
 }
 
-static void switch_to(struct run_queue *q, struct vcpu *old, struct vcpu *next) __attribute__((noreturn));
+static void switch_to(struct run_queue *q, struct vcpu *old, struct vcpu *next)
+    __attribute__((noreturn));
 
 static void switch_to(struct run_queue *q, struct vcpu *old, struct vcpu *next)
 {
