@@ -127,11 +127,14 @@ static int submit_and_sleep(struct block_device *device, struct block_request *r
     request->owner = &sleeper;
     while ((error = block_device_submit(device, request)) == -EAGAIN)
         task_sleep_ns(1000000);
-    if (error)
+    if (error) {
+        request->owner = NULL;
         return error;
+    }
     block_device_kick(device);
     while (!sleeper.done)
         wait_queue_wait(&sleeper.queue);
+    request->owner = NULL;
     return sleeper.error;
 }
 

@@ -30,7 +30,7 @@ KNOWN = {
 
 
 def machine(hypervisor, **settings):
-    environment = {**os.environ, "HV": hypervisor, "SMP": "1", "DISK": "none", "SCRIPT": "",
+    environment = {**os.environ, "HV": hypervisor, "SMP": "2", "DISK": "none", "SCRIPT": "",
                    "EXTRA": "", **settings}
     done = subprocess.run([ROOT / "tools/run"], env=environment, capture_output=True, timeout=400)
     return done.returncode, done.stdout.decode(errors="replace")
@@ -58,7 +58,7 @@ def as_guests(tmp_path_factory):
         for guest in GUESTS:
             (extra / f"{guest}.elf").symlink_to((BUILD / "tests/guest" / f"{guest}.elf").resolve())
             (extra / f"{guest}.cfg").write_text(
-                f'name = "{guest}"\nkernel = "/extra/{guest}.elf"\nmemory = 32\n'
+                f'name = "{guest}"\nkernel = "/extra/{guest}.elf"\nmemory = 32\nvcpus = 2\n'
                 'on_crash = "destroy"\n')
             lines += [f"echo begin {guest}", f"try vmctl create -F -q /extra/{guest}.cfg",
                       f"try cat /var/log/xen/console/guest-{guest}.log", f"echo end {guest}"]

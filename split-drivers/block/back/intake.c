@@ -14,7 +14,7 @@
 static void request_copy(struct blkif_request *to, const volatile struct blkif_request *from)
 {
     const volatile uint64_t *f = (const volatile uint64_t *)from;
-    uint64_t words[sizeof(*to) / sizeof(uint64_t)];
+    uint64_t words[sizeof(*to) / sizeof(uint64_t)] = { 0 };
 
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         words[i] = f[i];
