@@ -372,6 +372,9 @@ int access_set_permissions(struct access *access, const char *path,
 
     if (access_is_guest(access) && old_owner != entries[0].domid)
         return -EPERM;
+    error = store_domain_reserve(access_store(access), entries[0].domid);
+    if (error)
+        return error;
     struct permissions *list = permissions_create(entries, count);
 
     if (!list)

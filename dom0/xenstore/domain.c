@@ -46,6 +46,11 @@ int64_t store_domain_nodes(const struct xenstore *store, uint32_t domid)
     return domain ? domain->nodes : 0;
 }
 
+int store_domain_reserve(struct xenstore *store, uint32_t domid)
+{
+    return domid && !store_domain_get(store, domid) ? -ENOMEM : 0;
+}
+
 void store_domain_charge(struct xenstore *store, uint32_t domid, int nodes)
 {
     struct store_domain *domain = domid ? store_domain_get(store, domid) : NULL;
@@ -87,34 +92,21 @@ int store_domain_introduce(struct xenstore *store, uint32_t domid, uint64_t gfn,
     return 0;
 }
 
-/* What a dead domain leaves behind, found by a walk and then dealt with: the paths. */
+/* One thing a dead domain has left behind. */
 struct inheritance {
     uint32_t domid;
-    char **paths;
-    size_t count, capacity;
+    char path[PATH_BUFFER];
 };
 
-static int inheritance_add(void *argument, const char *path, const struct node *node)
+static int inheritance_find(void *argument, const char *path, const struct node *node)
 {
     struct inheritance *left = argument;
 
     if (node->permissions->entries[0].domid != left->domid &&
         !permissions_mention(node->permissions, left->domid))
         return 0;
-    if (left->count == left->capacity) {
-        size_t capacity = left->capacity ? left->capacity * 2 : 64;
-        char **paths = realloc(left->paths, capacity * sizeof(*paths));
-
-        if (!paths)
-            return 0; /* the next call of store_domain_purge gets the rest */
-        left->paths = paths;
-        left->capacity = capacity;
-    }
-    char *copy = strdup(path);
-
-    if (copy)
-        left->paths[left->count++] = copy;
-    return 0;
+    strcpy(left->path, path);
+    return 1;
 }
 
 static int uncharge(void *argument, const char *path, const struct node *node)
@@ -124,57 +116,53 @@ static int uncharge(void *argument, const char *path, const struct node *node)
     return 0;
 }
 
-static void inheritance_remove(struct xenstore *store, const char *path)
+static int inheritance_remove(struct xenstore *store, const char *path)
 {
     struct node *removed = NULL;
     char parent_path[PATH_BUFFER];
     struct node *parent;
 
-    if (tree_remove(&store->root, path, &removed))
-        return;
+    int error = tree_remove(&store->root, path, &removed);
+
+    if (error)
+        return error;
     path_parent(parent_path, path);
     if (!tree_edit(&store->root, parent_path, &parent))
         parent->generation = xenstore_generation(store);
     tree_walk(removed, path, uncharge, store);
     watches_fire(store, path, removed->permissions, NULL, false);
     node_release(removed);
+    return 0;
 }
 
-static void inheritance_settle(struct xenstore *store, const char *path, uint32_t domid)
+static int inheritance_settle(struct xenstore *store, const char *path, uint32_t domid)
 {
     const struct node *found = tree_find(store->root, path);
     struct node *node;
 
-    if (!found)
-        return;
-    if (found->permissions->entries[0].domid == domid && strcmp(path, "/") != 0) {
-        inheritance_remove(store, path);
-        return;
-    }
-    if (tree_edit(&store->root, path, &node))
-        return;
-    struct permissions *list = permissions_without(node->permissions, domid);
+    if (found->permissions->entries[0].domid == domid && strcmp(path, "/") != 0)
+        return inheritance_remove(store, path);
+    int error = tree_edit(&store->root, path, &node);
+    struct permissions *list = error ? NULL : permissions_without(node->permissions, domid);
 
-    if (list) {
-        node_set_permissions(node, list);
-        node->generation = xenstore_generation(store);
-    }
+    if (!list)
+        return -ENOMEM;
+    if (list->entries[0].domid == domid)
+        list->entries[0].domid = 0; /* the root itself falls back to dom0 */
+    node_set_permissions(node, list);
+    node->generation = xenstore_generation(store);
+    return 0;
 }
 
+/* One after the other, since a removal takes most of the others along. */
 static void store_domain_purge(struct xenstore *store, uint32_t domid)
 {
-    struct inheritance *left = calloc(1, sizeof(*left));
+    static struct inheritance left; /* large; one purge at a time */
 
-    if (!left)
-        return;
-    left->domid = domid;
-    tree_walk(store->root, "/", inheritance_add, left);
-    for (size_t i = 0; i < left->count; i++) {
-        inheritance_settle(store, left->paths[i], domid);
-        free(left->paths[i]);
-    }
-    free(left->paths);
-    free(left);
+    left.domid = domid;
+    while (tree_walk(store->root, "/", inheritance_find, &left))
+        if (inheritance_settle(store, left.path, domid))
+            return;
 }
 
 static void store_domain_forget(struct xenstore *store, struct store_domain *domain)

@@ -27,6 +27,8 @@ struct store_domain {
 
 struct store_domain *store_domain_find(const struct xenstore *store, uint32_t domid);
 int64_t store_domain_nodes(const struct xenstore *store, uint32_t domid);
+/* Makes sure that a charge to this domain will be counted.  -ENOMEM. */
+int store_domain_reserve(struct xenstore *store, uint32_t domid);
 void store_domain_charge(struct xenstore *store, uint32_t domid, int nodes);
 
 /* INTRODUCE: connects it and fires @introduceDomain.  0 or -errno. */

@@ -256,16 +256,16 @@ int tree_walk(const struct node *top, const char *path,
               int (*visit)(void *argument, const char *path, const struct node *node),
               void *argument)
 {
-    struct walk_level *levels = malloc((XENSTORE_ABS_PATH_MAX / 2 + 2) * sizeof(*levels));
-    char *buffer = malloc(PATH_BUFFER);
+    /* Not on the stack, since they are large, and not allocated, since what undoes things must
+     * not fail.  Walks are never nested, and the store is one task's at a time. */
+    static struct walk_level levels[XENSTORE_ABS_PATH_MAX / 2 + 2];
+    static char buffer[PATH_BUFFER];
     size_t depth = 0;
-    int result = -ENOMEM;
 
-    if (!levels || !buffer)
-        goto out;
     strcpy(buffer, path);
     levels[0] = (struct walk_level){ top, 0, (uint32_t)strlen(path) };
-    result = visit(argument, buffer, top);
+    int result = visit(argument, buffer, top);
+
     while (!result) {
         struct walk_level *level = &levels[depth];
 
@@ -283,8 +283,5 @@ int tree_walk(const struct node *top, const char *path,
         levels[++depth] = (struct walk_level){ child, 0, (uint32_t)length };
         result = visit(argument, buffer, child);
     }
-out:
-    free(levels);
-    free(buffer);
     return result;
 }

@@ -61,7 +61,7 @@ int tree_remove(struct node **root, const char *path, struct node **removed);
 
 /* Calls visit for every node of a subtree, parents first, without recursion.  path is the
  * subtree's own path; the one given to visit lies in a buffer of PATH_BUFFER bytes.  Stops and
- * returns what visit returns if that is not 0. */
+ * returns what visit returns if that is not 0; cannot fail of itself.  Not nested. */
 int tree_walk(const struct node *top, const char *path,
               int (*visit)(void *argument, const char *path, const struct node *node),
               void *argument);

@@ -290,8 +290,12 @@ static int handle_watch(struct request *request)
         return -EEXIST;
     if (connection_is_guest(connection) && connection->watch_count >= LIMIT_GUEST_WATCHES)
         return -E2BIG;
-    reply_ok(request); /* the answer comes before the first event */
-    return watch_add(connection, request->path, strings[0], strings[1]) ? 1 : 0;
+    error = watch_add(connection, request->path, strings[0], strings[1]);
+    if (error)
+        return error;
+    reply_ok(request);
+    connection_event(connection, strings[0], strings[1]); /* the first, at once */
+    return 0;
 }
 
 static int handle_unwatch(struct request *request)

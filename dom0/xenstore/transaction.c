@@ -289,6 +289,8 @@ static int commit_charges(struct transaction *transaction, bool apply)
         uint32_t new_owner = now ? now->permissions->entries[0].domid : 0;
 
         change += (new_owner == self) - (old_owner == self);
+        if (!apply && store_domain_reserve(store, new_owner))
+            return -ENOMEM;
         if (apply) {
             store_domain_charge(store, old_owner, -1);
             store_domain_charge(store, new_owner, 1);

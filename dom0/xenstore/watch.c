@@ -82,7 +82,6 @@ int watch_add(struct connection *connection, const char *path, const char *sent,
     watch->next_of_connection = connection->watches;
     connection->watches = watch;
     connection->watch_count++;
-    watch_send(watch, path);
     return 0;
 }
 

@@ -15,8 +15,8 @@
 struct connection;
 struct xenstore;
 
-/* Adds a watch and sends its first event; reply first, then call this.  `sent` is the path as
- * the client wrote it, `path` its canonical form.  -EEXIST, -ENOSPC, -ENOMEM. */
+/* Adds a watch; its first event is the caller's to send.  `sent` is the path as the client wrote
+ * it, `path` its canonical form.  -ENOMEM. */
 int watch_add(struct connection *connection, const char *path, const char *sent, const char *token);
 int watch_remove(struct connection *connection, const char *path, const char *token);
 bool watch_exists(const struct connection *connection, const char *path, const char *token);
