@@ -10,7 +10,10 @@ UNIT_CFLAGS := $(HOST_CFLAGS) $(SANITIZE) -O1 -Idom0 -Itools -Itests -DUNIT_TEST
 
 UNIT_NAMES := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c)))
 
-unit_line = $(shell sed -n 's/^ \* $(2): //p' tests/unit/$(1).c)
+# A formatter may have broken such a line: words go on until an empty line or the comment's end.
+unit_line = $(shell awk '/^ \*\/|^ \*$$/ { on = 0 } \
+    $$2 ~ /^[A-Z][a-z]+:$$/ { on = $$2 == "$(2):"; $$2 = "" } \
+    on { $$1 = ""; print }' tests/unit/$(1).c | head -40)
 
 define unit_rules
 UNIT_OBJECTS_$(1) := $$(patsubst %.c,$(BUILD)/tests/unit/obj/$(1)/%.o,tests/unit/$(1).c \
