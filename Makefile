@@ -35,3 +35,34 @@ include docs/build.mk
 all: $(ALL)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+
+.PHONY: lint format clean help
+lint:
+	tools/lint
+	tools/hypercall-docs --check
+	cppcheck -q --error-exitcode=1 --enable=warning,portability --inline-suppr \
+	    --suppress=nullPointerRedundantCheck --suppress=uninitvar --suppress=preprocessorErrorDirective \
+	    --suppress=unknownMacro --suppress=syntaxError -Ihypervisor -I. -Idom0 -D__x86_64__ \
+	    hypervisor dom0/xenstore dom0/pv-kernel dom0/tasks split-drivers tools/vmctl
+
+format:
+	find hypervisor dom0 split-drivers hypercall-abi tools tests -name '*.[ch]' | xargs clang-format -i
+
+clean:
+	rm -rf $(BUILD)
+
+help:
+	@echo 'make          build everything under build/'
+	@echo 'make run      boot it all in QEMU; the demo guest runs, dom0 is at its prompt (Ctrl-A X ends)'
+	@echo 'make test     every suite: unit, guest, system; SUITE=unit or T=name narrow it'
+	@echo 'make bench    native Linux, Paravane and Xen 4.17 compared; writes build/bench.json'
+	@echo 'make dist     build/paravane.iso, a bootable image for BIOS and UEFI'
+	@echo 'make install  files and a GRUB menu entry below DESTDIR, for an installed Debian'
+	@echo 'make deps     install the Debian packages that building and testing need'
+	@echo 'make lint     layers, lengths, formatting, static analysis'
+	@echo 'make format   format the sources with clang-format'
+	@echo 'make clean    remove build/ (what was fetched and newlib stay in the cache)'
+	@echo 'make help     this list'
+	@echo
+	@echo 'Variables of make run: SCRIPT EXTRA DISK DISKIF NETIF MEM SMP FIRMWARE HV CMDLINE DOM0_CMDLINE'
+	@echo 'TIMEOUT QEMU_ARGS; docs/getting-started.md says what each does.'
