@@ -157,7 +157,7 @@ static int get_context(struct domain *d, const struct xen_domctl_vcpucontext *op
     if (!v || d == current_domain())
         return -EINVAL;
     if (!v->initialised)
-        return -ENODEV;
+        return -ENODATA;
     c = heap_allocate(sizeof(*c));
     if (!c)
         return -ENOMEM;
@@ -175,7 +175,7 @@ static int vcpu_info_fill(struct domain *d, struct xen_domctl_getvcpuinfo *op)
     struct vcpu *v = vcpu_find(d, op->vcpu);
 
     if (!v)
-        return -ESRCH;
+        return -EINVAL;
     op->online = !(v->stopped & VCPU_DOWN);
     op->blocked = (v->stopped & VCPU_BLOCKED) != 0;
     op->running = v->sched.running;
@@ -190,7 +190,7 @@ static int set_affinity(struct domain *d, const struct xen_domctl_vcpuaffinity *
     uint64_t map = 0;
 
     if (!v)
-        return -ESRCH;
+        return -EINVAL;
     if (!(op->flags & XEN_VCPUAFFINITY_HARD))
         return op->flags & XEN_VCPUAFFINITY_SOFT ? 0 : -EINVAL; /* soft affinity is a hint */
     if (guest_read(&map, op->cpumap_hard.bitmap, min((op->cpumap_hard.nr_bits + 7) / 8, 8U)))

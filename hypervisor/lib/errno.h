@@ -17,6 +17,7 @@
 #define EFAULT     XEN_EFAULT
 #define EBUSY      XEN_EBUSY
 #define EEXIST     XEN_EEXIST
+#define ENODATA    XEN_ENODATA
 #define ENODEV     XEN_ENODEV
 #define EINVAL     XEN_EINVAL
 #define ENOSPC     XEN_ENOSPC

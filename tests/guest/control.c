@@ -1,0 +1,180 @@
+/*
+ * domctl and sysctl as the toolstack uses them: a domain is created, given memory that we map and
+ * write, asked about, and destroyed without a trace; mistakes get their errors.  Only the initial
+ * domain may do any of it.
+ */
+#include "guest-test.h"
+#include "hypercall-abi/cpu.h"
+#include "hypercall-abi/memory.h"
+#include "hypercall-abi/sysctl.h"
+#include "pv-kernel/clock.h"
+#include "pv-kernel/event-ports.h"
+#include "pv-kernel/foreign-frames.h"
+#include "pv-kernel/frames.h"
+#include "pv-kernel/page-tables.h"
+
+static struct xen_domctl op;
+static struct xen_sysctl sys;
+static struct vcpu_guest_context context;
+static domid_t child;
+
+static int64_t domctl(uint32_t cmd, domid_t domid)
+{
+    op.cmd = cmd;
+    op.domain = domid;
+    op.interface_version = XEN_DOMCTL_INTERFACE_VERSION;
+    return hypercall_domctl(HYPERCALL_ARG(&op));
+}
+
+static int64_t sysctl(uint32_t cmd)
+{
+    sys.cmd = cmd;
+    sys.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+    return hypercall_sysctl(HYPERCALL_ARG(&sys));
+}
+
+static int64_t create(domid_t domid, uint32_t flags, uint32_t vcpus)
+{
+    op = (struct xen_domctl){ 0 };
+    op.u.createdomain = (struct xen_domctl_createdomain){ .flags = flags,
+                                                          .max_vcpus = vcpus,
+                                                          .max_evtchn_port = 1023,
+                                                          .max_grant_frames = 4,
+                                                          .max_maptrack_frames = 4,
+                                                          .grant_opts = 1 };
+    return domctl(XEN_DOMCTL_createdomain, domid);
+}
+
+static uint64_t free_pages(void)
+{
+    sysctl(XEN_SYSCTL_physinfo);
+    return sys.u.physinfo.free_pages;
+}
+
+static void creation(void)
+{
+    check("unknown flags", create(0, 1u << 30, 1), -XEN_EINVAL);
+    check("too many vCPUs", create(0, 0, 100000), -XEN_EINVAL);
+    check("no vCPU", create(0, 0, 0), -XEN_EINVAL);
+    check("create", create(0, 0, 2), 0);
+    child = op.domain;
+    check_true("has an id", child > 0 && child < DOMID_FIRST_RESERVED);
+    check("id taken", create(child, 0, 1), -XEN_EEXIST);
+    check("info", domctl(XEN_DOMCTL_getdomaininfo, child), 0);
+    check("is paused", (int64_t)(op.u.getdomaininfo.flags & XEN_DOMINF_paused), XEN_DOMINF_paused);
+    check("has no memory", (int64_t)op.u.getdomaininfo.tot_pages, 0);
+    op.u.max_mem.max_memkb = 1024;
+    check("limit", domctl(XEN_DOMCTL_max_mem, child), 0);
+    domctl(XEN_DOMCTL_getdomaininfo, child);
+    check("limit in pages", (int64_t)op.u.getdomaininfo.max_pages, 256);
+}
+
+static void memory(void)
+{
+    static uint64_t extents[300];
+    struct xen_memory_reservation r = { .extent_start = HYPERCALL_ARG(extents),
+                                        .nr_extents = 16,
+                                        .domid = child };
+    void *va;
+
+    for (uint64_t i = 0; i < 300; i++)
+        extents[i] = i;
+    check("give it frames", hypercall_memory_op(XENMEM_populate_physmap, HYPERCALL_ARG(&r)), 16);
+    domctl(XEN_DOMCTL_getdomaininfo, child);
+    check("it has them", (int64_t)op.u.getdomaininfo.tot_pages, 16);
+    check("map two", foreign_frames_map(child, extents, 2, true, &va), 0);
+    check("are clear", *(volatile int64_t *)va, 0);
+    *(volatile uint64_t *)va = 5;
+    foreign_frames_unmap(va, 2);
+    check("not its frame",
+          foreign_frames_map(child, (uint64_t[]){ frames_pfn_to_mfn(300) }, 1, true, &va),
+          -XEN_EBUSY);
+    check("nobody's frame", foreign_frames_map(4321, extents, 1, true, &va), -XEN_ESRCH);
+    r.nr_extents = 300;
+    check("up to its limit", hypercall_memory_op(XENMEM_populate_physmap, HYPERCALL_ARG(&r)), 240);
+}
+
+static void vcpus(void)
+{
+    evtchn_port_t port;
+
+    op.u.max_vcpus.max = 2;
+    check("make the vCPUs", domctl(XEN_DOMCTL_max_vcpus, child), 0);
+    op.u.getvcpuinfo = (struct xen_domctl_getvcpuinfo){ .vcpu = 0 };
+    check("vCPU info", domctl(XEN_DOMCTL_getvcpuinfo, child), 0);
+    check("is down", op.u.getvcpuinfo.online, 0);
+    op.u.getvcpuinfo = (struct xen_domctl_getvcpuinfo){ .vcpu = 9 };
+    check("no such vCPU", domctl(XEN_DOMCTL_getvcpuinfo, child), -XEN_EINVAL);
+    op.u.vcpucontext =
+        (struct xen_domctl_vcpucontext){ .vcpu = 0, .ctxt = HYPERCALL_ARG(&context) };
+    check("context of a new vCPU", domctl(XEN_DOMCTL_getvcpucontext, child), -XEN_ENODATA);
+    context.flags = VGCF_in_kernel | VGCF_online;
+    context.user_regs.cs = FLAT_KERNEL_CS;
+    context.ctrlreg[3] = 0x1000;
+    check("context with a bad root", domctl(XEN_DOMCTL_setvcpucontext, child), -XEN_EINVAL);
+    op.u.vcpucontext.ctxt = BAD_POINTER;
+    check("wild context", domctl(XEN_DOMCTL_setvcpucontext, child), -XEN_EFAULT);
+    check("a port of its", event_port_alloc_unbound(child, 0, &port), 0);
+}
+
+static void ending(uint64_t before)
+{
+    uint64_t limit = clock_monotonic_ns() + 2000000000;
+
+    check("pause", domctl(XEN_DOMCTL_pausedomain, child), 0);
+    check("unpause", domctl(XEN_DOMCTL_unpausedomain, child), 0);
+    check("destroy ourselves", domctl(XEN_DOMCTL_destroydomain, 0), -XEN_EINVAL);
+    while (domctl(XEN_DOMCTL_destroydomain, child) == -XEN_ERESTART)
+        ;
+    while (!domctl(XEN_DOMCTL_getdomaininfo, child) && clock_monotonic_ns() < limit)
+        hypercall_sched_op(0, 0);
+    check("it is gone", domctl(XEN_DOMCTL_getdomaininfo, child), -XEN_ESRCH);
+    check("destroy again", domctl(XEN_DOMCTL_destroydomain, child), -XEN_ESRCH);
+    while (free_pages() != before && clock_monotonic_ns() < limit)
+        hypercall_sched_op(0, 0);
+    check("free memory as before", (int64_t)free_pages(), (int64_t)before);
+}
+
+static void machine(void)
+{
+    static struct xen_domctl_getdomaininfo list[4];
+    static char keys[] = "?", log[64];
+
+    sys.u.getdomaininfolist =
+        (struct xen_sysctl_getdomaininfolist){ .max_domains = 4, .buffer = HYPERCALL_ARG(list) };
+    check("domain list", sysctl(XEN_SYSCTL_getdomaininfolist), 0);
+    check("one domain", sys.u.getdomaininfolist.num_domains, 1);
+    check("that is us", list[0].domain, 0);
+    check_true("running", list[0].flags & XEN_DOMINF_running);
+    check("physinfo", sysctl(XEN_SYSCTL_physinfo), 0);
+    check_true("PV guests", sys.u.physinfo.capabilities & XEN_SYSCTL_PHYSCAP_pv);
+    sys.u.availheap = (struct xen_sysctl_availheap){ .node = -1 };
+    check("free heap", sysctl(XEN_SYSCTL_availheap), 0);
+    check_true("there is some", sys.u.availheap.avail_bytes > 0);
+    sys.u.readconsole =
+        (struct xen_sysctl_readconsole){ .buffer = HYPERCALL_ARG(log), .count = sizeof(log) };
+    check("log", sysctl(XEN_SYSCTL_readconsole), 0);
+    check("as much as asked", sys.u.readconsole.count, sizeof(log));
+    check("scheduler", sysctl(XEN_SYSCTL_sched_id), 0);
+    sys.u.debug_keys = (struct xen_sysctl_debug_keys){ .keys = HYPERCALL_ARG(keys), .nr_keys = 0 };
+    check("no debug key", sysctl(XEN_SYSCTL_debug_keys), 0);
+    check("unknown", sysctl(9999), -XEN_ENOSYS);
+}
+
+void guest_test(void)
+{
+    uint64_t before;
+
+    if (!kernel_is_initial_domain()) {
+        check("create", create(0, 0, 1), -XEN_EPERM);
+        return;
+    }
+    /* the first map makes page tables that stay */
+    mapping_area_release(mapping_area_reserve(4), 4);
+    before = free_pages();
+    creation();
+    memory();
+    vcpus();
+    ending(before);
+    machine();
+}
