@@ -49,6 +49,29 @@ $(BUILD)/tests/hostile/hostile.elf: $(BUILD)/tests/hostile/hostile.o $(BUILD)/do
 	$(GUEST_LINK)
 TEST_PROGRAMS += $(BUILD)/tests/hostile/hostile.elf
 
+# make fuzz [FUZZ=name] [FUZZ_SECONDS=60]: libFuzzer over the parsers of hostile input, with
+# sanitizers; what it learns is kept in the cache, what it breaks lies in build/fuzz.
+FUZZ ?= $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
+FUZZ_SECONDS ?= 60
+FUZZ_CC ?= clang-14
+fuzz_line = $(shell sed -n 's/^ \* $(2): //p' tests/fuzz/$(1).c)
+
+define fuzz_rules
+$(BUILD)/fuzz/$(1): tests/fuzz/$(1).c $$(call fuzz_line,$(1),Sources)
+	@mkdir -p $$(@D)
+	$$(FUZZ_CC) -std=gnu11 -O1 -g $$(WARNINGS) -I. -Idom0 -Itools -D_GNU_SOURCE \
+	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $$@ $$^ \
+	    $$(call fuzz_line,$(1),Libraries)
+endef
+$(foreach name,$(FUZZ),$(eval $(call fuzz_rules,$(name))))
+
+.PHONY: fuzz
+fuzz: $(FUZZ:%=$(BUILD)/fuzz/%)
+	for name in $(FUZZ); do mkdir -p $(CACHE)/fuzz/$$name && \
+	    $(BUILD)/fuzz/$$name -max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=4096 \
+	        -artifact_prefix=$(BUILD)/fuzz/$$name- -print_final_stats=1 $(CACHE)/fuzz/$$name || exit 1; \
+	done
+
 .PHONY: test unit-tests
 unit-tests: $(TEST_PROGRAMS)
 
