@@ -48,6 +48,9 @@ struct cpu {
 #define DEFERRED_TIMERS   2U /* the timer interrupt came */
 #define DEFERRED_FINISH   4U /* the running vCPU has work of its own to finish */
 
+#ifdef HOST_TEST
+struct cpu *this_cpu(void);
+#else
 static inline struct cpu *this_cpu(void)
 {
     uint64_t rsp;
@@ -55,6 +58,8 @@ static inline struct cpu *this_cpu(void)
     __asm__("mov %%rsp, %0" : "=r"(rsp));
     return (struct cpu *)((rsp | (STACK_BYTES - 1)) + 1 - sizeof(struct cpu));
 }
+
+#endif
 
 /* The CPUs' structures by number; NULL beyond those found at boot. */
 extern struct cpu *cpu_table[MAX_CPUS];

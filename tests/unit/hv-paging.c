@@ -1,0 +1,430 @@
+/*
+ * Frames and page tables without a machine: the hypervisor's own files over a small memory.
+ * Interruptions are forced at every place one may happen, and after each step the audit recounts
+ * every reference from scratch.
+ *
+ * Sources: hypervisor/memory/frame-allocator.c hypervisor/memory/frame-owner.c hypervisor/memory/frame-references.c hypervisor/memory/heap.c hypervisor/guest-paging/entry-references.c hypervisor/guest-paging/update.c hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c
+ * Flags: -Ihypervisor -DHOST_TEST
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <cmocka.h>
+#include "guest-paging/audit.h"
+#include "guest-paging/paging.h"
+#include "hypercall-abi/errno.h"
+#include "lib/log.h"
+#include "machine/cpu-features.h"
+#include "machine/interrupts.h"
+#include "machine/tlb.h"
+#include "memory/frame-allocator.h"
+#include "memory/frame-references.h"
+#include "memory/machine-to-physical.h"
+
+#define FRAMES 1024
+
+/* What the files under test need of the layers left out. */
+uint32_t tlb_clock = 1;
+struct cpu_features cpu_features = { .physical_bits = 40 };
+static struct cpu cpu;
+static struct domain domain;
+static struct vcpu vcpu;
+static unsigned preempt_in; /* interrupt at the n-th look; 0: never */
+static bool preempt_random;
+static bool crashed;
+
+struct cpu *this_cpu(void)
+{
+    return &cpu;
+}
+
+bool preempt_point(void)
+{
+    if (preempt_random)
+        return rand() % 4 == 0;
+    return preempt_in && !--preempt_in;
+}
+
+void panic(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    abort();
+}
+
+void domain_crash(struct domain *d, const char *format, ...)
+{
+    (void)d;
+    (void)format;
+    crashed = true;
+}
+
+void domain_log(struct domain *d, const char *format, ...)
+{
+    (void)d;
+    (void)format;
+}
+
+void log_print(enum log_level level, const char *format, ...)
+{
+    va_list args;
+
+    (void)level;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    fputc('\n', stderr);
+}
+
+void cpu_wait_step(void)
+{
+    abort(); /* one thread: nobody to wait for */
+}
+
+void root_load(uint64_t root)
+{
+    (void)root;
+}
+
+void root_table_fill(pte_t *l4)
+{
+    memset(l4 + HYPERVISOR_FIRST_SLOT, 0, HYPERVISOR_SLOTS * sizeof(pte_t));
+}
+
+uint64_t tlb_stale_cpus(uint64_t mask, uint32_t stamp)
+{
+    (void)mask;
+    (void)stamp;
+    return 0;
+}
+
+void tlb_flush_cpus(uint64_t mask)
+{
+    (void)mask;
+}
+
+/* A domain's memory: a 4-level tree over some data frames. */
+#define TABLES 5 /* L4 L3 L2 L1 L1 */
+#define DATA   64
+static mfn_t table[TABLES], data[DATA];
+
+static void map_at(uint64_t address, size_t bytes)
+{
+    void *p = mmap((void *)address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+    assert_true(p == (void *)address);
+}
+
+static int memory_up(void **state)
+{
+    (void)state;
+    map_at(FRAME_TABLE_VIRT, FRAMES * sizeof(struct frame));
+    map_at(M2P_VIRT, FRAMES * sizeof(uint64_t));
+    map_at(DIRECT_VIRT, FRAMES * PAGE_SIZE);
+    frame_limit = FRAMES;
+    frames_add(mfn(0), FRAMES, true);
+    return 0;
+}
+
+static mfn_t frame_new(void)
+{
+    mfn_t m;
+
+    assert_int_equal(frame_owner_allocate(&domain.frames, 0, 0, &m), 0);
+    return m;
+}
+
+static pte_t *entries(unsigned t)
+{
+    return frame_virt(table[t]);
+}
+
+static pte_t to(mfn_t m, uint64_t flags)
+{
+    return pte_make(m, PTE_P | PTE_A | flags);
+}
+
+static void build_tree(void)
+{
+    entries(0)[5] = to(table[1], PTE_RW);
+    entries(1)[7] = to(table[2], PTE_RW);
+    entries(2)[0] = to(table[3], PTE_RW);
+    entries(2)[1] = to(table[4], PTE_RW);
+    for (unsigned i = 0; i < DATA; i++) {
+        entries(3)[i * 8] = to(data[i], PTE_RW);
+        entries(4)[i] = to(data[i], i & 1 ? PTE_RW : 0);
+    }
+    for (unsigned i = 0; i < TABLES; i++)
+        entries(4)[256 + i] = to(table[i], 0); /* tables may be mapped, read-only */
+}
+
+static int domain_up(void **state)
+{
+    (void)state;
+    crashed = false;
+    memset(&domain, 0, sizeof(domain));
+    memset(&vcpu, 0, sizeof(vcpu));
+    domain.id = 1;
+    domain.max_vcpus = 1;
+    domain.vcpus[0] = &vcpu;
+    vcpu.domain = &domain;
+    vcpu.info_frame = MFN_NONE;
+    for (unsigned i = 0; i < GDT_GUEST_PAGES; i++)
+        vcpu.gdt_frames[i] = MFN_NONE;
+    for (unsigned i = 0; i < LDT_PAGES; i++)
+        vcpu.ldt_frames[i] = MFN_NONE;
+    assert_int_equal(frame_owner_register(&domain.frames, 512), 0);
+    assert_int_equal(paging_create(&domain), 0);
+    for (unsigned i = 0; i < TABLES; i++)
+        table[i] = frame_new();
+    for (unsigned i = 0; i < DATA; i++)
+        data[i] = frame_new();
+    build_tree();
+    return 0;
+}
+
+static void assert_audit_clean(void)
+{
+    uint64_t frames, differences;
+
+    assert_int_equal(paging_audit(&domain, &frames, &differences), 0);
+    assert_int_equal(frames, TABLES + DATA);
+    assert_int_equal(differences, 0);
+}
+
+/* Everything is given back, and nothing of it is left in the allocator's books. */
+static int domain_down(void **state)
+{
+    static uint64_t free_before;
+    uint64_t free_after;
+    mfn_t m;
+    int r;
+
+    (void)state;
+    preempt_in = 0;
+    preempt_random = false;
+    assert_int_equal(paging_drop_roots(&vcpu), 0);
+    assert_int_equal(paging_finish(&domain), 0);
+    while (m = frame_owner_first(&domain.frames), !mfn_is_none(m)) {
+        r = paging_unpin_all(&domain, m);
+        assert_true(r == 0);
+        assert_int_equal(frame_owner_release(&domain.frames, m), 0);
+        frame_put(m);
+    }
+    assert_int_equal(paging_finish(&domain), 0);
+    assert_int_equal(domain.frames.count, 0);
+    paging_destroy(&domain);
+    frame_owner_unregister(&domain.frames);
+    free_after = frames_free_count();
+    if (free_before)
+        assert_int_equal(free_after, free_before);
+    free_before = free_after;
+    assert_false(crashed);
+    return 0;
+}
+
+static uint32_t type_count(mfn_t m)
+{
+    return frame_of(m)->type & TYPE_COUNT;
+}
+
+static int pin(mfn_t m, unsigned level)
+{
+    int r;
+
+    do {
+        r = paging_pin(&domain, m, level);
+    } while (r == -XEN_ERESTART);
+    return r;
+}
+
+static int unpin(mfn_t m)
+{
+    int r;
+
+    do {
+        r = paging_unpin(&domain, m);
+    } while (r == -XEN_ERESTART);
+    return r;
+}
+
+static int update(mfn_t t, unsigned index, pte_t value)
+{
+    int r;
+
+    do {
+        r = paging_lock(&domain);
+        if (r)
+            continue;
+        r = paging_update_locked(&domain, &domain, (t.n << PAGE_SHIFT) + index * 8, value, false);
+        paging_unlock(&domain);
+    } while (r == -XEN_ERESTART);
+    return r;
+}
+
+static void assert_all_released(void)
+{
+    assert_int_equal(paging_finish(&domain), 0);
+    for (unsigned i = 0; i < TABLES; i++)
+        assert_int_equal(type_count(table[i]), 0);
+    for (unsigned i = 0; i < DATA; i++)
+        assert_int_equal(type_count(data[i]), 0);
+    assert_audit_clean();
+}
+
+static void pin_and_unpin(void **state)
+{
+    (void)state;
+    assert_int_equal(pin(table[0], 4), 0);
+    assert_int_equal(frame_of(table[0])->type & TYPE_MASK, TYPE_L4);
+    assert_int_equal(type_count(data[1]), 2); /* written through both L1s */
+    assert_int_equal(type_count(data[2]), 1);
+    assert_audit_clean();
+    assert_int_equal(pin(table[0], 4), -XEN_EINVAL); /* it has its pin */
+    assert_audit_clean();
+    assert_int_equal(unpin(table[0]), 0);
+    assert_int_equal(unpin(table[0]), -XEN_EINVAL);
+    assert_all_released();
+}
+
+static void a_bad_entry_undoes_everything(void **state)
+{
+    static const uint64_t bad[] = { PTE_PS, 1UL << 3, 0 };
+
+    (void)state;
+    for (unsigned b = 0; b < 3; b++) {
+        pte_t old = entries(4)[500];
+
+        /* a forbidden bit, a forbidden bit, a table mapped for writing */
+        entries(4)[500] = bad[b] ? to(data[0], bad[b]) : to(table[2], PTE_RW);
+        assert_int_not_equal(pin(table[0], 4), 0);
+        assert_all_released();
+        entries(4)[500] = old;
+    }
+    entries(2)[2] = to(table[0], PTE_RW); /* a table of the wrong level: linear tables */
+    assert_int_equal(pin(table[0], 4), -XEN_EINVAL);
+    assert_all_released();
+    entries(2)[2] = to(mfn(FRAMES + 5), PTE_RW); /* no frame at all */
+    assert_int_equal(pin(table[0], 4), -XEN_EINVAL);
+    assert_all_released();
+}
+
+static void interrupted_anywhere(void **state)
+{
+    (void)state;
+    for (unsigned at = 1; at < 12; at++) {
+        preempt_in = at;
+        assert_int_equal(pin(table[0], 4), 0);
+        preempt_in = 0;
+        assert_audit_clean();
+        preempt_in = at;
+        assert_int_equal(unpin(table[0]), 0);
+        preempt_in = 0;
+        assert_all_released();
+    }
+}
+
+static void interrupted_and_never_resumed(void **state)
+{
+    (void)state;
+    preempt_in = 1;
+    assert_int_equal(paging_pin(&domain, table[0], 4), -XEN_ERESTART);
+    preempt_in = 0;
+    /* Somebody else's call finishes it; the result is kept, then dropped by a third. */
+    assert_int_equal(pin(table[3], 1), 0);
+    assert_audit_clean();
+    assert_int_equal(unpin(table[3]), 0);
+    assert_all_released();
+}
+
+static void updates_move_references(void **state)
+{
+    (void)state;
+    assert_int_equal(pin(table[0], 4), 0);
+    assert_int_equal(update(table[3], 1, to(data[3], PTE_RW)), 0);
+    assert_int_equal(type_count(data[3]), 3);
+    assert_int_equal(update(table[3], 1, to(data[3], 0)), 0);
+    assert_int_equal(type_count(data[3]), 2);
+    assert_int_equal(update(table[3], 1, 0), 0);
+    assert_int_equal(update(table[3], 1, to(table[1], PTE_RW)), -XEN_EBUSY);
+    assert_int_equal(update(table[0], 260, to(table[1], PTE_RW)), -XEN_EINVAL);
+    assert_int_equal(update(table[2], 1, 0), 0); /* unhooks an L1, which is no table any more */
+    assert_int_equal(type_count(table[4]), 0);
+    assert_audit_clean();
+    assert_int_equal(update(table[2], 9, to(table[4], PTE_RW)), 0);
+    assert_audit_clean();
+    assert_int_equal(unpin(table[0]), 0);
+    assert_all_released();
+}
+
+static void roots_hold_tables(void **state)
+{
+    (void)state;
+    assert_int_equal(paging_set_kernel_root(&vcpu, table[0]), 0);
+    assert_int_equal(paging_set_user_root(&vcpu, table[0]), 0);
+    assert_int_equal(type_count(table[0]), 2);
+    assert_audit_clean();
+    assert_int_equal(paging_set_user_root(&vcpu, mfn(0)), 0);
+    assert_int_equal(paging_set_kernel_root(&vcpu, table[1]), -XEN_EINVAL);
+    assert_audit_clean();
+    assert_int_equal(paging_drop_roots(&vcpu), 0);
+    assert_all_released();
+}
+
+/* Any operation with any argument, interrupted at random: counts always agree in the end. */
+static void random_operations(void **state)
+{
+    (void)state;
+    srand(7);
+    preempt_random = true;
+    for (unsigned n = 0; n < 20000; n++) {
+        mfn_t t = table[rand() % TABLES], target = rand() % 3 ? data[rand() % DATA] : table[rand() % TABLES];
+        uint64_t flags = rand() % 2 ? PTE_RW : 0;
+
+        switch (rand() % 8) {
+        case 0:
+            (void)!paging_pin(&domain, t, 1 + (unsigned)rand() % 4);
+            break;
+        case 1:
+            (void)!paging_unpin(&domain, t);
+            break;
+        case 2:
+            (void)!paging_set_kernel_root(&vcpu, t);
+            break;
+        case 3:
+            (void)!paging_set_user_root(&vcpu, rand() % 2 ? t : mfn(0));
+            break;
+        default:
+            (void)!update(t, (unsigned)rand() % 512, rand() % 4 ? to(target, flags) : 0);
+        }
+        if (n % 100 == 0) {
+            preempt_random = false;
+            assert_audit_clean();
+            preempt_random = true;
+        }
+    }
+    preempt_random = false;
+    assert_audit_clean();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(pin_and_unpin, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(a_bad_entry_undoes_everything, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(interrupted_anywhere, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(interrupted_and_never_resumed, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(updates_move_references, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(roots_hold_tables, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(random_operations, domain_up, domain_down),
+    };
+
+    return cmocka_run_group_tests(tests, memory_up, NULL);
+}
