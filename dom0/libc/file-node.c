@@ -179,6 +179,8 @@ int file_node_reserve(struct ram_file *node, size_t size)
     size_t capacity = node->owned ? node->capacity : 0;
     char *data;
 
+    if (node->pins)
+        return -ETXTBSY;
     if (node->owned && size <= capacity)
         return 0;
     if (capacity < 4096)
@@ -199,6 +201,8 @@ int file_node_reserve(struct ram_file *node, size_t size)
 
 int file_node_truncate(struct ram_file *node, size_t size)
 {
+    if (node->pins)
+        return -ETXTBSY;
     if (size > node->size) {
         int error = file_node_reserve(node, size);
 

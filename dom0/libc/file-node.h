@@ -18,6 +18,7 @@ struct ram_file {
     bool owned;     /* data is malloc'ed; else it lies in the initrd */
     bool unlinked;  /* no name any more: goes with its last descriptor */
     unsigned int opens;
+    unsigned int pins; /* its data is being read in place: it may not move or change */
     char *data;
     size_t size, capacity;
     int64_t mtime;

@@ -27,6 +27,12 @@ int ram_files_list(const char *path, size_t index, struct ram_dir_entry *entry);
 void ram_files_usage(uint64_t *bytes, uint64_t *files);
 /* The whole of a file as it lies in memory (valid until it is written or removed). */
 int ram_files_contents(const char *path, const void **data, size_t *size);
+/*
+ * The same for a reader that sleeps meanwhile: until the unpin the file cannot be written
+ * (-ETXTBSY), and removing it leaves the data alone.  -ENFILE: too many are pinned.
+ */
+int ram_files_pin(const char *path, const void **data, size_t *size);
+void ram_files_unpin(const void *data);
 /* Makes the directory and every missing one above it. */
 int ram_files_mkdir_all(const char *path);
 

@@ -33,6 +33,14 @@ struct kept_image {
 static struct kept_image kept_images[KEPT_MAX];
 static unsigned long use_clock;
 
+static uint32_t word_at(const uint8_t *data, size_t offset)
+{
+    uint32_t word;
+
+    memcpy(&word, data + offset, sizeof(word));
+    return word;
+}
+
 static uint64_t content_hash(const uint8_t *data, size_t size)
 {
     uint64_t hash = 0xcbf29ce484222325ULL, word;
@@ -88,6 +96,30 @@ static int unpack_error(const char *file, const struct unpacker *unpacker, int e
                        unpacker->name);
 }
 
+/* Unpacks into a place of its own.  Other tasks may run meanwhile: the place is in use, and
+ * empty, until it is filled. */
+static int unpack_into(struct kept_image *kept, const struct unpacker *unpacker,
+                       const uint8_t *data, size_t size)
+{
+    struct unpacked unpacked = { NULL, 0, 0 };
+
+    kept->users++;
+    unpacked_expect(&unpacked, size >= 4 ? word_at(data, size - 4) : 0);
+    int error = unpacker->unpack(data, size, &unpacked);
+
+    kept->users--;
+    if (error) {
+        free(unpacked.data);
+        return error;
+    }
+    uint8_t *fitting = realloc(unpacked.data, unpacked.size ? unpacked.size : 1);
+
+    unpacked.data = fitting ? fitting : unpacked.data;
+    kept->packed_size = size;
+    kept->unpacked = unpacked;
+    return 0;
+}
+
 /* Unpacks, or finds it unpacked. */
 static int image_unpack(struct kernel_image *image, const char *file,
                         const struct unpacker *unpacker, const uint8_t *data, size_t size,
@@ -97,18 +129,12 @@ static int image_unpack(struct kernel_image *image, const char *file,
     struct kept_image *kept = kept_find(hash, size);
 
     if (!kept) {
-        struct unpacked unpacked = { NULL, 0, 0 };
-        int error = unpacker->unpack(data, size, &unpacked);
+        kept = kept_place(); /* before unpacking: it may give memory back */
+        int error = kept ? unpack_into(kept, unpacker, data, size) : -ENOMEM;
 
-        kept = error ? NULL : kept_place();
-        if (!kept) {
-            free(unpacked.data);
-            return unpack_error(file, unpacker, error ? error : -ENOMEM, failure);
-        }
-        uint8_t *fitting = realloc(unpacked.data, unpacked.size ? unpacked.size : 1);
-
-        unpacked.data = fitting ? fitting : unpacked.data;
-        *kept = (struct kept_image){ .hash = hash, .packed_size = size, .unpacked = unpacked };
+        if (error)
+            return unpack_error(file, unpacker, error, failure);
+        kept->hash = hash;
     }
     kept->users++;
     kept->last_use = ++use_clock;
@@ -116,14 +142,6 @@ static int image_unpack(struct kernel_image *image, const char *file,
     image->data = kept->unpacked.data;
     image->size = kept->unpacked.size;
     return 0;
-}
-
-static uint32_t word_at(const uint8_t *data, size_t offset)
-{
-    uint32_t word;
-
-    memcpy(&word, data + offset, sizeof(word));
-    return word;
 }
 
 static bool is_bzimage(const uint8_t *data, size_t size)

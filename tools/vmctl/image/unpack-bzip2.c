@@ -18,9 +18,11 @@ int unpack_bzip2(const uint8_t *data, size_t size, struct unpacked *out)
         if (error)
             break;
         stream.next_out = (char *)out->data + out->size;
-        stream.avail_out = (unsigned int)(out->capacity - out->size);
+        unsigned int window = (unsigned int)unpacked_window(out);
+
+        stream.avail_out = window;
         result = BZ2_bzDecompress(&stream);
-        out->size = out->capacity - stream.avail_out;
+        out->size += window - stream.avail_out;
         if (result == BZ_OK && !stream.avail_in && stream.avail_out) {
             error = -ENODATA;
             break;

@@ -18,9 +18,11 @@ int unpack_gzip(const uint8_t *data, size_t size, struct unpacked *out)
         if (error)
             break;
         stream.next_out = out->data + out->size;
-        stream.avail_out = (uInt)(out->capacity - out->size);
+        uInt window = (uInt)unpacked_window(out);
+
+        stream.avail_out = window;
         result = inflate(&stream, Z_NO_FLUSH);
-        out->size = out->capacity - stream.avail_out;
+        out->size += window - stream.avail_out;
         if (result == Z_BUF_ERROR && stream.avail_in && !stream.avail_out)
             result = Z_OK;
     }

@@ -20,9 +20,11 @@ static int unpack_run(lzma_stream *stream, const uint8_t *data, size_t size, str
         if (error)
             break;
         stream->next_out = out->data + out->size;
-        stream->avail_out = out->capacity - out->size;
+        size_t window = unpacked_window(out);
+
+        stream->avail_out = window;
         result = lzma_code(stream, LZMA_RUN);
-        out->size = out->capacity - stream->avail_out;
+        out->size += window - stream->avail_out;
     }
     lzma_end(stream);
     if (error || result == LZMA_STREAM_END)

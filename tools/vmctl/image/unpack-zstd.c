@@ -21,7 +21,7 @@ int unpack_zstd(const uint8_t *data, size_t size, struct unpacked *out)
         error = unpacked_reserve(out, 65536);
         if (error)
             break;
-        ZSTD_outBuffer output = { out->data, out->capacity, out->size };
+        ZSTD_outBuffer output = { out->data, out->size + unpacked_window(out), out->size };
 
         hint = ZSTD_decompressStream(stream, &output, &input);
         if (ZSTD_isError(hint)) {

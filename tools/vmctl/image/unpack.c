@@ -8,11 +8,32 @@
 #include <string.h>
 
 #define FIRST_CAPACITY (8u << 20)
+#define EXPECT_SLACK   ((8u << 20) + 65536) /* the most any unpacker asks for at once */
+#define WINDOW         (256u << 10)
+
+void (*unpack_pause)(void);
+
+size_t unpacked_window(const struct unpacked *out)
+{
+    size_t room = out->capacity - out->size;
+
+    return room < WINDOW ? room : WINDOW;
+}
+
+void unpacked_expect(struct unpacked *out, size_t size)
+{
+    if (size > UNPACKED_MAX)
+        return;
+    out->data = malloc(size + EXPECT_SLACK);
+    out->capacity = out->data ? size + EXPECT_SLACK : 0;
+}
 
 int unpacked_reserve(struct unpacked *out, size_t more)
 {
     size_t capacity = out->capacity ? out->capacity : FIRST_CAPACITY;
 
+    if (unpack_pause)
+        unpack_pause();
     if (more > UNPACKED_MAX - out->size)
         return -EFBIG;
     while (capacity < out->size + more)

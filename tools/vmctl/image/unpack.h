@@ -19,8 +19,19 @@ struct unpacked {
     size_t capacity;
 };
 
+/* Makes room for so many bytes in an empty buffer, if it can: what a packed kernel says of its
+ * size (its last four bytes do), which may be a lie. */
+void unpacked_expect(struct unpacked *out, size_t size);
 /* Makes room for at least `more` bytes (and then some). -EFBIG beyond the bound, -ENOMEM. */
 int unpacked_reserve(struct unpacked *out, size_t more);
+/* How much of that room to fill before reserving again. */
+size_t unpacked_window(const struct unpacked *out);
+
+/*
+ * Called between two windows, if set.  A kernel takes seconds to unpack; in dom0, where tasks
+ * give way by themselves, guests' disks and consoles are served meanwhile.
+ */
+extern void (*unpack_pause)(void);
 
 struct unpacker {
     const char *name;

@@ -17,12 +17,14 @@
 #include "pv-kernel/frames.h"
 #include "tasks/console-input.h"
 #include "tasks/task.h"
+#include "vmctl/image/unpack.h"
 
 /* A guest's restart runs on such a task: image unpackers want some room. */
 #define BACKGROUND_STACK (256u << 10)
 
 int platform_open(void)
 {
+    unpack_pause = task_yield;
     return 0;
 }
 
@@ -64,13 +66,13 @@ void platform_foreign_unmap(void *address, size_t count)
 
 int platform_file_open(const char *path, const void **data, size_t *size)
 {
-    return ram_files_contents(path, data, size);
+    return ram_files_pin(path, data, size);
 }
 
 void platform_file_close(const void *data, size_t size)
 {
-    (void)data;
     (void)size;
+    ram_files_unpin(data);
 }
 
 int64_t platform_now_ns(void)
