@@ -187,6 +187,16 @@ static uint64_t cpu_time_before(const struct domain_list *before, uint32_t domid
     return 0;
 }
 
+static void top_print_json(const struct xen_domctl_getdomaininfo *info, const char *name,
+                           unsigned long long permille, bool first)
+{
+    printf("%s{", first ? "[" : ", ");
+    json_number("domid", info->domain, 1);
+    json_field("name", name, 1);
+    printf("\"cpu_percent\": %llu.%llu, \"cpu_seconds\": %llu.%03llu}", permille / 10,
+           permille % 10, whole_seconds(info), milliseconds(info));
+}
+
 static void top_print(struct command_context *context, const struct domain_list *before,
                       const struct domain_list *now, int64_t elapsed_ns)
 {
@@ -203,10 +213,7 @@ static void top_print(struct command_context *context, const struct domain_list 
         domain_name(context->store, info->domain, name, sizeof(name));
         state_letters(info, letters);
         if (context->json)
-            printf("%s{\"domid\": %u, \"name\": \"%s\", \"cpu_percent\": %llu.%llu, "
-                   "\"cpu_seconds\": %llu.%03llu}",
-                   i ? ", " : "[", info->domain, name, permille / 10, permille % 10,
-                   whole_seconds(info), milliseconds(info));
+            top_print_json(info, name, permille, i == 0);
         else
             printf("%-24s %5u %6s %5llu.%llu %7llu.%llu %6u %10llu\n", name, info->domain, letters,
                    permille / 10, permille % 10, whole_seconds(info), milliseconds(info) / 100,
