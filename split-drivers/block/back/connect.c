@@ -30,6 +30,8 @@ static void node_write_error(struct vbd *vbd, const char *what, int error)
 {
     handshake_write(store, vbd->backend, "hotplug-error", "%s: %s", what, strerror(-error));
     handshake_write(store, vbd->backend, "hotplug-status", "error");
+    if (vbd->complaints++ >= VBD_COMPLAINTS_MAX)
+        return;
     printf("block: guest %u disk %u: %s: %s\n", (unsigned int)vbd->domid,
            (unsigned int)vbd->device_id, what, strerror(-error));
 }

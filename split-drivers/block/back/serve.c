@@ -65,10 +65,14 @@ static void serve(void *arg)
     bool reported = false;
 
     while (!finished(vbd)) {
-        if (serve_round(vbd))
+        if (serve_round(vbd)) {
+            task_yield(); /* a frontend that never pauses must not keep the others out */
             continue;
+        }
         if (vbd->broken && !reported) {
             reported = true;
+            if (vbd->complaints++ >= VBD_COMPLAINTS_MAX)
+                continue;
             printf("block: guest %u disk %u: impossible ring index, not served any more\n",
                    (unsigned int)vbd->domid, (unsigned int)vbd->device_id);
         }

@@ -58,6 +58,7 @@ struct vbd {
     enum vbd_state state;
     struct block_device *device;
     bool writable;
+    unsigned int complaints; /* lines printed about this frontend */
     struct vbd *next;
 
     /* The data path's. */
@@ -77,6 +78,9 @@ struct vbd {
     bool task_ended;
     struct wait_queue stopped;
 };
+
+/* A frontend can provoke lines without end: only the first few of each are printed. */
+#define VBD_COMPLAINTS_MAX 4
 
 /* serve.c: the task. */
 int vbd_serve_start(struct vbd *vbd);
