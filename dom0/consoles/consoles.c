@@ -11,10 +11,15 @@
 #include <string.h>
 
 #include "consoles/guest-console.h"
+#include "hypercall-abi/domctl.h"
+#include "hypercall-abi/guest-stubs.h"
 #include "libc/ram-files.h"
 #include "pv-kernel/clock.h"
 #include "tasks/task.h"
 #include "xenstore/client.h"
+
+#define TOKEN_NEW  "new"
+#define TOKEN_GONE "gone"
 
 static struct guest_console *consoles;
 static struct wait_queue output = WAIT_QUEUE_INIT;
@@ -97,15 +102,27 @@ static void console_add(struct xs_client *store, uint32_t domid)
     free(name);
 }
 
-static void consoles_drop_gone(struct xs_client *store)
+/* Asks the hypervisor: of many guests' consoles at each guest's end, that is the quickest. */
+static bool domain_is_gone(uint32_t domid)
+{
+    struct xen_domctl control = {
+        .cmd = XEN_DOMCTL_getdomaininfo,
+        .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
+        .domain = (domid_t)domid,
+    };
+
+    return hypercall_domctl(HYPERCALL_ARG(&control)) || control.u.getdomaininfo.domain != domid ||
+           control.u.getdomaininfo.flags & XEN_DOMINF_dying;
+}
+
+static void consoles_drop_gone(void)
 {
     struct guest_console **at = &consoles;
 
     while (*at) {
         struct guest_console *console = *at;
-        bool introduced = false;
 
-        if (xs_is_introduced(store, console->domid, &introduced) || introduced) {
+        if (!domain_is_gone(console->domid)) {
             at = &console->next;
             continue;
         }
@@ -140,10 +157,12 @@ static void follow_store(void *argument)
     for (;;) {
         if (xs_wait_watch(store, -1, &path, &token))
             continue;
+        if (!strcmp(token, TOKEN_GONE))
+            consoles_drop_gone();
+        else
+            consoles_add_new(store);
         free(path);
         free(token);
-        consoles_drop_gone(store);
-        consoles_add_new(store);
     }
 }
 
@@ -153,9 +172,9 @@ int consoles_start(void)
     int error = store ? ram_files_mkdir_all("/var/log/xen/console") : -ENOMEM;
 
     if (!error || error == -EEXIST)
-        error = xs_watch(store, "@introduceDomain", "new");
+        error = xs_watch(store, "@introduceDomain", TOKEN_NEW);
     if (!error)
-        error = xs_watch(store, "@releaseDomain", "gone");
+        error = xs_watch(store, "@releaseDomain", TOKEN_GONE);
     if (error)
         return error;
     if (!task_spawn("consoles", move_output, NULL, 0) ||

@@ -60,42 +60,55 @@ static int config_read(struct domain_config *config, const char *file, int count
 static int foreground(struct domain_config *config, uint32_t domid)
 {
     fflush(stdout);
-    uint32_t reason = domain_supervise(config, domid, true);
+    uint32_t reason = domain_supervise(config, domid);
 
+    free(config);
     return reason == SHUTDOWN_poweroff || reason == SHUTDOWN_reboot  ? 0
            : reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog ? STATUS_CRASHED
                                                                      : STATUS_FAILED;
+}
+
+/* Lets it run; if that fails nothing stays. */
+static int let_run(struct command_context *context, const struct create_options *options,
+                   const char *name, uint32_t domid)
+{
+    int error = options->paused ? 0 : domain_unpause(domid);
+
+    if (error) {
+        failure_set(&context->failure, error, "%s: cannot be unpaused: %s (see vmctl dmesg)", name,
+                    failure_reason(error));
+        domain_end(context->store, domid, &context->failure);
+    } else if (!options->quiet) {
+        printf("%s: started as domain %u\n", name, (unsigned int)domid);
+    }
+    return error;
 }
 
 /* Takes over the config. */
 static int create(struct command_context *context, const struct create_options *options,
                   struct domain_config *config)
 {
+    char name[sizeof(config->name)];
     uint32_t domid;
     int error = domain_start(config, context->store, &domid, &context->failure);
 
-    if (!error && !options->paused)
-        error = domain_unpause(domid);
+    snprintf(name, sizeof(name), "%s", config->name);
+    if (!error && !options->foreground) {
+        error = domain_supervise_in_background(config, domid);
+        if (error)
+            domain_end(context->store, domid, &context->failure);
+    }
     if (error) {
-        int status = command_failed(context, error, config->name);
-
         free(config);
-        return status;
+        return command_failed(context, error, name);
     }
-    if (!options->quiet)
-        printf("%s: started as domain %u\n", config->name, (unsigned int)domid);
-    if (options->foreground) {
-        int status = foreground(config, domid);
-
+    error = let_run(context, options, name, domid);
+    if (options->foreground && !error)
+        return foreground(config, domid);
+    if (options->foreground)
         free(config);
-        return status;
-    }
-    error = domain_supervise_in_background(config, domid);
-    if (error) {
-        fprintf(stderr, "vmctl: %s: nobody watches over it: %s (it will not be restarted)\n",
-                config->name, failure_reason(error));
-        free(config);
-    }
+    if (error)
+        return command_failed(context, error, name);
     return options->console ? console_attach(domid) < 0 : 0;
 }
 

@@ -34,10 +34,11 @@ void domain_name(struct xs_client *store, uint32_t domid, char *name, size_t siz
 uint32_t domain_end_reason(const struct xen_domctl_getdomaininfo *info);
 const char *domain_end_reason_name(uint32_t reason);
 
-/* Waits until a guest ends and does what its config says, for restarts again and again.
- * Returns the last reason.  tell: print a line at each end. */
-uint32_t domain_supervise(struct domain_config *config, uint32_t domid, bool tell);
-/* The same beside the caller, which takes over the (malloc'ed) config. */
+/* Waits until a guest ends, prints why and does what its config says, for restarts again and
+ * again.  Returns the last reason. */
+uint32_t domain_supervise(struct domain_config *config, uint32_t domid);
+/* The same beside the caller and without a word; takes over the (malloc'ed) config.  To be
+ * called before the guest runs: an end that comes earlier would not be noticed. */
 int domain_supervise_in_background(struct domain_config *config, uint32_t domid);
 
 #endif

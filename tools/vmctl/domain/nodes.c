@@ -17,6 +17,8 @@
 #include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
 
+/* Listing the domains within the transaction is what makes two of the same name, started at once,
+ * conflict; their names are read outside of it, since noting each would cost more than it gives. */
 static bool name_is_taken(struct xs_client *store, uint32_t tx, const char *name)
 {
     char **domains, path[64], *other;
@@ -27,7 +29,7 @@ static bool name_is_taken(struct xs_client *store, uint32_t tx, const char *name
         return false;
     for (size_t i = 0; i < count && !taken; i++) {
         snprintf(path, sizeof(path), "/local/domain/%.20s/name", domains[i]);
-        if (xs_read(store, tx, path, &other, NULL))
+        if (xs_read(store, XS_NO_TX, path, &other, NULL))
             continue;
         taken = !strcmp(name, other);
         free(other);

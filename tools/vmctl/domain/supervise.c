@@ -17,28 +17,37 @@
 #include "xenstore/client.h"
 
 struct supervised {
+    struct supervised *next;
     struct domain_config *config;
     uint32_t domid;
 };
 
-/* Sleeps until the guest has stopped. */
-static uint32_t wait_for_end(struct xs_client *store, const struct domain_config *config,
-                             uint32_t domid)
+/* Has the guest stopped, and why? */
+static bool has_ended(const struct domain_config *config, uint32_t domid, uint32_t *reason)
 {
     struct xen_domctl_getdomaininfo info;
-    char *path, *token;
 
-    for (;;) {
-        if (domain_info(domid, &info) || info.flags & XEN_DOMINF_dying ||
-            memcmp(info.handle, config->uuid, sizeof(info.handle)) != 0)
-            return END_REASON_GONE;
-        if (info.flags & XEN_DOMINF_shutdown)
-            return domain_end_reason(&info);
-        if (xs_wait_watch(store, -1, &path, &token))
-            return END_REASON_GONE;
+    *reason = END_REASON_GONE;
+    if (domain_info(domid, &info) || info.flags & XEN_DOMINF_dying ||
+        memcmp(info.handle, config->uuid, sizeof(info.handle)) != 0)
+        return true;
+    if (!(info.flags & XEN_DOMINF_shutdown))
+        return false;
+    *reason = domain_end_reason(&info);
+    return true;
+}
+
+/* Sleeps until some domain ended.  The first event comes at once, with the watch. */
+static int wait_for_an_end(struct xs_client *store)
+{
+    char *path, *token;
+    int error = xs_wait_watch(store, -1, &path, &token);
+
+    if (!error) {
         free(path);
         free(token);
     }
+    return error;
 }
 
 static enum end_action action_for(const struct domain_config *config, uint32_t reason)
@@ -75,52 +84,107 @@ static int restart(struct xs_client *store, struct domain_config *config, uint32
     return error;
 }
 
-uint32_t domain_supervise(struct domain_config *config, uint32_t domid, bool tell)
+/* Does what the config says of this end; true if the guest runs again. */
+static bool settle(struct xs_client *store, struct domain_config *config, uint32_t *domid,
+                   uint32_t reason)
+{
+    struct failure failure = { "" };
+    enum end_action action = action_for(config, reason);
+
+    if (reason == END_REASON_GONE || action == END_PRESERVE)
+        return false;
+    if (action == END_RENAME_RESTART)
+        rename_stopped(store, config, *domid);
+    else
+        domain_end(store, *domid, &failure);
+    return action != END_DESTROY && !restart(store, config, domid);
+}
+
+static struct xs_client *watch_for_ends(void)
 {
     struct xs_client *store = xs_open();
-    struct failure failure = { "" };
+
+    if (store && xs_watch(store, "@releaseDomain", "end")) {
+        xs_close(store);
+        return NULL;
+    }
+    return store;
+}
+
+uint32_t domain_supervise(struct domain_config *config, uint32_t domid)
+{
+    struct xs_client *store = watch_for_ends();
     uint32_t reason = END_REASON_GONE;
-    bool again = store && !xs_watch(store, "@releaseDomain", "end");
+    bool again = store != NULL;
 
     while (again) {
-        reason = wait_for_end(store, config, domid);
-        if (tell)
-            printf("%s: %s\n", config->name, domain_end_reason_name(reason));
-        if (reason == END_REASON_GONE)
+        if (wait_for_an_end(store))
             break;
-        enum end_action action = action_for(config, reason);
-
-        if (action == END_PRESERVE)
-            break;
-        if (action == END_RENAME_RESTART)
-            rename_stopped(store, config, domid);
-        else
-            domain_end(store, domid, &failure);
-        again = action != END_DESTROY && !restart(store, config, &domid);
+        if (!has_ended(config, domid, &reason))
+            continue;
+        printf("%s: %s\n", config->name, domain_end_reason_name(reason));
+        fflush(stdout);
+        again = settle(store, config, &domid, reason);
     }
     xs_close(store);
     return reason;
 }
 
-static void supervise_in_background(void *argument)
-{
-    struct supervised *supervised = argument;
+/* Those watched over in the background, by one task for all (on Linux by a process for each,
+ * whose list has one entry). */
+static struct supervised *supervised_first;
+static bool service_runs;
 
-    domain_supervise(supervised->config, supervised->domid, false);
-    free(supervised->config);
-    free(supervised);
+static void supervised_check(struct xs_client *store)
+{
+    struct supervised **at = &supervised_first;
+
+    while (*at) {
+        struct supervised *supervised = *at;
+        uint32_t reason;
+
+        if (!has_ended(supervised->config, supervised->domid, &reason) ||
+            settle(store, supervised->config, &supervised->domid, reason)) {
+            at = &supervised->next;
+            continue;
+        }
+        /* Others may have come to the list's begin meanwhile: find our place again. */
+        for (at = &supervised_first; *at != supervised;)
+            at = &(*at)->next;
+        *at = supervised->next;
+        free(supervised->config);
+        free(supervised);
+    }
+}
+
+static void supervise_service(void *argument)
+{
+    struct xs_client *store = watch_for_ends();
+
+    (void)argument;
+    while (store && supervised_first && !wait_for_an_end(store))
+        supervised_check(store);
+    xs_close(store);
+    service_runs = false;
 }
 
 int domain_supervise_in_background(struct domain_config *config, uint32_t domid)
 {
-    struct supervised *supervised = malloc(sizeof(*supervised));
+    struct supervised *supervised = calloc(1, sizeof(*supervised));
 
     if (!supervised)
         return -ENOMEM;
-    *supervised = (struct supervised){ config, domid };
-    int error = platform_background(config->name, supervise_in_background, supervised);
+    *supervised = (struct supervised){ supervised_first, config, domid };
+    supervised_first = supervised;
+    if (service_runs)
+        return 0;
+    service_runs = true;
+    int error = platform_background("supervisor", supervise_service, NULL);
 
-    if (error)
+    if (error) {
+        service_runs = false;
+        supervised_first = supervised->next;
         free(supervised);
+    }
     return error;
 }
