@@ -18,11 +18,15 @@ exception_stubs:
     pushq $0
     movl $vector, 4(%rsp)
     .endif
+    .if (vector == 1) || (vector == 2) || (vector == 8) || (vector == 18)
+    jmp exception_own_stack
+    .else
     jmp exception_common
+    .endif
     .set vector, vector + 1
     .endr
 
-exception_common:
+.macro SAVE_REGISTERS
     pushq %rdi
     pushq %rsi
     pushq %rdx
@@ -40,13 +44,39 @@ exception_common:
     pushq %r15
     subq $8, %rsp
     cld
-    movq %rsp, %rdi
+.endm
+
+/*
+ * Debug exceptions, NMIs, double faults and machine checks have stacks of their own: they may hit
+ * the first instruction of a SYSCALL stub, where the stack is still the guest's (XSA-260).  If it
+ * was a guest that was interrupted, the frame moves to the CPU's own place, which is free then.
+ */
+exception_own_stack:
+    SAVE_REGISTERS
     testb $3, R_CS(%rsp)
     jz 1f
+    movq %rsp, %rsi
+    movq %rsp, %rax
+    orq $0x7fff, %rax
+    leaq (1 - CPU_STRUCT_BYTES)(%rax), %rdi
+    movq %rdi, %rax
+    movl $(FRAME_BYTES / 8), %ecx
+    rep movsq
+    movq %rax, %rsp
+    movq %rax, %rdi
     call trap_from_guest
     jmp return_to_guest
 
-1:  movq %rsp, %rbp
+exception_common:
+    SAVE_REGISTERS
+    testb $3, R_CS(%rsp)
+    jz 1f
+    movq %rsp, %rdi
+    call trap_from_guest
+    jmp return_to_guest
+
+1:  movq %rsp, %rdi
+    movq %rsp, %rbp
     andq $-16, %rsp
     call trap_from_hypervisor
     movq %rbp, %rsp

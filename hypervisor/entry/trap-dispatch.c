@@ -7,6 +7,7 @@
 #include "guest-cpu/trap-injection.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "machine/cpu-features.h"
 #include "machine/exception-table.h"
 #include "machine/interrupts.h"
 #include "machine/registers.h"
@@ -52,6 +53,8 @@ void trap_from_guest(struct cpu_regs *regs)
 {
     struct vcpu *v = current_vcpu();
 
+    if (unlikely(cpu_features.smap))
+        __asm__ volatile("clac" ::: "memory"); /* the guest's own AC must not open its memory to us */
     if (regs->vector >= 32) {
         interrupt_dispatch(regs);
         return;
@@ -101,6 +104,10 @@ static void guest_return_failed(const struct cpu_regs *nested)
     copy.rsp = cpu->frame.rsp;
     copy.ss = cpu->frame.ss;
     cpu->frame = copy;
+    cpu->vcpu->ds = ds_read();
+    cpu->vcpu->es = es_read();
+    cpu->vcpu->fs = fs_read();
+    cpu->vcpu->gs = gs_read();
     if (cpu->vcpu->failsafe.address)
         inject_failsafe(cpu->vcpu, &cpu->frame);
     else

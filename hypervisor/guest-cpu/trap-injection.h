@@ -16,7 +16,8 @@ void inject_page_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t address,
 void inject_event(struct vcpu *v, struct cpu_regs *regs);
 /* SYSCALL from user mode (compat: from 32-bit code). */
 void inject_syscall(struct vcpu *v, struct cpu_regs *regs, bool compat);
-/* A selector or an iret frame the CPU refused. */
+/* A selector or an iret frame the CPU refused.  The frame shows the selectors in v->ds to gs: if
+ * they are those loaded, it was the iret. */
 void inject_failsafe(struct vcpu *v, struct cpu_regs *regs);
 /* INT n from the guest, if its table allows the ring; else a #GP. */
 void inject_software_interrupt(struct vcpu *v, struct cpu_regs *regs, unsigned vector);

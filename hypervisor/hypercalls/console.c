@@ -56,7 +56,8 @@ static void log_piece(struct domain *d, const char *text, size_t n)
 {
     char line[PIECE + 1];
 
-    memcpy(line, text, n);
+    for (size_t i = 0; i < n; i++)
+        line[i] = text[i] >= ' ' && text[i] < 0x7f ? text[i] : '.'; /* no escape sequences */
     line[n] = 0;
     domain_log(d, "%s", line);
 }

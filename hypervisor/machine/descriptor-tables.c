@@ -52,6 +52,7 @@ void tss_fill(struct tss *tss, uint64_t stack_block)
     tss->ist[IST_MACHINE_CHECK - 1] = stack_block + PAGE_SIZE;
     tss->ist[IST_NMI - 1] = stack_block + 2 * PAGE_SIZE;
     tss->ist[IST_DOUBLE_FAULT - 1] = stack_block + 3 * PAGE_SIZE;
+    tss->ist[IST_DEBUG - 1] = stack_block + 2 * PAGE_SIZE + PAGE_SIZE / 2;
 }
 
 static void gate_set(unsigned vector, unsigned dpl, unsigned ist)
@@ -75,6 +76,7 @@ void idt_build(void)
     gate_set(TRAP_MC, 0, IST_MACHINE_CHECK);
     gate_set(TRAP_NMI, 0, IST_NMI);
     gate_set(TRAP_DF, 0, IST_DOUBLE_FAULT);
+    gate_set(TRAP_DB, 0, IST_DEBUG);
 }
 
 void descriptor_tables_load(unsigned cpu)

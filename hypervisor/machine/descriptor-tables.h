@@ -30,6 +30,7 @@ struct tss {
 #define IST_MACHINE_CHECK 1
 #define IST_NMI           2
 #define IST_DOUBLE_FAULT  3
+#define IST_DEBUG         4
 
 static inline uint64_t gdt_window(unsigned cpu)
 {

@@ -3,7 +3,7 @@
  * the stack pointer alone: no segment base is needed, and guests keep FS and GS to themselves.
  *
  *   stack block (32 KiB, aligned)
- *     page 0  machine-check stack      page 1  NMI stack      page 2  double-fault stack
+ *     page 0  machine-check stack      page 1  NMI stack      page 2  double-fault and debug stacks
  *     page 3  never mapped             pages 4-7  the stack; struct cpu at its end
  *
  * Entry from a guest saves the registers into `frame`, at the very start of struct cpu, so the
