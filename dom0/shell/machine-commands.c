@@ -14,9 +14,12 @@
 #include "pv-kernel/frames.h"
 #include "pv-kernel/kernel.h"
 #include "shell/commands.h"
+#include "shell/end-guests.h"
 #include "shell/shell.h"
 #include "tasks/task.h"
 #include "vmctl/command.h"
+
+#define GUESTS_END_SECONDS 15
 
 static int memory(int argc, char **argv)
 {
@@ -110,11 +113,20 @@ static int rest(int argc, char **argv)
     return 0;
 }
 
+/* -f: at once; else the guests end first. */
+static bool end_guests_first(int argc, char **argv)
+{
+    if (argc > 2 || (argc == 2 && strcmp(argv[1], "-f") != 0))
+        return false;
+    if (argc == 1)
+        guests_end(GUESTS_END_SECONDS);
+    return true;
+}
+
 static int power_off(int argc, char **argv)
 {
-    (void)argv;
-    if (argc != 1)
-        return shell_usage("poweroff");
+    if (!end_guests_first(argc, argv))
+        return shell_usage("poweroff [-f]");
     printf("powering off\n");
     fflush(stdout);
     kernel_shutdown(SHUTDOWN_poweroff);
@@ -122,9 +134,8 @@ static int power_off(int argc, char **argv)
 
 static int restart(int argc, char **argv)
 {
-    (void)argv;
-    if (argc != 1)
-        return shell_usage("reboot");
+    if (!end_guests_first(argc, argv))
+        return shell_usage("reboot [-f]");
     printf("rebooting\n");
     fflush(stdout);
     kernel_shutdown(SHUTDOWN_reboot);
@@ -154,8 +165,8 @@ int shell_machine_commands_register(void)
         { "date", date, ": the time of day" },
         { "uptime", uptime, ": how long the machine has been up" },
         { "sleep", rest, "SECONDS: wait" },
-        { "poweroff", power_off, ": switch the machine off" },
-        { "reboot", restart, ": start the machine again" },
+        { "poweroff", power_off, "[-f]: end the guests and switch the machine off" },
+        { "reboot", restart, "[-f]: end the guests and start the machine again" },
     };
     int error = 0;
 
