@@ -16,4 +16,7 @@ int shell_failed(const char *name, int error);
 /* Prints "usage: ..."; returns 2. */
 int shell_usage(const char *usage);
 
+/* Says how the script ended, if one runs: the last line the launcher waits for. */
+void shell_script_ends(int status);
+
 #endif

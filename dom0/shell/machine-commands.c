@@ -128,7 +128,7 @@ static int power_off(int argc, char **argv)
     if (!end_guests_first(argc, argv))
         return shell_usage("poweroff [-f]");
     printf("powering off\n");
-    fflush(stdout);
+    shell_script_ends(0); /* a script that switches the machine off has come to its end */
     kernel_shutdown(SHUTDOWN_poweroff);
 }
 

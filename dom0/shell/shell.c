@@ -179,11 +179,20 @@ static void prompt(void *argument)
     }
 }
 
+static bool script_runs;
+
+void shell_script_ends(int status)
+{
+    if (script_runs)
+        printf("paravane-script: exit %d\n", status);
+    fflush(stdout);
+}
+
 static void script(void *argument)
 {
     (void)argument;
-    printf("paravane-script: exit %d\n", shell_run_script(SCRIPT_PATH));
-    fflush(stdout);
+    script_runs = true;
+    shell_script_ends(shell_run_script(SCRIPT_PATH));
     kernel_shutdown(SHUTDOWN_poweroff);
 }
 
