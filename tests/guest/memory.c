@@ -48,6 +48,44 @@ static void give_back_and_get(void)
     frames_free(page, 0);
 }
 
+static struct xen_memory_exchange exchange_of(uint64_t *in, uint64_t *out)
+{
+    return (struct xen_memory_exchange){
+        .in = { .extent_start = HYPERCALL_ARG(in), .nr_extents = 1, .domid = DOMID_SELF },
+        .out = { .extent_start = HYPERCALL_ARG(out),
+                 .nr_extents = 1,
+                 .mem_flags = XENMEMF_address_bits(32),
+                 .domid = DOMID_SELF },
+    };
+}
+
+/* A frame for another one below 4 GiB, as a driver's DMA buffer needs it. */
+static void exchange(void)
+{
+    char *page = frames_alloc(0);
+    uint64_t pfn = (uint64_t)page >> PAGE_SHIFT, in = frames_virt_to_mfn(page), out = pfn;
+    struct xen_memory_exchange op = exchange_of(&in, &out);
+
+    hypercall_update_va_mapping(HYPERCALL_ARG(page), 0, UVMF_INVLPG);
+    op.nr_exchanged = 5;
+    check("exchange, progress beyond the end",
+          hypercall_memory_op(XENMEM_exchange, HYPERCALL_ARG(&op)), -XEN_EINVAL);
+    op = exchange_of(&in, &out);
+    op.out.nr_extents = 2;
+    check("exchange one for two", hypercall_memory_op(XENMEM_exchange, HYPERCALL_ARG(&op)),
+          -XEN_EINVAL);
+    op = exchange_of(&in, &out);
+    check("exchange", hypercall_memory_op(XENMEM_exchange, HYPERCALL_ARG(&op)), 0);
+    check("exchanged", (int64_t)op.nr_exchanged, 1);
+    check_true("below 4 GiB", out < 1u << 20);
+    check_true("m2p of the new frame", ((const uint64_t *)MACH2PHYS_VIRT_START)[out] == pfn);
+    check("map the new frame",
+          hypercall_update_va_mapping(HYPERCALL_ARG(page), out << 12 | PTE_KERNEL, UVMF_INVLPG), 0);
+    ((uint64_t *)start_info->mfn_list)[pfn] = out;
+    check("it is clear", *(volatile int64_t *)page, 0);
+    frames_free(page, 0);
+}
+
 void guest_test(void)
 {
     static struct e820_entry map[64];
@@ -77,6 +115,7 @@ void guest_test(void)
               hypercall_memory_op(XENMEM_machine_memory_map, HYPERCALL_ARG(&memory_map)),
               -XEN_EPERM);
     give_back_and_get();
+    exchange();
     check("decrease frame 0", reservation(XENMEM_decrease_reservation, extents, 1, 0, DOMID_SELF),
           0);
     check("decrease wild frame",
