@@ -11,6 +11,8 @@
 #define PIT_HZ 1193182UL
 #define NS     1000000000UL
 
+#define PIT_SAMPLE 11932 /* ticks: 10 ms */
+
 struct clock_scale clock_scale = { 0, 0x80000000U, 1 };
 uint64_t clock_tsc_khz;
 
@@ -94,11 +96,25 @@ static uint64_t rtc_seconds(void)
     return days_from_civil(2000 + f[5], f[4], f[3]) * 86400 + f[2] * 3600 + f[1] * 60 + f[0];
 }
 
+uint64_t clock_median(uint64_t sample[CLOCK_SAMPLES])
+{
+    for (unsigned i = 1; i < CLOCK_SAMPLES; i++)
+        for (unsigned j = i; j && sample[j - 1] > sample[j]; j--) {
+            uint64_t t = sample[j];
+
+            sample[j] = sample[j - 1];
+            sample[j - 1] = t;
+        }
+    return sample[CLOCK_SAMPLES / 2];
+}
+
 void clock_init(void)
 {
-    uint64_t cycles = measure(23864), hz; /* 20 ms */
+    uint64_t sample[CLOCK_SAMPLES], hz;
 
-    hz = cycles * PIT_HZ / 23864; /* 20 ms of cycles: no overflow below 10 THz */
+    for (unsigned i = 0; i < CLOCK_SAMPLES; i++)
+        sample[i] = measure(PIT_SAMPLE);
+    hz = clock_median(sample) * PIT_HZ / PIT_SAMPLE;
     clock_tsc_khz = hz / 1000;
     scale_set(hz);
     clock_scale.tsc_start = tsc_read();

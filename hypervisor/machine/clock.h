@@ -14,7 +14,14 @@ struct clock_scale {
 extern struct clock_scale clock_scale;
 extern uint64_t clock_tsc_khz;
 
-/* Measures the TSC against the PIT; takes about 20 ms. */
+/*
+ * Clocks are measured several times and the median counts: below another hypervisor this CPU may
+ * be stopped in the middle of a measurement.
+ */
+#define CLOCK_SAMPLES 5
+uint64_t clock_median(uint64_t sample[CLOCK_SAMPLES]); /* sorts them */
+
+/* Measures the TSC against the PIT; takes about 50 ms. */
 void clock_init(void);
 uint64_t clock_now(void);
 uint64_t clock_to_tsc(uint64_t ns);

@@ -109,22 +109,30 @@ void lapic_send_startup(uint32_t apic_id, unsigned page)
     icr_write(apic_id, 0x4600 | page);
 }
 
+/* Timer ticks per ns, 32.32 fixed point, over 2 ms. */
+static uint64_t measure(void)
+{
+    uint64_t start = clock_now();
+    uint32_t ticks;
+
+    lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
+    clock_delay(2 * 1000 * 1000);
+    ticks = UINT32_MAX - lapic_read(LAPIC_TIMER_CURRENT);
+    return ((uint64_t)ticks << 32) / (clock_now() - start);
+}
+
 void lapic_timer_calibrate(void)
 {
-    uint64_t start, passed;
-    uint32_t ticks;
+    uint64_t sample[CLOCK_SAMPLES];
 
     if (cpu_features.tsc_deadline)
         return;
     lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
-    lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
-    start = clock_now();
-    clock_delay(10 * 1000 * 1000);
-    ticks = UINT32_MAX - lapic_read(LAPIC_TIMER_CURRENT);
-    passed = clock_now() - start;
+    for (unsigned i = 0; i < CLOCK_SAMPLES; i++)
+        sample[i] = measure();
     lapic_write(LAPIC_TIMER_INITIAL, 0);
     lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER);
-    ticks_per_ns = ((uint64_t)ticks << 32) / passed;
+    ticks_per_ns = clock_median(sample);
     log_debug("APIC timer: %lu kHz", ticks_per_ns * 1000000 >> 32);
 }
 
