@@ -4,6 +4,7 @@
  */
 #include "machine/clock.h"
 #include "lib/bits.h"
+#include "lib/bug.h"
 #include "lib/log.h"
 #include "lib/spinlock.h"
 #include "machine/registers.h"
@@ -20,19 +21,57 @@ uint64_t clock_tsc_khz;
 static struct spinlock wall_lock;
 static uint64_t wall_base_ns;
 
-/* TSC cycles during `ticks` of the PIT, counted on channel 2 with its gate open. */
-static uint64_t measure(uint16_t ticks)
+struct counter_pair clock_pair(uint32_t (*counter)(void))
 {
-    uint64_t start;
+    struct counter_pair best = { 0, 0, UINT64_MAX };
 
+    for (unsigned i = 0; i < 8; i++) {
+        uint64_t before = tsc_read();
+        uint32_t count = counter();
+        uint64_t window = tsc_read() - before;
+
+        if (window < best.window)
+            best = (struct counter_pair){ before + window / 2, count, window };
+    }
+    return best;
+}
+
+/* Channel 2 counts down from 65535, once; its gate is open. */
+static void pit_start(void)
+{
     port_outb(0x61, (port_inb(0x61) & ~2) | 1);
-    port_outb(0x43, 0xb0); /* channel 2, both bytes, one-shot */
-    port_outb(0x42, (uint8_t)ticks);
-    port_outb(0x42, (uint8_t)(ticks >> 8));
-    start = tsc_read();
-    while (!(port_inb(0x61) & 0x20))
+    port_outb(0x43, 0xb0);
+    port_outb(0x42, 0xff);
+    port_outb(0x42, 0xff);
+}
+
+static uint32_t pit_count(void)
+{
+    uint32_t low;
+
+    port_outb(0x43, 0x80); /* latch */
+    low = port_inb(0x42);
+    return low | (uint32_t)port_inb(0x42) << 8;
+}
+
+static bool pit_expired(void)
+{
+    return port_inb(0x61) & 0x20;
+}
+
+/* The TSC's frequency against the PIT over 10 ms; 0 if the PIT ran out meanwhile. */
+static uint64_t measure(void)
+{
+    struct counter_pair from, to;
+
+    pit_start();
+    from = clock_pair(pit_count);
+    while (!pit_expired() && from.count - pit_count() < PIT_SAMPLE)
         cpu_pause();
-    return tsc_read() - start;
+    to = clock_pair(pit_count);
+    if (pit_expired() || to.count >= from.count)
+        return 0;
+    return (to.tsc - from.tsc) * PIT_HZ / (from.count - to.count);
 }
 
 static void scale_set(uint64_t hz)
@@ -96,25 +135,14 @@ static uint64_t rtc_seconds(void)
     return days_from_civil(2000 + f[5], f[4], f[3]) * 86400 + f[2] * 3600 + f[1] * 60 + f[0];
 }
 
-uint64_t clock_median(uint64_t sample[CLOCK_SAMPLES])
-{
-    for (unsigned i = 1; i < CLOCK_SAMPLES; i++)
-        for (unsigned j = i; j && sample[j - 1] > sample[j]; j--) {
-            uint64_t t = sample[j];
-
-            sample[j] = sample[j - 1];
-            sample[j - 1] = t;
-        }
-    return sample[CLOCK_SAMPLES / 2];
-}
-
 void clock_init(void)
 {
-    uint64_t sample[CLOCK_SAMPLES], hz;
+    uint64_t hz = 0;
 
-    for (unsigned i = 0; i < CLOCK_SAMPLES; i++)
-        sample[i] = measure(PIT_SAMPLE);
-    hz = clock_median(sample) * PIT_HZ / PIT_SAMPLE;
+    for (unsigned attempt = 0; attempt < 20 && !hz; attempt++)
+        hz = measure();
+    if (!hz)
+        panic("the interval timer does not count: the TSC cannot be measured");
     clock_tsc_khz = hz / 1000;
     scale_set(hz);
     clock_scale.tsc_start = tsc_read();

@@ -15,13 +15,17 @@ extern struct clock_scale clock_scale;
 extern uint64_t clock_tsc_khz;
 
 /*
- * Clocks are measured several times and the median counts: below another hypervisor this CPU may
- * be stopped in the middle of a measurement.
+ * A counter's value and the TSC at the same moment: of several readings the one that took the
+ * least time, as below another hypervisor this CPU may be stopped between the two.
  */
-#define CLOCK_SAMPLES 5
-uint64_t clock_median(uint64_t sample[CLOCK_SAMPLES]); /* sorts them */
+struct counter_pair {
+    uint64_t tsc;
+    uint32_t count;
+    uint64_t window; /* cycles the reading took */
+};
+struct counter_pair clock_pair(uint32_t (*counter)(void));
 
-/* Measures the TSC against the PIT; takes about 50 ms. */
+/* Measures the TSC against the PIT; takes about 10 ms. */
 void clock_init(void);
 uint64_t clock_now(void);
 uint64_t clock_to_tsc(uint64_t ns);

@@ -109,30 +109,26 @@ void lapic_send_startup(uint32_t apic_id, unsigned page)
     icr_write(apic_id, 0x4600 | page);
 }
 
-/* Timer ticks per ns, 32.32 fixed point, over 2 ms. */
-static uint64_t measure(void)
+static uint32_t timer_count(void)
 {
-    uint64_t start = clock_now();
-    uint32_t ticks;
-
-    lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
-    clock_delay(2 * 1000 * 1000);
-    ticks = UINT32_MAX - lapic_read(LAPIC_TIMER_CURRENT);
-    return ((uint64_t)ticks << 32) / (clock_now() - start);
+    return lapic_read(LAPIC_TIMER_CURRENT);
 }
 
 void lapic_timer_calibrate(void)
 {
-    uint64_t sample[CLOCK_SAMPLES];
+    struct counter_pair from, to;
 
     if (cpu_features.tsc_deadline)
         return;
     lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
-    for (unsigned i = 0; i < CLOCK_SAMPLES; i++)
-        sample[i] = measure();
+    lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
+    from = clock_pair(timer_count);
+    clock_delay(5 * 1000 * 1000);
+    to = clock_pair(timer_count);
     lapic_write(LAPIC_TIMER_INITIAL, 0);
     lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER);
-    ticks_per_ns = clock_median(sample);
+    /* ticks / (cycles / kHz) = ticks per ms; as ticks per ns, 32.32 fixed point */
+    ticks_per_ns = ((uint64_t)(from.count - to.count) * clock_tsc_khz / (to.tsc - from.tsc) << 32) / 1000000;
     log_debug("APIC timer: %lu kHz", ticks_per_ns * 1000000 >> 32);
 }
 
