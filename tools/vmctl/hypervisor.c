@@ -15,6 +15,7 @@
 #include "hypercall-abi/grants.h"
 #include "hypercall-abi/guest-stubs.h"
 #include "hypercall-abi/memory.h"
+#include "hypercall-abi/paravane.h"
 #include "vmctl/platform/platform.h"
 
 #define ADDRESS(pointer) ((uint64_t)(uintptr_t)(pointer))
@@ -244,6 +245,16 @@ int domain_grant_frame(uint32_t domid, uint64_t *mfn)
     *mfn = buffer->frame;
     platform_buffer_free(buffer, sizeof(*buffer));
     return result < 0 ? (int)result : 0;
+}
+
+int domain_audit(uint32_t domid, uint64_t *frames, uint64_t *differences)
+{
+    struct paravane_audit audit = { .domid = (domid_t)domid };
+    int error = call_with(HYPERCALL_NR_paravane_op, PARAVANEOP_audit, 1, &audit, sizeof(audit));
+
+    *frames = audit.frames;
+    *differences = audit.differences;
+    return error;
 }
 
 int machine_info(struct xen_sysctl_physinfo *info)

@@ -41,6 +41,9 @@ int domain_populate(uint32_t domid, uint64_t *frames, size_t count, unsigned int
 int domain_pin_root(uint32_t domid, uint64_t mfn);
 int domain_grant_frame(uint32_t domid, uint64_t *mfn);
 
+/* Recounts a domain's frame references; -ENOSYS where the hypervisor is not Paravane. */
+int domain_audit(uint32_t domid, uint64_t *frames, uint64_t *differences);
+
 int machine_info(struct xen_sysctl_physinfo *info);
 /* The hypervisor's log: up to size bytes, *length of them. */
 int machine_log(char *buffer, size_t size, size_t *length, int clear);
