@@ -32,13 +32,13 @@ KNOWN = {
 def machine(hypervisor, **settings):
     environment = {**os.environ, "HV": hypervisor, "SMP": "2", "DISK": "none", "SCRIPT": "",
                    "EXTRA": "", **settings}
-    done = subprocess.run([ROOT / "tools/run"], env=environment, capture_output=True, timeout=400)
+    done = subprocess.run([ROOT / "tools/run"], env=environment, capture_output=True, timeout=500)
     return done.returncode, done.stdout.decode(errors="replace")
 
 
 def as_initial_domain(guest, hypervisor):
     image = str(BUILD / "tests/guest" / f"{guest}.gz")
-    status, text = machine(hypervisor, HEADLESS="1", TIMEOUT="60", MEM="512", DOM0_MEM="64",
+    status, text = machine(hypervisor, HEADLESS="1", TIMEOUT="120", MEM="512", DOM0_MEM="64",
                            DOM0=image, DOM0_INITRD=image)
     lines = LINES.findall(text)
     return lines if status in (0, 1) else lines + [f"status {status}", text[-2000:]]
@@ -63,7 +63,7 @@ def as_guests(tmp_path_factory):
             lines += [f"echo begin {guest}", f"try vmctl create -F -q /extra/{guest}.cfg",
                       f"try cat /var/log/xen/console/guest-{guest}.log", f"echo end {guest}"]
         script.write_text("\n".join(lines) + "\n")
-        _, text = machine(hypervisor, SCRIPT=str(script), EXTRA=str(extra), TIMEOUT="300")
+        _, text = machine(hypervisor, SCRIPT=str(script), EXTRA=str(extra), TIMEOUT="400")
         text = text.replace("\r", "")
         results[hypervisor] = {}
         for guest in GUESTS:
