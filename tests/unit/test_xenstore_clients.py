@@ -2,6 +2,7 @@
 import os
 import pathlib
 import shutil
+import socket
 import subprocess
 import time
 
@@ -19,10 +20,19 @@ class Daemon:
                     "XENSTORED_RUNDIR": str(folder)}
         self.errors = open(folder / "errors", "w+")
         self.process = subprocess.Popen([program, str(self.socket)], stderr=self.errors)
-        for _ in range(200):
-            if self.socket.exists():
+        for _ in range(500):
+            if self.listens():
                 break
             time.sleep(0.02)
+
+    def listens(self):
+        """Bound is not enough: between bind and listen a client is refused."""
+        with socket.socket(socket.AF_UNIX) as probe:
+            try:
+                probe.connect(str(self.socket))
+            except OSError:
+                return False
+        return True
 
     def run(self, *command, ok=True, text=None):
         done = subprocess.run(command, env=self.env, capture_output=True, text=True, timeout=60,
