@@ -78,6 +78,6 @@ def test_bad_configs(hv, tmp_path):
 @pytest.mark.parametrize("words,status", [("vmctl create", 2), ("vmctl wait demo", 2),
                                           ("vmctl console nobody", 1), ("vmctl list nobody", 1)])
 def test_usage_errors_have_statuses(words, status, tmp_path):
-    result = run_script(tmp_path, "xen", [words])
+    result = run_script(tmp_path, "paravane", [words])
     assert result.status == status, result.tail()
     assert demo_disk(tmp_path).exists()

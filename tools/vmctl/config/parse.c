@@ -225,7 +225,8 @@ static int entry_append(struct parser *parser, struct config_entry *entry,
 
         if (!both)
             return -ENOMEM;
-        old->string = strcat(both, value->string);
+        strcat(both, value->string);
+        old->string = both;
     }
     while (!error && value->count) {
         error = list_add(old, value->items[0]);

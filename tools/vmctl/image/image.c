@@ -112,11 +112,12 @@ static int unpack_into(struct kept_image *kept, const struct unpacker *unpacker,
         free(unpacked.data);
         return error;
     }
-    uint8_t *fitting = realloc(unpacked.data, unpacked.size ? unpacked.size : 1);
-
-    unpacked.data = fitting ? fitting : unpacked.data;
     kept->packed_size = size;
     kept->unpacked = unpacked;
+    uint8_t *fitting = realloc(unpacked.data, unpacked.size ? unpacked.size : 1);
+
+    if (fitting)
+        kept->unpacked.data = fitting;
     return 0;
 }
 
