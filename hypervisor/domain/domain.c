@@ -38,8 +38,11 @@ struct domain *domain_get(domid_t id)
 {
     struct domain *d;
 
-    if (id == DOMID_SELF)
-        id = current_domain()->id;
+    if (id == DOMID_SELF) {
+        d = current_domain();
+        atomic_add(&d->references, 1);
+        return d;
+    }
     if (id >= DOMID_FIRST_RESERVED)
         return NULL;
     d = domain_get_next(id);

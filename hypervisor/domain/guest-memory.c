@@ -3,20 +3,6 @@
 #include "domain/guest-memory.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "machine/cpu-features.h"
-#include "machine/exception-table.h"
-
-static inline void user_access_begin(void)
-{
-    if (unlikely(cpu_features.smap))
-        __asm__ volatile("stac" ::: "memory");
-}
-
-static inline void user_access_end(void)
-{
-    if (unlikely(cpu_features.smap))
-        __asm__ volatile("clac" ::: "memory");
-}
 
 /* 0, or not if an access faulted. */
 static inline uint64_t copy_faulting(void *to, const void *from, size_t bytes)

@@ -10,7 +10,10 @@
 
 #include "hypercall-abi/cpu.h"
 #include "hypercall-abi/types.h"
+#include "lib/errno.h"
 #include "lib/types.h"
+#include "machine/cpu-features.h"
+#include "machine/exception-table.h"
 
 static inline bool guest_range_ok(uint64_t address, uint64_t bytes)
 {
@@ -20,10 +23,55 @@ static inline bool guest_range_ok(uint64_t address, uint64_t bytes)
            (address >= HYPERVISOR_VIRT_END && (end > address || !end || !bytes));
 }
 
+/* SMAP keeps the hypervisor out of guest memory but between these two. */
+static inline void user_access_begin(void)
+{
+    if (unlikely(cpu_features.smap))
+        __asm__ volatile("stac" ::: "memory");
+}
+
+static inline void user_access_end(void)
+{
+    if (unlikely(cpu_features.smap))
+        __asm__ volatile("clac" ::: "memory");
+}
+
+static inline int copy_words(uint64_t to, uint64_t from, uint64_t words)
+{
+    int error = 0;
+
+    user_access_begin();
+    __asm__ volatile("1: rep movsq\n"
+                     "2:\n"
+                     ".pushsection .text.fixup, \"ax\"\n"
+                     "3: mov %4, %0\n"
+                     "jmp 2b\n"
+                     ".popsection\n" EXCEPTION_FIXUP("1b", "3b")
+                     : "+r"(error), "+D"(to), "+S"(from), "+c"(words)
+                     : "i"(-EFAULT)
+                     : "memory");
+    user_access_end();
+    return error;
+}
+
 /* 0 or -EFAULT; after a failure part of the destination may have been written. */
 int must_check guest_read(void *to, guest_handle_t from, size_t bytes);
 int must_check guest_write(guest_handle_t to, const void *from, size_t bytes);
 int must_check guest_clear(guest_handle_t to, size_t bytes);
+
+/* The same for a few whole words: what every entry and return does. */
+static inline int must_check guest_write_words(guest_handle_t to, const uint64_t *from,
+                                               unsigned words)
+{
+    return unlikely(!guest_range_ok(to, words * 8UL)) ? -EFAULT
+                                                      : copy_words(to, (uint64_t)from, words);
+}
+
+static inline int must_check guest_read_words(uint64_t *to, guest_handle_t from, unsigned words)
+{
+    return unlikely(!guest_range_ok(from, words * 8UL)) ? -EFAULT
+                                                        : copy_words((uint64_t)to, from, words);
+}
 
 /* Element i of an array of elements as large as *value. */
 #define guest_read_element(value, array, i) \

@@ -30,7 +30,7 @@ static bool stack_push(struct vcpu *v, struct cpu_regs *regs, uint64_t stack, co
                        unsigned n)
 {
     stack = (stack & ~15UL) - 8 * n;
-    if (unlikely(guest_write(stack, words, 8 * n))) {
+    if (unlikely(guest_write_words(stack, words, n))) {
         domain_crash(v->domain, "v%u: its kernel stack at %lx cannot be written (rip %lx)", v->id,
                      stack, regs->rip);
         return false;
@@ -42,7 +42,7 @@ static bool stack_push(struct vcpu *v, struct cpu_regs *regs, uint64_t stack, co
 
 static void enter_at(struct vcpu *v, struct cpu_regs *regs, uint64_t address, bool mask_events)
 {
-    if (unlikely(!address || !address_is_canonical(address))) {
+    if (unlikely(!address)) {
         domain_crash(v->domain, "v%u: no handler for vector %u, error %x at %lx", v->id,
                      regs->vector, regs->error_code, regs->rip);
         return;
@@ -68,28 +68,49 @@ static void frame_tail(struct vcpu *v, const struct cpu_regs *regs, uint64_t *to
     to[4] = regs->ss;
 }
 
-static void bounce(struct vcpu *v, struct cpu_regs *regs, uint64_t address, bool mask_events,
-                   bool has_error, uint32_t error_code)
+/* Switches to the guest's kernel, if it is not there; returns the stack to use. */
+static uint64_t kernel_stack(struct vcpu *v, const struct cpu_regs *regs)
 {
-    uint64_t frame[8] = { regs->rcx, regs->r11, error_code }, stack = regs->rsp;
+    if (v->mode == VCPU_KERNEL)
+        return regs->rsp;
+    vcpu_enter_kernel(v);
+    return v->kernel_sp;
+}
 
-    frame_tail(v, regs, frame + 2 + has_error);
-    if (v->mode == VCPU_USER) {
-        vcpu_enter_kernel(v);
-        stack = v->kernel_sp;
-    }
-    if (likely(stack_push(v, regs, stack, frame, 7 + has_error)))
+static void bounce(struct vcpu *v, struct cpu_regs *regs, uint64_t address, bool mask_events)
+{
+    uint64_t frame[7];
+
+    frame[0] = regs->rcx;
+    frame[1] = regs->r11;
+    frame_tail(v, regs, frame + 2);
+    if (likely(stack_push(v, regs, kernel_stack(v, regs), frame, 7)))
         enter_at(v, regs, address, mask_events);
+}
+
+static void bounce_with_error(struct vcpu *v, struct cpu_regs *regs, const struct guest_trap *t,
+                              uint32_t error_code)
+{
+    uint64_t frame[8];
+
+    frame[0] = regs->rcx;
+    frame[1] = regs->r11;
+    frame[2] = error_code;
+    frame_tail(v, regs, frame + 3);
+    if (likely(stack_push(v, regs, kernel_stack(v, regs), frame, 8)))
+        enter_at(v, regs, t->address, t->flags & TI_MASK_EVENTS);
 }
 
 void inject_trap(struct vcpu *v, struct cpu_regs *regs, unsigned vector, uint32_t error_code)
 {
     const struct guest_trap *t = &v->traps[vector];
-    bool has_error = vector < 32 && (TRAPS_WITH_ERROR_CODE >> vector & 1);
 
     v->domain->counters.traps_bounced++;
     regs->vector = vector; /* for the message, should there be no handler */
-    bounce(v, regs, t->address, t->flags & TI_MASK_EVENTS, has_error, error_code);
+    if (vector < 32 && (TRAPS_WITH_ERROR_CODE >> vector & 1))
+        bounce_with_error(v, regs, t, error_code);
+    else
+        bounce(v, regs, t->address, t->flags & TI_MASK_EVENTS);
 }
 
 void inject_page_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t address, uint32_t error_code)
@@ -106,7 +127,7 @@ void inject_page_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t address, 
 void inject_event(struct vcpu *v, struct cpu_regs *regs)
 {
     v->domain->counters.upcalls++;
-    bounce(v, regs, v->event.address, true, false, 0);
+    bounce(v, regs, v->event.address, true);
 }
 
 void inject_syscall(struct vcpu *v, struct cpu_regs *regs, bool compat)
@@ -121,19 +142,15 @@ void inject_syscall(struct vcpu *v, struct cpu_regs *regs, bool compat)
     /* What SYSCALL did to the two registers. */
     regs->rcx = regs->rip;
     regs->r11 = regs->rflags;
-    bounce(v, regs, to->address, to->mask_events, false, 0);
+    bounce(v, regs, to->address, to->mask_events);
 }
 
 void inject_failsafe(struct vcpu *v, struct cpu_regs *regs)
 {
-    uint64_t frame[11] = { regs->rcx, regs->r11, v->ds, v->es, v->fs, v->gs }, stack = regs->rsp;
+    uint64_t frame[11] = { regs->rcx, regs->r11, v->ds, v->es, v->fs, v->gs };
 
     frame_tail(v, regs, frame + 6);
-    if (v->mode == VCPU_USER) {
-        vcpu_enter_kernel(v);
-        stack = v->kernel_sp;
-    }
-    if (stack_push(v, regs, stack, frame, 11))
+    if (stack_push(v, regs, kernel_stack(v, regs), frame, 11))
         enter_at(v, regs, v->failsafe.address, v->failsafe.mask_events);
 }
 
@@ -155,7 +172,7 @@ void guest_iret(struct vcpu *v, struct cpu_regs *regs)
 {
     struct iret_context f;
 
-    if (unlikely(guest_read(&f, regs->rsp, sizeof(f)))) {
+    if (unlikely(guest_read_words(&f.rax, regs->rsp, sizeof(f) / 8))) {
         domain_crash(v->domain, "v%u: iret: its frame at %lx cannot be read", v->id, regs->rsp);
         return;
     }

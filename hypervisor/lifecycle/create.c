@@ -74,6 +74,16 @@ static void set_registers(struct vcpu *v, const struct vcpu_guest_context *c)
     v->gs = u->gs;
 }
 
+static bool entries_are_canonical(const struct vcpu_guest_context *c)
+{
+    for (unsigned i = 0; i < 256; i++)
+        if (!address_is_canonical(c->trap_ctxt[i].address))
+            return false;
+    return address_is_canonical(c->event_callback_eip) &&
+           address_is_canonical(c->failsafe_callback_eip) &&
+           address_is_canonical(c->syscall_callback_eip);
+}
+
 static int set_bases(struct vcpu *v, const struct vcpu_guest_context *c)
 {
     if (!address_is_canonical(c->fs_base) || !address_is_canonical(c->gs_base_kernel) ||
@@ -117,7 +127,7 @@ int vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *c)
 
     if (v->initialised)
         return -EEXIST;
-    if (!(c->flags & VGCF_in_kernel))
+    if (!(c->flags & VGCF_in_kernel) || !entries_are_canonical(c))
         return -EINVAL;
     r = set_bases(v, c);
     if (!r)

@@ -22,12 +22,6 @@ void root_load(uint64_t physical)
     cr3_write(physical);
 }
 
-void root_switch(uint64_t physical)
-{
-    this_cpu()->root = physical;
-    cr3_write(physical);
-}
-
 void tlb_flush_local(void)
 {
     root_load(this_cpu()->root);

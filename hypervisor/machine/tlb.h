@@ -10,6 +10,8 @@
 #define MACHINE_TLB_H
 
 #include "lib/types.h"
+#include "machine/per-cpu.h"
+#include "machine/registers.h"
 
 extern uint32_t tlb_clock;
 
@@ -17,7 +19,11 @@ extern uint32_t tlb_clock;
 void root_load(uint64_t physical);
 /* As root_load, without noting it as a flush: for the frequent switch between a guest's two
  * roots, where the note costs more than a spare flush now and then. */
-void root_switch(uint64_t physical);
+static inline void root_switch(uint64_t physical)
+{
+    this_cpu()->root = physical;
+    cr3_write(physical);
+}
 
 void tlb_flush_local(void);
 /* Flush on all CPUs of a mask (bit per CPU, the caller's included); returns when all have. */
