@@ -5,7 +5,7 @@
  */
 #include "grants/claim.h"
 #include "lib/atomic.h"
-#include "machine/tlb.h"
+#include "lib/errno.h"
 #include "memory/frame-references.h"
 
 static int check_header(uint32_t header, domid_t user, bool write)
@@ -46,20 +46,18 @@ static void unmark_entry(struct grant_entry_v1 *e, const struct grant_pin *pin)
 
 static int frame_claim(struct domain *granter, uint64_t frame, bool write)
 {
-    uint64_t flush = 0;
-    int r;
+    uint16_t owner = granter->frames.index;
 
-    if (!frame_get(mfn(frame), granter->frames.index))
-        return GNTST_bad_page;
     if (!write)
+        return frame_get(mfn(frame), owner) ? GNTST_okay : GNTST_bad_page;
+    switch (frame_get_writable(mfn(frame), owner)) {
+    case 0:
         return GNTST_okay;
-    r = frame_type_claim(mfn(frame), TYPE_WRITABLE, UINT64_MAX, &flush);
-    if (flush)
-        tlb_flush_cpus(flush);
-    if (!r)
-        return GNTST_okay;
-    frame_put(mfn(frame));
-    return GNTST_general_error;
+    case -EINVAL:
+        return GNTST_bad_page;
+    default:
+        return GNTST_general_error;
+    }
 }
 
 static int claim_locked(struct domain *granter, domid_t user, grant_ref_t ref, bool write,
@@ -107,8 +105,9 @@ void grant_unclaim(struct domain *granter, grant_ref_t ref, bool write, uint64_t
     struct grant_pin *pin;
 
     if (write)
-        frame_type_put_plain(mfn(frame));
-    frame_put(mfn(frame));
+        frame_put_writable(mfn(frame));
+    else
+        frame_put(mfn(frame));
     spin_lock(&t->lock);
     pin = grant_pin_locked(t, ref);
     *(write ? &pin->writers : &pin->readers) -= 1;

@@ -3,7 +3,6 @@
 #include "grants/copy.h"
 #include "grants/claim.h"
 #include "lib/string.h"
-#include "machine/tlb.h"
 #include "memory/frame-references.h"
 
 struct end {
@@ -16,21 +15,12 @@ struct end {
 /* A frame of the caller's own (or of another domain's, for the control domain). */
 static int own_frame_claim(struct end *e, uint64_t frame)
 {
-    uint64_t flush = 0;
-    int r;
+    uint16_t owner = e->owner->frames.index;
 
-    if (!frame_get(mfn(frame), e->owner->frames.index))
-        return GNTST_bad_page;
     e->frame = frame;
-    if (!e->write)
-        return GNTST_okay;
-    r = frame_type_claim(mfn(frame), TYPE_WRITABLE, UINT64_MAX, &flush);
-    if (flush)
-        tlb_flush_cpus(flush);
-    if (!r)
-        return GNTST_okay;
-    frame_put(mfn(frame));
-    return GNTST_bad_page;
+    if (e->write)
+        return frame_get_writable(mfn(frame), owner) ? GNTST_bad_page : GNTST_okay;
+    return frame_get(mfn(frame), owner) ? GNTST_okay : GNTST_bad_page;
 }
 
 static int end_claim(struct domain *d, const struct gnttab_copy_ptr *p, bool granted, bool write,
@@ -55,13 +45,12 @@ static int end_claim(struct domain *d, const struct gnttab_copy_ptr *p, bool gra
 
 static void end_release(struct end *e)
 {
-    if (e->granted) {
+    if (e->granted)
         grant_unclaim(e->owner, e->ref, e->write, e->frame);
-    } else {
-        if (e->write)
-            frame_type_put_plain(mfn(e->frame));
+    else if (e->write)
+        frame_put_writable(mfn(e->frame));
+    else
         frame_put(mfn(e->frame));
-    }
     domain_put(e->owner);
 }
 

@@ -6,7 +6,6 @@
 #include "guest-paging/entry-references.h"
 #include "guest-paging/entry-rules.h"
 #include "guest-paging/walk.h"
-#include "machine/tlb.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
 #include "memory/frame-references.h"
@@ -77,7 +76,6 @@ static int update_l1(struct domain *d, struct domain *frames_of, pte_t *at, pte_
 /* The references for a new table entry; the lock may be dropped on the way. */
 static int acquire_table(struct domain *d, unsigned level, pte_t value)
 {
-    uint64_t unused maybe_unused;
     int r;
 
     if (!frame_get(pte_mfn(value), d->frames.index))
@@ -129,20 +127,12 @@ static int update_table(struct domain *d, struct slot *s, pte_t value, bool pres
 static int update_plain(struct domain *d, uint64_t machine_address, pte_t value)
 {
     mfn_t m = mfn(machine_address >> PAGE_SHIFT);
-    uint64_t flush = 0;
-    int r;
 
-    if ((machine_address & 7) || !frame_get(m, d->frames.index))
+    if ((machine_address & 7) || frame_get_writable(m, d->frames.index))
         return -EINVAL;
-    r = frame_type_claim(m, TYPE_WRITABLE, UINT64_MAX, &flush);
-    if (flush)
-        tlb_flush_cpus(flush);
-    if (!r) {
-        write_once(*(pte_t *)((char *)frame_virt(m) + (machine_address & (PAGE_SIZE - 8))), value);
-        frame_type_put_plain(m);
-    }
-    frame_put(m);
-    return r ? -EINVAL : 0;
+    write_once(*(pte_t *)((char *)frame_virt(m) + (machine_address & (PAGE_SIZE - 8))), value);
+    frame_put_writable(m);
+    return 0;
 }
 
 int paging_update_locked(struct domain *d, struct domain *frames_of, uint64_t machine_address,

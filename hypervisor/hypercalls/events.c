@@ -3,18 +3,8 @@
 #include "domain/guest-memory.h"
 #include "events/binding.h"
 #include "hypercalls/handlers.h"
+#include "hypercalls/target.h"
 #include "lib/errno.h"
-
-/* The domain an operation is about: the caller, or another for the control domain. */
-static int target_get(domid_t id, struct domain **out)
-{
-    struct domain *self = current_domain();
-
-    if (id != DOMID_SELF && id != self->id && !self->privileged)
-        return -EPERM;
-    *out = domain_get(id);
-    return *out ? 0 : -ESRCH;
-}
 
 static int alloc_unbound(uint64_t arg)
 {

@@ -3,6 +3,7 @@
 #include "domain/guest-memory.h"
 #include "hypercalls/continuation.h"
 #include "hypercalls/handlers.h"
+#include "hypercalls/target.h"
 #include "hypercalls/machine-map.h"
 #include "lib/errno.h"
 #include "machine/interrupts.h"
@@ -17,16 +18,6 @@
 
 struct e820_entry machine_map[MAX_E820];
 unsigned machine_map_entries;
-
-static int domain_for(domid_t id, struct domain **out)
-{
-    struct domain *self = current_domain();
-
-    if (id != DOMID_SELF && id != self->id && !self->privileged)
-        return -EPERM;
-    *out = domain_get(id);
-    return *out ? 0 : -ESRCH;
-}
 
 /* One extent given to a domain; gpfn: what its frames are called, or M2P_INVALID. */
 static int extent_add(struct domain *d, const struct xen_memory_reservation *res, uint64_t i,
@@ -85,7 +76,7 @@ static int64_t reservation(unsigned cmd, uint64_t start, uint64_t arg)
         return (int64_t)start;
     if (res.nr_extents >= UINT64_MAX >> MEMOP_EXTENT_SHIFT || start > res.nr_extents)
         return (int64_t)start;
-    r = domain_for(res.domid, &d);
+    r = target_get(res.domid, &d);
     if (r)
         return r == -EPERM || r == -ESRCH ? (start ? (int64_t)start : r) : r;
     if (res.extent_order > (current_domain()->privileged ? DOM0_MAX_ORDER : DOMU_MAX_ORDER)) {
@@ -186,7 +177,7 @@ static int64_t count_of(unsigned cmd, uint64_t arg)
 
     if (guest_read(&op, arg, sizeof(op)))
         return -EFAULT;
-    r = domain_for(op.domid, &d);
+    r = target_get(op.domid, &d);
     if (r)
         return r;
     switch (cmd) {

@@ -240,23 +240,14 @@ static int set_ldt(struct vcpu *v, uint64_t address, uint32_t entries)
 /* Clearing and copying whole frames of the domain's. */
 static int fill_frame(struct domain *d, uint64_t to, const void *from)
 {
-    uint64_t flush = 0;
-    int r;
-
-    if (!frame_get(mfn(to), d->frames.index))
+    if (frame_get_writable(mfn(to), d->frames.index))
         return -EINVAL;
-    r = frame_type_claim(mfn(to), TYPE_WRITABLE, UINT64_MAX, &flush);
-    if (flush)
-        tlb_flush_cpus(flush);
-    if (!r) {
-        if (from)
-            memcpy(frame_virt(mfn(to)), from, PAGE_SIZE);
-        else
-            memset(frame_virt(mfn(to)), 0, PAGE_SIZE);
-        frame_type_put_plain(mfn(to));
-    }
-    frame_put(mfn(to));
-    return r ? -EINVAL : 0;
+    if (from)
+        memcpy(frame_virt(mfn(to)), from, PAGE_SIZE);
+    else
+        memset(frame_virt(mfn(to)), 0, PAGE_SIZE);
+    frame_put_writable(mfn(to));
+    return 0;
 }
 
 static int copy_frame(struct domain *d, uint64_t to, uint64_t from)

@@ -6,7 +6,6 @@
 #include "hypercalls/handlers.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "machine/tlb.h"
 #include "memory/frame-references.h"
 
 #define STUB_BYTES 32
@@ -29,18 +28,9 @@ void hypercall_page_fill(uint8_t *page)
 
 int hypercall_page_write(struct domain *d, uint64_t frame)
 {
-    uint64_t flush = 0;
-    int r;
-
-    if (!frame_get(mfn(frame), d->frames.index))
+    if (frame_get_writable(mfn(frame), d->frames.index))
         return -EINVAL;
-    r = frame_type_claim(mfn(frame), TYPE_WRITABLE, UINT64_MAX, &flush);
-    if (flush)
-        tlb_flush_cpus(flush);
-    if (!r) {
-        hypercall_page_fill(frame_virt(mfn(frame)));
-        frame_type_put_plain(mfn(frame));
-    }
-    frame_put(mfn(frame));
-    return r ? -EINVAL : 0;
+    hypercall_page_fill(frame_virt(mfn(frame)));
+    frame_put_writable(mfn(frame));
+    return 0;
 }

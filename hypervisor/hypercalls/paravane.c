@@ -4,17 +4,8 @@
 #include "guest-paging/audit.h"
 #include "hypercalls/continuation.h"
 #include "hypercalls/handlers.h"
+#include "hypercalls/target.h"
 #include "lib/errno.h"
-
-static int target_get(domid_t id, struct domain **out)
-{
-    struct domain *self = current_domain();
-
-    if (id != DOMID_SELF && id != self->id && !self->privileged)
-        return -EPERM;
-    *out = domain_get(id);
-    return *out ? 0 : -ESRCH;
-}
 
 static int audit(uint64_t arg)
 {

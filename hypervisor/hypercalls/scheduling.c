@@ -11,7 +11,6 @@
 #include "lifecycle/create.h"
 #include "lifecycle/shutdown.h"
 #include "machine/clock.h"
-#include "machine/tlb.h"
 #include "memory/frame-references.h"
 #include "memory/heap.h"
 #include "scheduling/runstate.h"
@@ -222,7 +221,6 @@ static int register_info(struct vcpu *v, uint64_t arg)
 {
     struct vcpu_register_vcpu_info r;
     struct vcpu_info *to;
-    uint64_t flush = 0;
 
     if (guest_read(&r, arg, sizeof(r)))
         return -EFAULT;
@@ -232,14 +230,8 @@ static int register_info(struct vcpu *v, uint64_t arg)
         return -EINVAL;
     if (v != current_vcpu() && !(v->stopped & VCPU_DOWN))
         return -EINVAL;
-    if (!frame_get(mfn(r.mfn), v->domain->frames.index))
+    if (frame_get_writable(mfn(r.mfn), v->domain->frames.index))
         return -EINVAL;
-    if (frame_type_claim(mfn(r.mfn), TYPE_WRITABLE, UINT64_MAX, &flush)) {
-        frame_put(mfn(r.mfn));
-        return -EINVAL;
-    }
-    if (flush)
-        tlb_flush_cpus(flush);
     to = (struct vcpu_info *)((char *)frame_virt(mfn(r.mfn)) + r.offset);
     *to = *v->info;
     v->info_frame = mfn(r.mfn);

@@ -51,8 +51,7 @@ static int drop_vcpu_state(struct domain *d)
     for_each_vcpu(v, d) {
         vcpu_drop_descriptors(v);
         if (!mfn_is_none(v->info_frame)) {
-            frame_type_put_plain(v->info_frame);
-            frame_put(v->info_frame);
+            frame_put_writable(v->info_frame);
             v->info_frame = MFN_NONE;
         }
         r = paging_drop_roots(v);

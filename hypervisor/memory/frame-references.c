@@ -141,3 +141,24 @@ static void frame_free(mfn_t m)
     write_once(f->stamp, tlb_stamp());
     frames_free(m, 0);
 }
+
+int frame_get_writable(mfn_t m, uint16_t owner)
+{
+    uint64_t flush = 0;
+    int r;
+
+    if (!frame_get(m, owner))
+        return -EINVAL;
+    r = frame_type_claim(m, TYPE_WRITABLE, UINT64_MAX, &flush);
+    if (flush)
+        tlb_flush_cpus(flush);
+    if (r)
+        frame_put(m);
+    return r;
+}
+
+void frame_put_writable(mfn_t m)
+{
+    frame_type_put_plain(m);
+    frame_put(m);
+}

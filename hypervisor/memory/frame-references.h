@@ -32,4 +32,9 @@ int must_check frame_type_put(mfn_t m);
 /* For types without entries of their own. */
 void frame_type_put_plain(mfn_t m);
 
+/* A use and a TYPE_WRITABLE reference together, every stale translation flushed: what it takes to
+ * write a frame on behalf of its owner.  -EINVAL: not its frame; -EBUSY: in use as a table. */
+int must_check frame_get_writable(mfn_t m, uint16_t owner);
+void frame_put_writable(mfn_t m);
+
 #endif

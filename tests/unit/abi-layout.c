@@ -23,7 +23,8 @@ static void layouts_agree(void **state)
         assert_string_equal(o->name, x->name);
         if (o->size == x->size && o->offset == x->offset)
             continue;
-        print_error("%s: size %zu at %zu, Xen has %zu at %zu\n", o->name, o->size, o->offset, x->size, x->offset);
+        print_error("%s: size %zu at %zu, Xen has %zu at %zu\n", o->name, o->size, o->offset,
+                    x->size, x->offset);
         differences++;
     }
     assert_int_equal(differences, 0);

@@ -14,12 +14,18 @@
 static bool expected(unsigned level, unsigned bit, bool cache_control)
 {
     switch (bit) {
-    case 0: case 1: case 2: case 5: case 6: /* P RW US A D */
-    case 9 ... 11:                          /* available */
-    case 12 ... 51:                         /* the frame */
-    case 52 ... 63:                         /* available, NX */
+    case 0:
+    case 1:
+    case 2:
+    case 5:
+    case 6:         /* P RW US A D */
+    case 9 ... 11:  /* available */
+    case 12 ... 51: /* the frame */
+    case 52 ... 63: /* available, NX */
         return true;
-    case 3: case 4: case 7: /* PWT PCD, PAT in L1 and page size above */
+    case 3:
+    case 4:
+    case 7: /* PWT PCD, PAT in L1 and page size above */
         return level == 1 && cache_control;
     case 8: /* global, taken out again */
         return level == 1;
@@ -79,8 +85,10 @@ static void same_reference(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_bit), cmocka_unit_test(absent_entries_are_free),
-        cmocka_unit_test(present_entries_are_adjusted), cmocka_unit_test(hypervisor_slots),
+        cmocka_unit_test(every_bit),
+        cmocka_unit_test(absent_entries_are_free),
+        cmocka_unit_test(present_entries_are_adjusted),
+        cmocka_unit_test(hypervisor_slots),
         cmocka_unit_test(same_reference),
     };
 

@@ -3,7 +3,12 @@
  * Interruptions are forced at every place one may happen, and after each step the audit recounts
  * every reference from scratch.
  *
- * Sources: hypervisor/memory/frame-allocator.c hypervisor/memory/frame-owner.c hypervisor/memory/frame-references.c hypervisor/memory/heap.c hypervisor/guest-paging/entry-references.c hypervisor/guest-paging/update.c hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c
+ * Sources: hypervisor/memory/frame-allocator.c hypervisor/memory/frame-owner.c
+ * hypervisor/memory/frame-references.c hypervisor/memory/heap.c
+ * hypervisor/guest-paging/entry-references.c hypervisor/guest-paging/update.c
+ * hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
+ * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c
+ *
  * Flags: -Ihypervisor -DHOST_TEST
  */
 #include <setjmp.h>
@@ -117,7 +122,8 @@ static mfn_t table[TABLES], data[DATA];
 
 static void map_at(uint64_t address, size_t bytes)
 {
-    void *p = mmap((void *)address, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+    void *p = mmap((void *)address, bytes, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 
     assert_true(p == (void *)address);
 }
@@ -385,7 +391,8 @@ static void random_operations(void **state)
     srand(7);
     preempt_random = true;
     for (unsigned n = 0; n < 20000; n++) {
-        mfn_t t = table[rand() % TABLES], target = rand() % 3 ? data[rand() % DATA] : table[rand() % TABLES];
+        mfn_t t = table[rand() % TABLES],
+              target = rand() % 3 ? data[rand() % DATA] : table[rand() % TABLES];
         uint64_t flags = rand() % 2 ? PTE_RW : 0;
 
         switch (rand() % 8) {
