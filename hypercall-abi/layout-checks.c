@@ -46,8 +46,9 @@
 #define COUNT layout_of_ours_count
 #endif
 
-#define STRUCTURE(name)    { #name, sizeof(struct name), 0 },
-#define FIELD(name, field) { #name "." #field, sizeof(((struct name *)0)->field), offsetof(struct name, field) },
+#define STRUCTURE(name) { #name, sizeof(struct name), 0 },
+#define FIELD(name, field) \
+    { #name "." #field, sizeof(((struct name *)0)->field), offsetof(struct name, field) },
 
 const struct layout TABLE[] = {
 #include "hypercall-abi/layout.def"

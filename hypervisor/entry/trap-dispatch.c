@@ -54,7 +54,8 @@ void trap_from_guest(struct cpu_regs *regs)
     struct vcpu *v = current_vcpu();
 
     if (unlikely(cpu_features.smap))
-        __asm__ volatile("clac" ::: "memory"); /* the guest's own AC must not open its memory to us */
+        __asm__ volatile("clac" ::
+                             : "memory"); /* the guest's own AC must not open its memory to us */
     if (regs->vector >= 32) {
         interrupt_dispatch(regs);
         return;

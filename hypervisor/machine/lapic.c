@@ -128,7 +128,8 @@ void lapic_timer_calibrate(void)
     lapic_write(LAPIC_TIMER_INITIAL, 0);
     lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER);
     /* ticks / (cycles / kHz) = ticks per ms; as ticks per ns, 32.32 fixed point */
-    ticks_per_ns = ((uint64_t)(from.count - to.count) * clock_tsc_khz / (to.tsc - from.tsc) << 32) / 1000000;
+    ticks_per_ns =
+        ((uint64_t)(from.count - to.count) * clock_tsc_khz / (to.tsc - from.tsc) << 32) / 1000000;
     log_debug("APIC timer: %lu kHz", ticks_per_ns * 1000000 >> 32);
 }
 
