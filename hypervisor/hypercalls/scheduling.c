@@ -50,6 +50,13 @@ static bool poll_pending(struct vcpu *v)
     return false;
 }
 
+/* An event for an upcall came before the vCPU was marked as blocked: nobody will wake it for it.
+ * (It may be a call from the very vCPU that holds the lock this one polls for.) */
+static bool event_waits(struct vcpu *v)
+{
+    return read_once(v->info->evtchn_upcall_pending) && !v->info->evtchn_upcall_mask;
+}
+
 static int poll(struct vcpu *v, const struct sched_poll *p)
 {
     int r;
@@ -62,7 +69,8 @@ static int poll(struct vcpu *v, const struct sched_poll *p)
     bit_test_and_set_atomic(&v->domain->ports->polling, v->id);
     vcpu_stop(v, VCPU_BLOCKED);
     /* Events set from here on find the polling mark; earlier ones are found by this look. */
-    if (poll_pending(v) || (p->timeout && p->timeout <= clock_now()))
+    memory_barrier();
+    if (poll_pending(v) || event_waits(v) || (p->timeout && p->timeout <= clock_now()))
         vcpu_start(v, VCPU_BLOCKED);
     else if (p->timeout)
         timer_set(&v->poll_timer, v->sched.cpu, p->timeout);
