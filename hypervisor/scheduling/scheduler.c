@@ -119,17 +119,33 @@ static unsigned better_cpu(struct vcpu *v, unsigned now)
     return allowed & BIT(now) ? now : bit_lowest(allowed);
 }
 
+/*
+ * Queues count service each from a base of its own: what a vCPU takes along from one to another,
+ * or from before it slept, is how far it is ahead or behind, and of that only a little.
+ */
+static void service_place(struct run_queue *q, struct vcpu *v, int64_t lag)
+{
+    int64_t place;
+
+    lag = max(lag, -(int64_t)SCHEDULER_WAKE_BONUS_NS);
+    lag = min(lag, (int64_t)SCHEDULER_SLICE_NS);
+    place = (int64_t)q->least + lag;
+    v->sched.service = place > 0 ? (uint64_t)place : 0;
+}
+
 /* Queues a runnable vCPU.  Its state lock is held. */
 static void make_runnable(struct vcpu *v)
 {
     struct run_queue *q = queue_lock_of(v);
     unsigned target;
+    int64_t lag;
     bool preempt;
 
     if (v->sched.running || v->sched.queued) {
         spin_unlock(&q->lock);
         return;
     }
+    lag = (int64_t)(v->sched.service - q->least);
     target = better_cpu(v, v->sched.cpu);
     if (target != v->sched.cpu) {
         v->sched.cpu = (uint16_t)target; /* from here on the new queue's lock counts */
@@ -140,8 +156,7 @@ static void make_runnable(struct vcpu *v)
             return;
         }
     }
-    if (v->sched.service + SCHEDULER_WAKE_BONUS_NS < q->least)
-        v->sched.service = q->least - SCHEDULER_WAKE_BONUS_NS;
+    service_place(q, v, lag);
     runstate_enter(v, RUNSTATE_runnable, clock_now());
     enqueue(q, v);
     preempt = should_preempt(q, v);
