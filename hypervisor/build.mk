@@ -34,6 +34,19 @@ $(HV_OUT)/link.lds: hypervisor/boot/link.lds.S hypervisor/address-map.h
 	@mkdir -p $(@D)
 	@echo "  CC $@"; $(CC) -E -P -x c -Ihypervisor -o $@ $<
 
+# The screen's font, public domain, from Debian's collection.
+CONSOLE_FONTS := $(CACHE)/console-setup-linux/usr/share/consolefonts
+
+$(CONSOLE_FONTS)/Lat15-Fixed16.psf.gz:
+	tools/fetch-deb console-setup-linux $(CACHE)/console-setup-linux
+
+$(HV_OUT)/font.psf: $(CONSOLE_FONTS)/Lat15-Fixed16.psf.gz
+	@mkdir -p $(@D)
+	gzip -dc $< > $@
+
+$(HV_OUT)/machine/font.o: $(HV_OUT)/font.psf
+$(HV_OUT)/machine/font.o: HV_CFLAGS += -DFONT_FILE='"$(HV_OUT)/font.psf"'
+
 # Linked twice: the table of symbols comes from the first image and lies behind all code.
 HV_LINK = ld -nostdlib -static -no-pie -z max-page-size=4096 -z noexecstack --build-id=none -T $(HV_OUT)/link.lds
 

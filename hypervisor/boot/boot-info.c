@@ -22,6 +22,17 @@ struct tag {
     uint32_t type, size;
 };
 
+struct framebuffer_tag {
+    uint32_t tag, size;
+    uint64_t address;
+    uint32_t pitch, width, height;
+    uint8_t bits_per_pixel, type;
+    uint16_t reserved;
+    uint8_t colour[6]; /* position and bits of red, green, blue */
+} __attribute__((packed));
+
+enum { FRAMEBUFFER_RGB = 1, FRAMEBUFFER_TEXT };
+
 struct map_entry {
     uint64_t base, length;
     uint32_t type, reserved;
@@ -57,6 +68,21 @@ static void read_map(const struct tag *t)
     }
 }
 
+static void read_framebuffer(const struct framebuffer_tag *t)
+{
+    struct framebuffer *f = &boot_info.framebuffer;
+
+    if (t->size < offsetof(struct framebuffer_tag, colour))
+        return;
+    if (t->type == FRAMEBUFFER_TEXT)
+        boot_info.screen = SCREEN_TEXT;
+    if (t->type != FRAMEBUFFER_RGB || t->size < sizeof(*t))
+        return;
+    boot_info.screen = SCREEN_PIXELS;
+    *f = (struct framebuffer){ t->address, t->pitch, t->width, t->height, t->bits_per_pixel, {} };
+    memcpy(f->colour, t->colour, sizeof(f->colour));
+}
+
 static void read_tag(const struct tag *t)
 {
     const uint8_t *body = (const uint8_t *)(t + 1);
@@ -75,8 +101,8 @@ static void read_tag(const struct tag *t)
     case TAG_MEMORY_MAP:
         read_map(t);
         break;
-    case TAG_FRAMEBUFFER: /* type 2: EGA text, at the usual place */
-        boot_info.have_text_screen = length > 21 && body[21] == 2;
+    case TAG_FRAMEBUFFER:
+        read_framebuffer((const struct framebuffer_tag *)t);
         break;
     case TAG_ACPI_OLD:
         if (boot_info.have_rsdp)

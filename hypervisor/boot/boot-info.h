@@ -6,6 +6,7 @@
 #include "hypercall-abi/memory.h"
 #include "lib/types.h"
 #include "limits.h"
+#include "machine/display.h"
 
 struct boot_module {
     uint64_t start, end; /* physical */
@@ -20,7 +21,9 @@ struct boot_info {
     unsigned e820_entries;
     struct e820_entry e820[MAX_E820];
     uint8_t rsdp[36];
-    bool have_rsdp, have_text_screen;
+    bool have_rsdp;
+    enum { SCREEN_NONE, SCREEN_TEXT, SCREEN_PIXELS } screen;
+    struct framebuffer framebuffer;
     uint64_t information_start, information_end;
 };
 extern struct boot_info boot_info;

@@ -250,7 +250,7 @@ static void fill_start_info(struct builder *b, const char *command_line)
         s->first_p2m_pfn = b->list_pfn;
         s->nr_p2m_frames = b->list_pfn_end - b->list_pfn;
     }
-    if (boot_info.have_text_screen) {
+    if (boot_info.screen == SCREEN_TEXT) {
         s->console.dom0.info_off = sizeof(*s);
         s->console.dom0.info_size = sizeof(*vga);
         vga->video_type = XEN_VGATYPE_TEXT_MODE_3;

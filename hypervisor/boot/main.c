@@ -29,22 +29,52 @@
 #include "scheduling/idle.h"
 #include "scheduling/scheduler.h"
 
+#define VGA_TEXT 0xb8000 /* physical, two bytes a character */
+
 void boot_main(uint32_t magic, uint64_t information) __attribute__((noreturn));
 
 static void consoles_init(void)
 {
     if (options.console_serial && serial_init())
         log_add_writer(serial_write);
-    if (options.console_vga && boot_info.have_text_screen) {
-        screen_init((volatile uint16_t *)frame_virt(mfn(0xb8)), 80, 25);
-        log_add_writer(screen_write);
-    }
     log_set_threshold(options.log_level);
+}
+
+static const struct display *find_display(void)
+{
+    const struct framebuffer *f = &boot_info.framebuffer;
+
+    if (boot_info.screen == SCREEN_NONE)
+        log_info("screen: the boot loader set up none");
+    if (boot_info.screen == SCREEN_TEXT)
+        return vga_text_display(device_map(VGA_TEXT, PAGE_SIZE, MAP_DEVICE));
+    if (boot_info.screen == SCREEN_PIXELS) {
+        log_info("screen: %u x %u pixels of %u bits", f->width, f->height, f->bits_per_pixel);
+        return framebuffer_display(
+            f, device_map(f->address, (size_t)f->pitch * f->height, MAP_SCREEN));
+    }
+    return NULL;
+}
+
+/* The screen needs page tables of our own first: what was logged until then is shown now. */
+static void screen_console_init(void)
+{
+    const struct display *d = options.console_vga ? find_display() : NULL;
+    char text[256];
+    uint32_t at = 0;
+    size_t n;
+
+    if (!d)
+        return;
+    screen_init(d);
+    while ((n = log_read(&at, text, sizeof(text))))
+        screen_write(text, n);
+    log_add_writer(screen_write);
 }
 
 static const void *map_firmware(uint64_t physical, size_t bytes)
 {
-    return device_map(physical, bytes, true);
+    return device_map(physical, bytes, MAP_RW);
 }
 
 static void acpi_read(void)
@@ -64,7 +94,7 @@ static void interrupt_controllers_init(void)
     for (unsigned i = 0; i < acpi_facts.ioapics; i++) {
         const struct acpi_ioapic *io = &acpi_facts.ioapic[i];
 
-        ioapic_add(io->id, io->address, device_map(io->address, PAGE_SIZE, false), io->gsi_base);
+        ioapic_add(io->id, io->address, device_map(io->address, PAGE_SIZE, MAP_DEVICE), io->gsi_base);
         device_frame_reserve(mfn(io->address >> PAGE_SHIFT));
     }
     remote_init();
@@ -93,9 +123,10 @@ void boot_main(uint32_t magic, uint64_t information)
     power_no_reboot = options.no_reboot;
     cpu_features_detect(options.smap);
     early_memory_init();
+    screen_console_init();
     acpi_read();
     clock_init();
-    lapic_init(device_map(acpi_facts.lapic_address, PAGE_SIZE, false));
+    lapic_init(device_map(acpi_facts.lapic_address, PAGE_SIZE, MAP_DEVICE));
     cpu_boot_init();
     lapic_timer_calibrate();
     interrupt_controllers_init();

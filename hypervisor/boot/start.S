@@ -25,6 +25,11 @@ header:
     .balign 8
     .short 6, 0
     .long 8
+    /* a frame buffer of any size, where there is no text mode; flag 1: we start without, too */
+    .balign 8
+    .short 5, 1
+    .long 20
+    .long 0, 0, 0
     .balign 8
     .short 0, 0
     .long 8

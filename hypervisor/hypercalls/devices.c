@@ -55,7 +55,7 @@ static int message_target(const struct physdev_map_pirq *op, struct msi_target *
         return -EINVAL;
     t->msix = true;
     t->entry = (unsigned)op->entry_nr;
-    t->slot = device_map(table + t->entry * MSIX_ENTRY_BYTES, MSIX_ENTRY_BYTES, false);
+    t->slot = device_map(table + t->entry * MSIX_ENTRY_BYTES, MSIX_ENTRY_BYTES, MAP_DEVICE);
     return 0;
 }
 

@@ -53,7 +53,7 @@ void mappings_add(uint64_t virt, mfn_t first, uint64_t count, uint64_t flags)
     spin_lock(&mappings_lock);
     while (count) {
         bool large = count >= LARGE_FRAMES && !(first.n % LARGE_FRAMES) &&
-                     !(virt % (LARGE_FRAMES * PAGE_SIZE));
+                     !(virt % (LARGE_FRAMES * PAGE_SIZE)) && !(flags & PTE_PAT);
         uint64_t step = large ? LARGE_FRAMES : 1;
 
         *entry_at(virt, large ? 2 : 1, user) = pte_make(first, flags | (large ? PTE_PS : 0));
@@ -75,7 +75,7 @@ void mapping_remove(uint64_t virt)
     page_invalidate(virt);
 }
 
-void *device_map(uint64_t physical, size_t bytes, bool cached)
+void *device_map(uint64_t physical, size_t bytes, uint64_t flags)
 {
     uint64_t first = physical & PAGE_MASK, end = round_up(physical + bytes, PAGE_SIZE), virt;
     uint64_t pages = (end - first) >> PAGE_SHIFT;
@@ -84,7 +84,7 @@ void *device_map(uint64_t physical, size_t bytes, bool cached)
     virt = device_next;
     device_next += (pages + 1) << PAGE_SHIFT;
     spin_unlock(&mappings_lock);
-    mappings_add(virt, mfn(first >> PAGE_SHIFT), pages, cached ? MAP_RW : MAP_DEVICE);
+    mappings_add(virt, mfn(first >> PAGE_SHIFT), pages, flags);
     return (void *)(virt + (physical - first));
 }
 

@@ -12,8 +12,8 @@ void mappings_init(mfn_t boot_root, mfn_t (*early_frame)(void));
 /* Maps count frames; flags: PTE_*.  Uses 2 MiB pages where everything is aligned. */
 void mappings_add(uint64_t virt, mfn_t first, uint64_t count, uint64_t flags);
 void mapping_remove(uint64_t virt);
-/* Makes device registers (or firmware tables, cached) visible; never undone. */
-void *device_map(uint64_t physical, size_t bytes, bool cached);
+/* Makes device memory or firmware tables visible; flags: a MAP_* below.  Never undone. */
+void *device_map(uint64_t physical, size_t bytes, uint64_t flags);
 /* Fills the hypervisor's slots of a root table. */
 void root_table_fill(pte_t *l4);
 /* A root with nothing but the hypervisor: for idle CPUs. */
@@ -28,5 +28,6 @@ mfn_t mapping_lookup(uint64_t virt);
 #define MAP_RO     (PTE_P | PTE_A | PTE_NX | PTE_G)
 #define MAP_RX     (PTE_P | PTE_A | PTE_G)
 #define MAP_DEVICE (MAP_RW | PTE_PCD | PTE_PWT)
+#define MAP_SCREEN (MAP_RW | PTE_PAT) /* write-combining, by our PAT (cpu-features.c) */
 
 #endif

@@ -1,0 +1,96 @@
+"""What the screen shows: the log and dom0's prompt, as a user without a serial line sees them."""
+import json
+import os
+import pathlib
+import re
+import socket
+import subprocess
+
+import pytest
+
+from machine import BUILD, prompt
+
+FONT_HEADER, GLYPH_WIDTH = 4, 8
+
+
+class Monitor:
+    """QEMU's machine protocol on a socket."""
+
+    def __init__(self, path):
+        self.connection = socket.socket(socket.AF_UNIX)
+        self.connection.connect(str(path))
+        self.lines = self.connection.makefile("rw")
+        self.lines.readline()  # its greeting
+        self.ask("qmp_capabilities")
+
+    def ask(self, command, **arguments):
+        self.lines.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+        self.lines.flush()
+        while True:
+            answer = json.loads(self.lines.readline())
+            if "event" not in answer:
+                return answer["return"]
+
+
+def glyphs():
+    font = (BUILD / "hypervisor" / "font.psf").read_bytes()
+    height = font[3]
+    shapes = {}
+    for c in range(0x20, 0x7f):
+        shape = font[FONT_HEADER + c * height:FONT_HEADER + (c + 1) * height]
+        shapes[shape] = chr(c)
+        shapes[bytes(b ^ 0xff for b in shape)] = chr(c)  # under the cursor
+    return height, shapes
+
+
+def picture(monitor, folder):
+    """Reads a screen shot by the font's own shapes."""
+    file = pathlib.Path(folder) / "screen.ppm"
+    monitor.ask("screendump", filename=str(file))
+    head = re.match(rb"P6\s+(\d+)\s+(\d+)\s+255\s", file.read_bytes())
+    width, tall = int(head.group(1)), int(head.group(2))
+    pixels = file.read_bytes()[head.end():]
+    height, shapes = glyphs()
+    lines = []
+    for top in range(0, tall - height + 1, height):
+        bits = [[pixels[((top + y) * width + x) * 3 + 1] > 64 for x in range(width)]
+                for y in range(height)]
+        line = ""
+        for left in range(0, width - GLYPH_WIDTH + 1, GLYPH_WIDTH):
+            shape = bytes(sum(bits[y][left + x] << (7 - x) for x in range(GLYPH_WIDTH))
+                          for y in range(height))
+            line += shapes.get(shape, "\ufffd")
+        lines.append(line.rstrip())
+    return lines
+
+
+def at_prompt(child):
+    child.expect_exact("\n\rdom0# ", timeout=60)
+
+
+@pytest.mark.parametrize("firmware", ["bios", "uefi"])
+def test_screen(tmp_path, firmware):
+    if firmware == "uefi" and not os.path.exists("/usr/share/OVMF/OVMF_CODE_4M.fd"):
+        pytest.skip("needs ovmf")
+    control = tmp_path / "monitor"
+    nothing = tmp_path / "initrd"  # no guest is started: its lines would come in between
+    nothing.write_bytes(subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input=b"",
+                                       stdout=subprocess.PIPE, check=True).stdout)
+    child = prompt(tmp_path, "paravane", FIRMWARE=firmware, DOM0_INITRD=nothing,
+                   QEMU_ARGS=f"-qmp unix:{control},server=on,wait=off")
+    monitor = Monitor(control)
+    shown = picture(monitor, tmp_path)
+    assert shown[0].startswith("(pv) Paravane "), shown  # from before the screen was there
+    assert [line for line in shown if line][-1].startswith("dom0#"), shown
+    child.send("echo one-lne")
+    child.send("\x1b[D\x1b[Di\r")  # the line editor moves the cursor
+    at_prompt(child)
+    assert "one-line" in picture(monitor, tmp_path)
+    for _ in range(2):
+        child.sendline("help")
+        at_prompt(child)
+    child.sendline("echo last-line")
+    at_prompt(child)
+    shown = picture(monitor, tmp_path)  # more lines than the screen has: it scrolled
+    assert [line for line in shown if line][-3:-1] == ["dom0# echo last-line", "last-line"], shown
+    child.close(force=True)
