@@ -45,18 +45,25 @@ static void put_pixel(volatile uint8_t *at, uint32_t value)
             at[i] = (uint8_t)(value >> (8 * i));
 }
 
+static void draw_line(volatile uint8_t *at, unsigned bits)
+{
+    for (unsigned mask = 1U << (GLYPH_WIDTH - 1); mask; mask >>= 1) {
+        uint32_t value = bits & mask ? ink : 0;
+
+        for (unsigned i = 0; i < scale; i++, at += pixel_bytes)
+            put_pixel(at, value);
+    }
+}
+
 static void draw_glyph(unsigned column, unsigned row, uint8_t character, bool inverse)
 {
     const uint8_t *glyph = font_file + FONT_HEADER + character * glyph_height();
     unsigned left = column * GLYPH_WIDTH * scale, top = row * glyph_height() * scale;
+    volatile uint8_t *line = frame + (size_t)top * pitch + left * pixel_bytes;
 
-    for (unsigned y = 0; y < glyph_height() * scale; y++) {
-        volatile uint8_t *line = frame + (size_t)(top + y) * pitch + left * pixel_bytes;
-        unsigned bits = glyph[y / scale] ^ (inverse ? 0xff : 0);
-
-        for (unsigned x = 0; x < GLYPH_WIDTH * scale; x++)
-            put_pixel(line + x * pixel_bytes, bits >> (GLYPH_WIDTH - 1 - x / scale) & 1 ? ink : 0);
-    }
+    for (unsigned y = 0; y < glyph_height(); y++)
+        for (unsigned i = 0; i < scale; i++, line += pitch)
+            draw_line(line, glyph[y] ^ (inverse ? 0xffU : 0));
 }
 
 static uint32_t light_grey(const struct framebuffer *f)

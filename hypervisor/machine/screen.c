@@ -3,6 +3,7 @@
  * drawn, so that lines that scroll by within one write cost nothing, and blank ones never do.
  */
 #include "machine/screen.h"
+#include "lib/string.h"
 
 #define MAX_COLUMNS 256
 #define MAX_ROWS    128
@@ -41,17 +42,24 @@ void screen_init(const struct display *d)
         blank(r, 0, columns);
 }
 
+/* At the bottom a quarter of the screen goes at once: drawing all of it for every line is slow. */
+static void scroll(void)
+{
+    unsigned gone = max(rows / 4, 1U);
+
+    row = rows - gone;
+    for (unsigned r = 0; r < row; r++)
+        memcpy(wanted[r], wanted[r + gone], columns);
+    for (unsigned r = row; r < rows; r++)
+        blank(r, 0, columns);
+    changed(0, rows);
+}
+
 static void next_row(void)
 {
     column = 0;
-    if (++row < rows)
-        return;
-    row = rows - 1;
-    for (unsigned r = 0; r + 1 < rows; r++)
-        for (unsigned c = 0; c < columns; c++)
-            wanted[r][c] = wanted[r + 1][c];
-    blank(row, 0, columns);
-    changed(0, rows);
+    if (++row == rows)
+        scroll();
 }
 
 static void put(uint8_t c)
