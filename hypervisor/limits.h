@@ -21,8 +21,9 @@
 #define DEFAULT_MAPTRACK_FRAMES 1024
 #define INITIAL_GRANT_FRAMES    4
 
-#define SCHEDULER_SLICE_NS      (5 * 1000 * 1000UL)
-#define SCHEDULER_WAKE_BONUS_NS (1 * 1000 * 1000UL)
+#define SCHEDULER_SLICE_NS       (5 * 1000 * 1000UL)
+#define SCHEDULER_UNDISTURBED_NS (1000 * 1000UL)
+#define SCHEDULER_WAKE_BONUS_NS  (1 * 1000 * 1000UL)
 
 #define LOG_GUEST_BURST 20 /* guest-triggered log lines a second and domain */
 

@@ -94,7 +94,8 @@ static void interrupt_controllers_init(void)
     for (unsigned i = 0; i < acpi_facts.ioapics; i++) {
         const struct acpi_ioapic *io = &acpi_facts.ioapic[i];
 
-        ioapic_add(io->id, io->address, device_map(io->address, PAGE_SIZE, MAP_DEVICE), io->gsi_base);
+        ioapic_add(io->id, io->address, device_map(io->address, PAGE_SIZE, MAP_DEVICE),
+                   io->gsi_base);
         device_frame_reserve(mfn(io->address >> PAGE_SHIFT));
     }
     remote_init();

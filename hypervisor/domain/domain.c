@@ -153,7 +153,7 @@ void domain_crash(struct domain *d, const char *format, ...)
     log_for(d, LOG_WARNING, format, args);
     va_end(args);
     for_each_vcpu(v, d)
-        if (v->sched.running)
+        if (v->sched.loaded)
             cpu_defer(v->sched.cpu, DEFERRED_FINISH);
 }
 

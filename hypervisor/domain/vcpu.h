@@ -42,13 +42,16 @@ struct guest_callback {
 
 /* The scheduler's part; guarded by the run queue's lock of `cpu`. */
 struct vcpu_schedule {
-    struct list link;        /* in a run queue while runnable and not running */
-    uint64_t service;        /* weighted time it got, ns: the least is chosen next */
-    uint64_t since;          /* when it was last given a CPU */
-    uint64_t affinity;       /* CPUs it may use */
-    uint64_t saved_affinity; /* while SCHEDOP_pin_override lasts; 0 otherwise */
-    uint16_t cpu;            /* whose queue it belongs to */
-    bool running, queued;
+    struct list link;           /* in a run queue while runnable and not running */
+    uint64_t service;           /* weighted time it got, ns: the least is chosen next */
+    uint64_t since;             /* when it was last given a CPU */
+    uint64_t undisturbed_until; /* no arrival takes the CPU from it before that time */
+    uint64_t affinity;          /* CPUs it may use */
+    uint64_t saved_affinity;    /* while SCHEDOP_pin_override lasts; 0 otherwise */
+    uint16_t cpu;               /* whose queue it belongs to */
+    bool queued;
+    bool preempted; /* queued because it lost the CPU, not because it woke */
+    bool loaded;    /* its state is in that CPU: it runs, or ran there last (see above) */
 };
 
 struct vcpu {

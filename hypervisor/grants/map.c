@@ -138,7 +138,9 @@ void grant_unmap_begin(struct vcpu *v, struct gnttab_unmap_grant_ref *op, struct
     int r = track_take(own, op->handle, &track);
 
     u->granter = NULL;
-    if (!r && (track.flags & GNTMAP_host_map) && op->host_addr) {
+    /* Even if its entry is gone already: the guest may not have flushed. */
+    u->was_mapped = !r && (track.flags & GNTMAP_host_map);
+    if (u->was_mapped && op->host_addr) {
         r = host_unmap(v, op, track.flags, track.frame);
         if (r)
             track_finish(own, op->handle, &track);
@@ -173,7 +175,7 @@ int grants_release_all(struct domain *d)
             continue;
         track_finish(own, handle, NULL);
         u = (struct grant_unmapping){ domain_get(track.domid), track.ref, track.frame,
-                                      !(track.flags & GNTMAP_readonly) };
+                                      !(track.flags & GNTMAP_readonly), false };
         grant_unmap_end(&u);
         if (handle % 64 == 63 && preempt_point())
             return -ERESTART;

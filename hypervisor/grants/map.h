@@ -14,6 +14,7 @@ struct grant_unmapping {
     grant_ref_t ref;
     uint64_t frame;
     bool write;
+    bool was_mapped; /* translations of it may be in TLBs */
 };
 void grant_unmap_begin(struct vcpu *v, struct gnttab_unmap_grant_ref *op,
                        struct grant_unmapping *u);

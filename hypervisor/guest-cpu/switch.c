@@ -133,6 +133,11 @@ static bool load_selectors(struct vcpu *v)
     return refused;
 }
 
+uint64_t vcpu_root(const struct vcpu *v)
+{
+    return v->mode == VCPU_KERNEL ? v->kernel_root : v->user_root;
+}
+
 void vcpu_load_root(struct vcpu *v)
 {
     uint64_t bit = BIT(this_cpu()->id);
@@ -141,7 +146,7 @@ void vcpu_load_root(struct vcpu *v)
     if (!(v->domain->dirty_cpus & bit))
         atomic_or(&v->domain->dirty_cpus, bit);
     v->dirty_cpus = bit;
-    root_load(v->mode == VCPU_KERNEL ? v->kernel_root : v->user_root);
+    root_load(vcpu_root(v));
 }
 
 void vcpu_load(struct vcpu *v)

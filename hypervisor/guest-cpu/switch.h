@@ -8,6 +8,8 @@
 
 /* Saves what the hardware and the CPU's frame hold of the vCPU. */
 void vcpu_save(struct vcpu *v);
+/* The root table of the mode it is in. */
+uint64_t vcpu_root(const struct vcpu *v);
 /* Loads its root table; from here on its domain's flushes include this CPU. */
 void vcpu_load_root(struct vcpu *v);
 /* Loads the rest of the vCPU; the caller then returns to the guest through the frame. */

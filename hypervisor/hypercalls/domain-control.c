@@ -32,7 +32,7 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
         if (v->stopped & VCPU_DOWN)
             continue;
         info->nr_online_vcpus++;
-        running |= v->sched.running;
+        running |= v->runstate.state == RUNSTATE_running;
         blocked &= (v->stopped & VCPU_BLOCKED) != 0;
     }
     info->domain = d->id;
@@ -178,7 +178,7 @@ static int vcpu_info_fill(struct domain *d, struct xen_domctl_getvcpuinfo *op)
         return -EINVAL;
     op->online = !(v->stopped & VCPU_DOWN);
     op->blocked = (v->stopped & VCPU_BLOCKED) != 0;
-    op->running = v->sched.running;
+    op->running = v->runstate.state == RUNSTATE_running;
     op->cpu_time = vcpu_run_time(v);
     op->cpu = v->sched.cpu;
     return 0;

@@ -61,11 +61,13 @@ static int each(struct vcpu *v, uint64_t list, uint32_t n, size_t size,
     return r;
 }
 
-/* A batch's mappings go first, then one flush, then the grants. */
+/* A batch's mappings go first, then one flush, then the grants.  Grants that were only pinned, for
+ * a device, need no flush. */
 static int unmap_batch(struct vcpu *v, uint64_t list, uint32_t n)
 {
     struct grant_unmapping u[UNMAP_BATCH];
     struct gnttab_unmap_grant_ref op;
+    bool flush = false;
     uint32_t begun = 0;
     int r = 0;
 
@@ -75,9 +77,11 @@ static int unmap_batch(struct vcpu *v, uint64_t list, uint32_t n)
         if (r)
             break;
         grant_unmap_begin(v, &op, &u[begun]);
+        flush |= u[begun].was_mapped;
         r = guest_write_element(list, begun, &op);
     }
-    tlb_flush_cpus(v->domain->dirty_cpus);
+    if (flush)
+        tlb_flush_cpus(v->domain->dirty_cpus);
     for (uint32_t i = 0; i < begun; i++)
         grant_unmap_end(&u[i]);
     return r;

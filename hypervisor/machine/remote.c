@@ -25,6 +25,7 @@ static void answer(void)
     if (!(atomic_load(&call_pending) & me))
         return;
     call_fn(call_argument);
+    this_cpu()->called = true;
     atomic_and(&call_pending, ~me);
 }
 

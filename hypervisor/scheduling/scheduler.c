@@ -1,7 +1,11 @@
 /*
  * A fair scheduler.  `service` is the time a vCPU has been given; a queue runs its least served
  * vCPU for a slice.  A vCPU that slept long starts just below the queue's least, so that it runs
- * soon but cannot claim all the time it slept.
+ * soon but cannot claim all the time it slept.  Whoever lost the CPU to one that woke keeps it for
+ * a while when it is back: a driver domain is at once there for the first request of an idle guest,
+ * and later finds many on the ring instead of coming for each.
+ *
+ * A CPU that goes idle keeps the state of the vCPU it ran last: mostly that one is the next.
  *
  * Lock order: vcpu.state_lock, then one run queue (two only in ascending order of CPU).
  */
@@ -24,6 +28,7 @@ struct run_queue {
     struct spinlock lock;
     struct list waiting;  /* by service, least first */
     struct vcpu *running; /* NULL: idle */
+    struct vcpu *loaded;  /* whose state is in the CPU: `running`, or who ran before it went idle */
     uint64_t least;       /* service new arrivals start from; never goes back */
     struct timer slice;
 };
@@ -94,16 +99,29 @@ void vcpu_schedule_init(struct vcpu *v)
     v->sched.cpu = (uint16_t)best;
 }
 
-/* Whether the arrival should have the CPU of q at once. */
-static bool should_preempt(struct run_queue *q, struct vcpu *v)
+/* Has the queue's CPU choose again at a time when somebody waits for it. */
+static void choose_at(struct run_queue *q, unsigned cpu, uint64_t when)
+{
+    if (!q->slice.armed || when < q->slice.when)
+        timer_set(&q->slice, cpu, when);
+}
+
+/* An arrival was queued: when does its CPU look at it?  True: at once. */
+static bool preempts(struct run_queue *q, struct vcpu *v)
 {
     struct vcpu *running = q->running;
-    uint64_t now_served;
+    uint64_t now = clock_now(), turn_end;
 
     if (!running)
         return true;
-    now_served = running->sched.service + (clock_now() - running->sched.since);
-    return v->sched.service + SCHEDULER_WAKE_BONUS_NS / 2 < now_served;
+    turn_end = running->sched.since + SCHEDULER_SLICE_NS;
+    if (v->sched.service + SCHEDULER_WAKE_BONUS_NS / 2 <
+        running->sched.service + (now - running->sched.since))
+        turn_end = running->sched.undisturbed_until;
+    if (now >= turn_end)
+        return true;
+    choose_at(q, v->sched.cpu, turn_end);
+    return false;
 }
 
 /* An idle CPU the vCPU may use, rather than wait where it is. */
@@ -133,37 +151,52 @@ static void service_place(struct run_queue *q, struct vcpu *v, int64_t lag)
     v->sched.service = place > 0 ? (uint64_t)place : 0;
 }
 
+static bool in_line(const struct run_queue *q, const struct vcpu *v)
+{
+    return v->sched.queued || q->running == v;
+}
+
+/* Takes a vCPU that is about to be queued to a CPU that has time for it.  Its queue is locked, the
+ * queue returned is; NULL, and none, if somebody else queued it meanwhile. */
+static struct run_queue *move_to_better(struct run_queue *q, struct vcpu *v)
+{
+    unsigned target = better_cpu(v, v->sched.cpu);
+
+    if (target == v->sched.cpu)
+        return q;
+    v->sched.cpu = (uint16_t)target; /* from here on the new queue's lock counts */
+    spin_unlock(&q->lock);
+    q = queue_lock_of(v);
+    if (!in_line(q, v))
+        return q;
+    spin_unlock(&q->lock);
+    return NULL;
+}
+
 /* Queues a runnable vCPU.  Its state lock is held. */
 static void make_runnable(struct vcpu *v)
 {
     struct run_queue *q = queue_lock_of(v);
-    unsigned target;
-    int64_t lag;
-    bool preempt;
+    int64_t lag = (int64_t)(v->sched.service - q->least);
+    unsigned cpu;
+    bool now;
 
-    if (v->sched.running || v->sched.queued) {
+    if (in_line(q, v)) {
         spin_unlock(&q->lock);
         return;
     }
-    lag = (int64_t)(v->sched.service - q->least);
-    target = better_cpu(v, v->sched.cpu);
-    if (target != v->sched.cpu) {
-        v->sched.cpu = (uint16_t)target; /* from here on the new queue's lock counts */
-        spin_unlock(&q->lock);
-        q = queue_lock_of(v);
-        if (v->sched.running || v->sched.queued) {
-            spin_unlock(&q->lock);
-            return;
-        }
-    }
+    /* Where its state is loaded, it goes on. */
+    if (!v->sched.loaded && !(q = move_to_better(q, v)))
+        return;
     service_place(q, v, lag);
     runstate_enter(v, RUNSTATE_runnable, clock_now());
+    v->sched.preempted = false;
     enqueue(q, v);
-    preempt = should_preempt(q, v);
-    target = v->sched.cpu;
+    now = preempts(q, v);
+    cpu = v->sched.cpu;
     spin_unlock(&q->lock);
-    if (preempt)
-        cpu_defer(target, DEFERRED_SCHEDULE);
+    if (now)
+        cpu_defer(cpu, DEFERRED_SCHEDULE);
 }
 
 static int stopped_runstate(uint32_t stopped)
@@ -175,15 +208,15 @@ static int stopped_runstate(uint32_t stopped)
 static void make_stopped(struct vcpu *v)
 {
     struct run_queue *q = queue_lock_of(v);
-    bool running = v->sched.running;
+    bool loaded = v->sched.loaded;
     unsigned cpu = v->sched.cpu;
 
     if (v->sched.queued)
         dequeue(v);
-    if (!running)
+    if (q->running != v)
         runstate_enter(v, stopped_runstate(v->stopped), clock_now());
     spin_unlock(&q->lock);
-    if (running)
+    if (loaded)
         cpu_defer(cpu, DEFERRED_SCHEDULE);
 }
 
@@ -224,14 +257,16 @@ void vcpu_block(struct vcpu *v)
 
 void vcpu_wait_stopped(struct vcpu *v)
 {
-    while (atomic_load(&v->sched.running))
+    while (atomic_load(&v->sched.loaded))
         cpu_wait_step();
 }
 
 void vcpu_kick(struct vcpu *v)
 {
-    if (v != current_vcpu() && read_once(v->sched.running))
-        remote_kick(read_once(v->sched.cpu));
+    unsigned cpu = read_once(v->sched.cpu);
+
+    if (v != current_vcpu() && read_once(queues[cpu].running) == v)
+        remote_kick(cpu);
 }
 
 void scheduler_yield(void)
@@ -263,41 +298,45 @@ int vcpu_set_affinity(struct vcpu *v, uint64_t cpus)
     if (move && v->sched.queued)
         dequeue(v);
     spin_unlock(&q->lock);
-    if (move && !v->stopped && !read_once(v->sched.running))
+    if (move && !v->stopped && !read_once(v->sched.loaded))
         make_runnable(v);
     spin_unlock(&v->state_lock);
-    if (move && v->sched.running)
+    if (move && read_once(v->sched.loaded))
         cpu_defer(v->sched.cpu, DEFERRED_SCHEDULE);
     return 0;
 }
 
-/* Takes the least served vCPU that waits on another CPU and may run here; q's lock is held and
- * dropped meanwhile. */
+/* Takes the least served vCPU that waits on another CPU, may run here and is not loaded there.
+ * q's lock is held. */
+static struct vcpu *steal_from(struct run_queue *other, struct run_queue *q, unsigned me)
+{
+    struct vcpu *v;
+
+    list_for_each(v, &other->waiting, sched.link)
+        if ((v->sched.affinity & BIT(me)) && !v->sched.loaded) {
+            dequeue(v);
+            service_place(q, v, (int64_t)(v->sched.service - other->least));
+            v->sched.cpu = (uint16_t)me;
+            return v;
+        }
+    return NULL;
+}
+
 static struct vcpu *steal(struct run_queue *q, unsigned me)
 {
-    struct vcpu *v, *found = NULL;
+    struct vcpu *found = NULL;
 
     for_each_cpu(cpu, cpus_online_mask & ~BIT(me)) {
         struct run_queue *other = &queues[cpu];
 
         if (list_empty(&other->waiting) || !spin_trylock(&other->lock))
             continue;
-        list_for_each(v, &other->waiting, sched.link)
-            if (v->sched.affinity & BIT(me)) {
-                found = v;
-                break;
-            }
-        if (found) {
-            dequeue(found);
-            found->sched.service =
-                found->sched.service - min(found->sched.service, other->least) + q->least;
-            found->sched.cpu = (uint16_t)me;
-        }
+        found = steal_from(other, q, me);
         spin_unlock(&other->lock);
         if (found)
-            return found;
+            break;
     }
-    return NULL;
+    return found;
 }
 
 /* Books the running vCPU's time and puts it back in line if it may go on. */
@@ -312,6 +351,7 @@ static void put_back(struct run_queue *q, struct vcpu *v, uint64_t now)
         return;
     }
     if (v->sched.affinity & BIT(me)) {
+        v->sched.preempted = true;
         runstate_enter(v, RUNSTATE_runnable, now);
         enqueue(q, v);
     }
@@ -337,45 +377,103 @@ static void requeue_if_moved(struct vcpu *v)
     spin_unlock(&v->state_lock);
 }
 
-static void switch_to(struct run_queue *q, struct vcpu *old, struct vcpu *next)
-    __attribute__((noreturn));
+/* Nothing of the vCPU's translations is left on this CPU. */
+static void forget_root(struct vcpu *v, const struct vcpu *next)
+{
+    if (!next || next->domain != v->domain)
+        atomic_and(&v->domain->dirty_cpus, ~BIT(this_cpu()->id));
+}
 
-static void switch_to(struct run_queue *q, struct vcpu *old, struct vcpu *next)
+/* The loaded vCPU's state goes back into its structure; q's lock is held. */
+static void unload(struct run_queue *q, struct vcpu *next)
 {
     struct cpu *cpu = this_cpu();
+    struct vcpu *old = q->loaded;
 
-    if (old) {
+    if (old)
         vcpu_save(old);
-        cpu->vcpu = NULL;
-    }
+    cpu->vcpu = NULL;
     if (next)
         vcpu_load_root(next);
     else
         root_load(idle_root());
-    if (old) {
-        /* No translation of its is left here. */
-        if (!next || next->domain != old->domain)
-            atomic_and(&old->domain->dirty_cpus, ~BIT(cpu->id));
-        if (!(old->sched.affinity & BIT(cpu->id)))
-            old->sched.cpu = (uint16_t)bit_lowest(old->sched.affinity & cpus_online_mask);
-        atomic_store(&old->sched.running, false);
-    }
-    spin_unlock(&q->lock);
-    if (old && !old->sched.queued && !read_once(old->stopped))
-        requeue_if_moved(old);
-    if (!next)
-        idle_loop_reset(cpu);
+    q->loaded = next;
+    if (!old)
+        return;
+    forget_root(old, next);
+    if (!(old->sched.affinity & BIT(cpu->id)))
+        old->sched.cpu = (uint16_t)bit_lowest(old->sched.affinity & cpus_online_mask);
+    atomic_store(&old->sched.loaded, false);
+}
+
+static void go_idle(void) __attribute__((noreturn));
+
+static void go_idle(void)
+{
+    this_cpu()->vcpu = NULL;
+    idle_loop_reset(this_cpu());
+}
+
+static void enter_guest(struct vcpu *v) __attribute__((noreturn));
+
+/* All of v's state is in the CPU. */
+static void enter_guest(struct vcpu *v)
+{
+    struct cpu *cpu = this_cpu();
+
+    cpu->vcpu = v;
     if (cpu->idle_since) {
         cpu->idle_ns += clock_now() - cpu->idle_since;
         cpu->idle_since = 0;
     }
-    vcpu_load(next);
-    if (unlikely(next->info->time.tsc_to_system_mul != clock_scale.mul))
-        guest_clock_update(next); /* a builder clears the page the clock lies in */
-    runstate_publish(next);
-    if (unlikely(read_once(next->domain->shutdown_code) != SHUTDOWN_CODE_INVALID))
+    if (unlikely(v->info->time.tsc_to_system_mul != clock_scale.mul))
+        guest_clock_update(v); /* a builder clears the page the clock lies in */
+    runstate_publish(v);
+    if (unlikely(read_once(v->domain->shutdown_code) != SHUTDOWN_CODE_INVALID))
         atomic_or(&cpu->deferred, DEFERRED_FINISH); /* crashed while it was not running */
     return_to_guest_reset(cpu);
+}
+
+static void switch_to(struct run_queue *q, struct vcpu *next) __attribute__((noreturn));
+
+static void switch_to(struct run_queue *q, struct vcpu *next)
+{
+    struct vcpu *old = q->loaded;
+
+    unload(q, next);
+    spin_unlock(&q->lock);
+    if (old && !old->sched.queued && !read_once(old->stopped))
+        requeue_if_moved(old);
+    if (!next)
+        go_idle();
+    vcpu_load(next);
+    enter_guest(next);
+}
+
+/* Whether what is loaded has to go before `next`, or the idle loop, may run. */
+static bool must_switch(const struct vcpu *loaded, const struct vcpu *next)
+{
+    if (next || !loaded)
+        return next != loaded;
+    return loaded->stopped != VCPU_BLOCKED || !(loaded->sched.affinity & BIT(this_cpu()->id));
+}
+
+static void set_running(struct run_queue *q, struct vcpu *next, uint64_t now)
+{
+    struct vcpu *old = q->running;
+
+    q->running = next;
+    timer_stop(&q->slice);
+    if (!next)
+        return;
+    if (next != old)
+        next->sched.undisturbed_until = next->sched.preempted ? now + SCHEDULER_UNDISTURBED_NS : 0;
+    next->sched.loaded = true;
+    next->sched.since = now;
+    q->least = max(q->least, next->sched.service);
+    runstate_enter(next, RUNSTATE_running, now);
+    if (!list_empty(&q->waiting))
+        choose_at(q, this_cpu()->id, now + SCHEDULER_SLICE_NS);
 }
 
 void schedule(void)
@@ -389,21 +487,27 @@ void schedule(void)
     if (old)
         put_back(q, old, now);
     next = choose(q);
-    q->running = next;
-    if (next) {
-        next->sched.running = true;
-        next->sched.since = now;
-        q->least = max(q->least, next->sched.service);
-        runstate_enter(next, RUNSTATE_running, now);
-        timer_set(&q->slice, cpu->id, now + SCHEDULER_SLICE_NS);
-    } else {
-        timer_stop(&q->slice);
-    }
-    if (next == old) {
-        spin_unlock(&q->lock);
+    set_running(q, next, now);
+    if (must_switch(q->loaded, next))
+        switch_to(q, next);
+    spin_unlock(&q->lock);
+    if (next == old)
         return;
-    }
-    switch_to(q, old, next);
+    if (!next)
+        go_idle();
+    if (cpu->root != vcpu_root(next))
+        vcpu_load_root(next); /* idle_disturbed() took it away */
+    enter_guest(next);
+}
+
+void idle_disturbed(void)
+{
+    struct run_queue *q = &queues[this_cpu()->id];
+
+    if (!q->loaded || this_cpu()->root == idle_root())
+        return;
+    root_load(idle_root());
+    forget_root(q->loaded, NULL);
 }
 
 void scheduler_start_cpu(void)

@@ -32,6 +32,8 @@ int must_check vcpu_set_affinity(struct vcpu *v, uint64_t cpus);
 
 /* Switches to whom it chooses; returns only if that is who runs already. */
 void schedule(void);
+/* The idle CPU had to flush its TLB for the vCPU that is still loaded: not again. */
+void idle_disturbed(void);
 /* The first schedule of a CPU, from its boot stack. */
 void scheduler_start_cpu(void) __attribute__((noreturn));
 
