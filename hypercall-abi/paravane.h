@@ -31,8 +31,8 @@ struct paravane_counters {
     uint64_t page_faults;
     uint64_t emulated_writes;
     uint64_t emulated_instructions;
-    uint64_t root_switches;
-    uint64_t tlb_flushes;
+    uint64_t root_switches; /* page-table roots loaded */
+    uint64_t tlb_flushes;   /* flushes it asked for, of a page or of everything */
     uint64_t upcalls;
     uint64_t context_switches;
 };

@@ -5,6 +5,7 @@
 #define MAX_CPUS             16
 #define MAX_DOMAINS          1024 /* owners of frames, the hypervisor and DOMID_IO included */
 #define MAX_VCPUS_PER_DOMAIN 32   /* as many as shared_info has vcpu_infos for */
+#define MAX_DEVICE_PAGES     256  /* of MSI-X tables */
 #define MAX_PORTS            4096 /* 2-level event channels */
 #define MAX_IRQS             256  /* lines and messages of real devices */
 #define MAX_IOAPICS          8

@@ -61,6 +61,7 @@ struct vcpu {
     uint32_t id;
     struct domain *domain;
     uint64_t hypercalls;
+    uint64_t root_switches, tlb_flushes; /* for paravane_op(counters), too */
 
     struct cpu_regs regs;
     void *fpu;

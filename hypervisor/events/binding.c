@@ -2,8 +2,10 @@
 #include "events/binding.h"
 #include "events/delivery.h"
 #include "events/device-irq.h"
+#include "lib/atomic.h"
 #include "lib/bits.h"
 #include "lib/errno.h"
+#include "machine/interrupts.h"
 
 /* Bound to one vCPU each; all other virtual interrupts are one per domain. */
 static bool virq_is_per_vcpu(uint32_t virq)
@@ -213,7 +215,7 @@ int port_close(struct domain *d, evtchn_port_t number)
             r = p ? close_single_locked(d, p, number) : -EINVAL;
             break;
         }
-        if (remote == p->u.interdomain.remote) {
+        if (remote && remote == p->u.interdomain.remote) {
             close_connected_locked(d, p, number);
             unlock_both(d->ports, remote->ports);
             domain_put(remote); /* the connection's two references */
@@ -310,16 +312,20 @@ int port_status(struct domain *d, evtchn_port_t number, struct evtchn_status *ou
     return 0;
 }
 
-void ports_close_all(struct domain *d, bool dying)
+int ports_close_all(struct domain *d, bool dying)
 {
     if (dying) {
         spin_lock(&d->ports->lock);
         d->ports->closed = true;
         spin_unlock(&d->ports->lock);
     }
-    for (evtchn_port_t n = 1; n < d->ports->limit; n++)
-        if (port_close(d, n))
-            continue; /* it was not open */
+    for (evtchn_port_t n = 1; n < d->ports->limit; n++) {
+        if (!read_once(d->ports->pages[n / PORTS_PER_PAGE]))
+            n += PORTS_PER_PAGE - n % PORTS_PER_PAGE - 1; /* never used, any of them */
+        else if (!port_close(d, n) && preempt_point())
+            return -ERESTART;
+    }
+    return 0;
 }
 
 void virq_raise(struct vcpu *v, uint32_t virq)

@@ -146,6 +146,7 @@ void vcpu_load_root(struct vcpu *v)
     if (!(v->domain->dirty_cpus & bit))
         atomic_or(&v->domain->dirty_cpus, bit);
     v->dirty_cpus = bit;
+    v->root_switches++;
     root_load(vcpu_root(v));
 }
 

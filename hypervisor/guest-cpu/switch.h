@@ -24,6 +24,7 @@ void vcpu_switch_init(unsigned cpu, uint64_t *descriptor_page);
 static inline void vcpu_enter_kernel(struct vcpu *v)
 {
     v->mode = VCPU_KERNEL;
+    v->root_switches++;
     swap_gs();
     root_switch(v->kernel_root);
 }
@@ -32,6 +33,7 @@ static inline void vcpu_enter_kernel(struct vcpu *v)
 static inline void vcpu_enter_user(struct vcpu *v)
 {
     v->mode = VCPU_USER;
+    v->root_switches++;
     swap_gs();
     root_switch(v->user_root);
 }

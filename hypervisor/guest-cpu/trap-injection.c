@@ -172,11 +172,11 @@ void guest_iret(struct vcpu *v, struct cpu_regs *regs)
 {
     struct iret_context f;
 
-    if (unlikely(guest_read_words(&f.rax, regs->rsp, sizeof(f) / 8))) {
+    if (unlikely(guest_read_words((uint64_t *)&f, regs->rsp, sizeof(f) / 8))) {
         domain_crash(v->domain, "v%u: iret: its frame at %lx cannot be read", v->id, regs->rsp);
         return;
     }
-    if ((f.cs & 3) == 3) {
+    if ((f.cs & 3) == 3) { /* NOLINT: read above, in assembly */
         if (unlikely(!v->user_root)) {
             domain_crash(v->domain, "v%u: iret to user mode without a user page table", v->id);
             return;

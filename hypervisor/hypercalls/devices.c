@@ -55,8 +55,8 @@ static int message_target(const struct physdev_map_pirq *op, struct msi_target *
         return -EINVAL;
     t->msix = true;
     t->entry = (unsigned)op->entry_nr;
-    t->slot = device_map(table + t->entry * MSIX_ENTRY_BYTES, MSIX_ENTRY_BYTES, MAP_DEVICE);
-    return 0;
+    t->slot = device_page_map(table + t->entry * MSIX_ENTRY_BYTES);
+    return t->slot ? 0 : -ENOSPC;
 }
 
 static int map_pirq(struct domain *d, uint64_t arg)

@@ -2,6 +2,7 @@
 #include "hypercall-abi/events.h"
 #include "domain/guest-memory.h"
 #include "events/binding.h"
+#include "hypercalls/continuation.h"
 #include "hypercalls/handlers.h"
 #include "hypercalls/target.h"
 #include "lib/errno.h"
@@ -111,9 +112,9 @@ static int reset(uint64_t arg)
     r = target_get(op.dom, &d);
     if (r)
         return r;
-    ports_close_all(d, false);
+    r = ports_close_all(d, false);
     domain_put(d);
-    return 0;
+    return r;
 }
 
 /* send, close and unmask take just a port. */
@@ -127,6 +128,7 @@ static int on_port(struct domain *d, uint64_t arg, int (*fn)(struct domain *, ev
 int64_t hypercall_do_event_channel_op(uint64_t cmd, uint64_t arg)
 {
     struct domain *d = current_domain();
+    int r;
 
     switch (cmd) {
     case EVTCHNOP_send:
@@ -150,7 +152,8 @@ int64_t hypercall_do_event_channel_op(uint64_t cmd, uint64_t arg)
     case EVTCHNOP_bind_vcpu:
         return bind_vcpu(d, arg);
     case EVTCHNOP_reset:
-        return reset(arg);
+        r = reset(arg);
+        return r == -ERESTART ? continuation(NR_event_channel_op, cmd, arg, 0, 0, 0) : r;
     default:
         return -ENOSYS;
     }

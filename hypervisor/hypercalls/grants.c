@@ -80,6 +80,7 @@ static int unmap_batch(struct vcpu *v, uint64_t list, uint32_t n)
         flush |= u[begun].was_mapped;
         r = guest_write_element(list, begun, &op);
     }
+    v->tlb_flushes += flush;
     if (flush)
         tlb_flush_cpus(v->domain->dirty_cpus);
     for (uint32_t i = 0; i < begun; i++)

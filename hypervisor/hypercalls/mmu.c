@@ -165,9 +165,11 @@ static int va_flush(struct domain *d, uint64_t address, uint64_t flags)
         return r;
     switch (flags & UVMF_FLUSHTYPE_MASK) {
     case UVMF_TLB_FLUSH:
+        current_vcpu()->tlb_flushes++;
         tlb_flush_cpus(cpus);
         return 0;
     case UVMF_INVLPG:
+        current_vcpu()->tlb_flushes++;
         tlb_flush_page_cpus(cpus, address);
         return 0;
     default:
@@ -266,6 +268,7 @@ static int flush_op(struct domain *d, const struct mmuext_op *op)
     uint64_t cpus = d->dirty_cpus;
     int r = 0;
 
+    current_vcpu()->tlb_flushes++;
     switch (op->cmd) {
     case MMUEXT_TLB_FLUSH_LOCAL:
         tlb_flush_local();

@@ -37,9 +37,11 @@ static int counters(uint64_t arg)
         return r;
     op = d->counters;
     op.domid = d->id;
-    op.hypercalls = 0;
-    for_each_vcpu(v, d)
+    for_each_vcpu(v, d) {
         op.hypercalls += v->hypercalls;
+        op.root_switches += v->root_switches;
+        op.tlb_flushes += v->tlb_flushes;
+    }
     domain_put(d);
     return guest_write(arg, &op, sizeof(op));
 }

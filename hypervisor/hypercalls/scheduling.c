@@ -109,15 +109,17 @@ static int shutdown_remote(uint64_t arg)
     return 0;
 }
 
+/* It goes on running; when it stops, for whatever reason, this is the one that is told. */
 static int shutdown_code(struct domain *d, uint64_t arg)
 {
+    uint32_t none = SHUTDOWN_CODE_INVALID;
     struct sched_shutdown s;
 
     if (guest_read(&s, arg, sizeof(s)))
         return -EFAULT;
     if (s.reason > SHUTDOWN_MAX)
         return -EINVAL;
-    (void)d; /* it goes on running: there is no code to change yet */
+    atomic_compare_exchange(&d->declared_code, &none, s.reason); /* the first one counts */
     return 0;
 }
 
@@ -225,6 +227,22 @@ static int set_singleshot(struct vcpu *v, uint64_t arg)
     return 0;
 }
 
+/* Once only, and for another vCPU only before it runs.  False: refused. */
+static bool info_move(struct vcpu *v, struct vcpu_info *to)
+{
+    bool allowed;
+
+    spin_lock(&v->state_lock);
+    allowed = mfn_is_none(v->info_frame) && (v == current_vcpu() || (v->stopped & VCPU_DOWN));
+    if (allowed) {
+        *to = *v->info;
+        v->info_frame = virt_mfn((void *)((uint64_t)to & PAGE_MASK));
+        atomic_store(&v->info, to);
+    }
+    spin_unlock(&v->state_lock);
+    return allowed;
+}
+
 static int register_info(struct vcpu *v, uint64_t arg)
 {
     struct vcpu_register_vcpu_info r;
@@ -234,16 +252,13 @@ static int register_info(struct vcpu *v, uint64_t arg)
         return -EFAULT;
     if (r.offset > PAGE_SIZE - sizeof(*to) || (r.offset & 7))
         return -ENXIO;
-    if (!mfn_is_none(v->info_frame))
-        return -EINVAL;
-    if (v != current_vcpu() && !(v->stopped & VCPU_DOWN))
-        return -EINVAL;
     if (frame_get_writable(mfn(r.mfn), v->domain->frames.index))
         return -EINVAL;
     to = (struct vcpu_info *)((char *)frame_virt(mfn(r.mfn)) + r.offset);
-    *to = *v->info;
-    v->info_frame = mfn(r.mfn);
-    atomic_store(&v->info, to);
+    if (!info_move(v, to)) {
+        frame_put_writable(mfn(r.mfn));
+        return -EINVAL;
+    }
     guest_clock_update(v);
     /* An event may have gone to the old place meanwhile: have the guest look at everything. */
     to->evtchn_pending_sel = UINT64_MAX;

@@ -25,7 +25,7 @@ int domain_create(domid_t id, const struct xen_domctl_createdomain *config, bool
     d->privileged = privileged;
     d->references = 1;
     d->max_vcpus = config->max_vcpus;
-    d->shutdown_code = SHUTDOWN_CODE_INVALID;
+    d->shutdown_code = d->declared_code = SHUTDOWN_CODE_INVALID;
     d->create_flags = config->flags;
     d->pause_count = 1;
     d->frames.emptied = domain_emptied;

@@ -12,6 +12,7 @@
 #include "guest-cpu/descriptors.h"
 #include "guest-paging/paging.h"
 #include "lib/atomic.h"
+#include "lib/bug.h"
 #include "lib/errno.h"
 #include "lifecycle/parts.h"
 #include "lifecycle/vcpu-parts.h"
@@ -124,11 +125,13 @@ int domain_destroy(struct domain *d)
         spin_lock(&d->frames.lock);
         d->frames.closed = true;
         spin_unlock(&d->frames.lock);
-        ports_close_all(d, true);
-        device_irqs_unmap_all(d);
         virq_raise_global(VIRQ_DOM_EXC);
     }
-    r = grants_release_all(d);
+    r = ports_close_all(d, true);
+    if (!r) {
+        device_irqs_unmap_all(d);
+        r = grants_release_all(d);
+    }
     if (!r)
         r = drop_vcpu_state(d);
     if (!r)
@@ -153,8 +156,7 @@ void domain_unmake(struct domain *d)
 {
     d->frames.closed = true;
     d->frames.emptied = NULL;
-    if (d->ports)
-        ports_close_all(d, true);
+    BUG_ON(d->ports && ports_close_all(d, true)); /* it has none yet */
     if (d->grants)
         grant_table_unshare(d);
     if (d->shared_info)

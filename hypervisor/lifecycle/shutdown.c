@@ -71,8 +71,10 @@ static void machine_end(uint32_t reason)
 
 void domain_shutdown(struct domain *d, uint32_t reason)
 {
-    uint32_t running = SHUTDOWN_CODE_INVALID;
+    uint32_t running = SHUTDOWN_CODE_INVALID, declared = read_once(d->declared_code);
 
+    if (declared != SHUTDOWN_CODE_INVALID)
+        reason = declared;
     if (d == control_domain)
         machine_end(reason);
     spin_lock(&d->lock);
@@ -92,7 +94,7 @@ int domain_resume(struct domain *d)
     spin_lock(&d->lock);
     if (d->shut_down && d->life == DOMAIN_ALIVE) {
         d->shut_down = false;
-        d->shutdown_code = SHUTDOWN_CODE_INVALID;
+        d->shutdown_code = d->declared_code = SHUTDOWN_CODE_INVALID;
         if (!d->pause_count)
             start_all(d);
         r = 0;

@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "machine/registers.h"
 #include "memory/frame-allocator.h"
+#include "limits.h"
 
 #define LARGE_FRAMES 512UL
 
@@ -86,6 +87,27 @@ void *device_map(uint64_t physical, size_t bytes, uint64_t flags)
     spin_unlock(&mappings_lock);
     mappings_add(virt, mfn(first >> PAGE_SHIFT), pages, flags);
     return (void *)(virt + (physical - first));
+}
+
+void *device_page_map(uint64_t physical)
+{
+    static struct {
+        uint64_t physical, virt;
+    } known[MAX_DEVICE_PAGES];
+    static struct spinlock lock; /* guards known; above mappings_lock */
+    uint64_t page = physical & PAGE_MASK, virt = 0;
+
+    spin_lock(&lock);
+    for (unsigned i = 0; i < MAX_DEVICE_PAGES && !virt; i++) {
+        if (!known[i].virt) {
+            known[i].physical = page;
+            known[i].virt = (uint64_t)device_map(page, PAGE_SIZE, MAP_DEVICE);
+        }
+        if (known[i].physical == page)
+            virt = known[i].virt;
+    }
+    spin_unlock(&lock);
+    return virt ? (void *)(virt + (physical & ~PAGE_MASK)) : NULL;
 }
 
 void root_table_fill(pte_t *l4)

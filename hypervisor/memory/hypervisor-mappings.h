@@ -14,6 +14,9 @@ void mappings_add(uint64_t virt, mfn_t first, uint64_t count, uint64_t flags);
 void mapping_remove(uint64_t virt);
 /* Makes device memory or firmware tables visible; flags: a MAP_* below.  Never undone. */
 void *device_map(uint64_t physical, size_t bytes, uint64_t flags);
+/* The same for a page of device registers that may have been asked for before: then it lies where
+ * it lay.  NULL: too many different ones. */
+void *device_page_map(uint64_t physical);
 /* Fills the hypervisor's slots of a root table. */
 void root_table_fill(pte_t *l4);
 /* A root with nothing but the hypervisor: for idle CPUs. */

@@ -112,5 +112,6 @@ void guest_test(void)
     polls();
     timers();
     check("shutdown code", hypercall_sched_op(SCHEDOP_shutdown_code, HYPERCALL_ARG(&reason)), 0);
+    check("a second one", hypercall_sched_op(SCHEDOP_shutdown_code, HYPERCALL_ARG(&reason)), 0);
     check("shutdown, wild", hypercall_sched_op(SCHEDOP_shutdown, BAD_POINTER), -XEN_EFAULT);
 }

@@ -39,10 +39,16 @@ def test_vcpus(hv, smp, tmp_path):
     for name, vcpus, _ in guests:
         lines += [f"vmctl create /extra/{name}.cfg",
                   f"vmctl console {name} --expect 'cpus-{vcpus}-up' --timeout 90"]
-    lines += ["vmctl list --json", *audit(hv)]
+    lines += ["vmctl list --json", *audit(hv), "try vmctl counters --json g2"]
     lines += [f"vmctl destroy {name}" for name, _, _ in guests]
     result = run_script(tmp_path, hv, lines, EXTRA=extra, SMP=smp, TIMEOUT=400).ok()
     assert [d["vcpus"] for d in result.json("vmctl list --json")[1:]] == [1, 2, 4]
+    counters = "try vmctl counters --json g2"
+    if hv == "paravane":
+        never = [name for name, n in result.json(counters).items() if not n]
+        assert never == [], result.of(counters)
+    else:
+        assert "only Paravane" in result.of(counters)
 
 
 def test_create_destroy_cycles(hv, tmp_path):

@@ -257,6 +257,12 @@ int domain_audit(uint32_t domid, uint64_t *frames, uint64_t *differences)
     return error;
 }
 
+int domain_counters(uint32_t domid, struct paravane_counters *counters)
+{
+    *counters = (struct paravane_counters){ .domid = (domid_t)domid };
+    return call_with(HYPERCALL_NR_paravane_op, PARAVANEOP_counters, 1, counters, sizeof(*counters));
+}
+
 int machine_info(struct xen_sysctl_physinfo *info)
 {
     struct xen_sysctl control = { .cmd = XEN_SYSCTL_physinfo };

@@ -12,6 +12,7 @@
 #include "hypercall-abi/sysctl.h"
 
 struct vcpu_guest_context;
+struct paravane_counters;
 
 /* version and domain are filled in. */
 int hypervisor_domctl(uint32_t domid, struct xen_domctl *control);
@@ -43,6 +44,8 @@ int domain_grant_frame(uint32_t domid, uint64_t *mfn);
 
 /* Recounts a domain's frame references; -ENOSYS where the hypervisor is not Paravane. */
 int domain_audit(uint32_t domid, uint64_t *frames, uint64_t *differences);
+/* What the hypervisor counted of a domain; -ENOSYS likewise. */
+int domain_counters(uint32_t domid, struct paravane_counters *counters);
 
 int machine_info(struct xen_sysctl_physinfo *info);
 /* The hypervisor's log: up to size bytes, *length of them. */

@@ -34,6 +34,8 @@ static const struct command commands[] = {
     { "uptime", command_uptime, "[--json] [NAME...]", "how long guests have been there", false },
     { "dmesg", command_dmesg, "[-c]", "the hypervisor's log; -c clears it", true },
     { "audit", command_audit, "[--json]", "recount every reference to the domains' memory", true },
+    { "counters", command_counters, "[--json] NAME",
+      "how often a guest made hypercalls, faulted, changed page tables, ...", false },
     { "top", command_top, "[--json] [-n COUNT] [-d SECONDS]", "CPU use of the guests", false },
     { "wait", command_wait, "NAME --state running|shutdown|gone [--timeout S]",
       "wait until a guest is in a state", false },

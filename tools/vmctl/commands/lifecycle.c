@@ -28,7 +28,7 @@ static int one_guest(struct command_context *context, int argc, char **argv, int
 
 int command_pause(struct command_context *context, int argc, char **argv)
 {
-    uint32_t domid;
+    uint32_t domid = 0;
     int status = one_guest(context, argc, argv, 1, &domid);
     int error = status ? 0 : domain_pause(domid);
 
@@ -37,7 +37,7 @@ int command_pause(struct command_context *context, int argc, char **argv)
 
 int command_unpause(struct command_context *context, int argc, char **argv)
 {
-    uint32_t domid;
+    uint32_t domid = 0;
     int status = one_guest(context, argc, argv, 1, &domid);
     int error = status ? 0 : domain_unpause(domid);
 
@@ -46,7 +46,7 @@ int command_unpause(struct command_context *context, int argc, char **argv)
 
 int command_destroy(struct command_context *context, int argc, char **argv)
 {
-    uint32_t domid;
+    uint32_t domid = 0;
     int status = one_guest(context, argc, argv, 1, &domid);
     int error = status ? 0 : domain_end(context->store, domid, &context->failure);
 
@@ -102,7 +102,7 @@ static int wait_for_state(uint32_t domid, enum wanted_state wanted, int64_t time
 int command_shutdown(struct command_context *context, int argc, char **argv)
 {
     bool wait = command_flag(&argc, argv, "-w");
-    uint32_t domid;
+    uint32_t domid = 0;
     int status = one_guest(context, argc, argv, 1, &domid);
     int error = status ? 0 : ask_guest(context, domid, argv[1], "poweroff");
 
@@ -113,7 +113,7 @@ int command_shutdown(struct command_context *context, int argc, char **argv)
 
 int command_reboot(struct command_context *context, int argc, char **argv)
 {
-    uint32_t domid;
+    uint32_t domid = 0;
     int status = one_guest(context, argc, argv, 1, &domid);
     int error = status ? 0 : ask_guest(context, domid, argv[1], "reboot");
 
@@ -122,7 +122,7 @@ int command_reboot(struct command_context *context, int argc, char **argv)
 
 int command_domid(struct command_context *context, int argc, char **argv)
 {
-    uint32_t domid;
+    uint32_t domid = 0;
 
     if (argc != 2)
         return command_usage(context);
@@ -135,7 +135,7 @@ int command_domid(struct command_context *context, int argc, char **argv)
 int command_domname(struct command_context *context, int argc, char **argv)
 {
     char name[64];
-    uint32_t domid;
+    uint32_t domid = 0;
 
     if (argc != 2)
         return command_usage(context);
@@ -149,7 +149,7 @@ int command_domname(struct command_context *context, int argc, char **argv)
 int command_rename(struct command_context *context, int argc, char **argv)
 {
     struct failure none = { "" };
-    uint32_t domid, other;
+    uint32_t domid = 0, other;
     char path[80], *vm;
     int status = one_guest(context, argc, argv, 2, &domid);
 
@@ -180,7 +180,7 @@ int command_wait(struct command_context *context, int argc, char **argv)
     static const char *const states[] = { "running", "shutdown", "gone" };
     const char *state = "", *seconds = NULL;
     struct failure none = { "" };
-    uint32_t domid;
+    uint32_t domid = 0;
     int wanted = 0;
 
     command_option(&argc, argv, "--state", &state);

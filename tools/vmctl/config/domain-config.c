@@ -81,7 +81,7 @@ static int read_name(struct reader *reader)
 
 static int read_uuid(struct reader *reader)
 {
-    char text[64];
+    char text[64] = "";
     int error = read_string(reader, text, sizeof(text));
 
     if (!error && uuid_parse(reader->domain->uuid, text))
@@ -117,7 +117,7 @@ static int read_root(struct reader *reader)
 
 static int read_memory(struct reader *reader)
 {
-    int64_t mib;
+    int64_t mib = 0;
     int error = read_number(reader, 1, MEMORY_MIB_MAX, &mib);
 
     reader->domain->memory_kib = error ? 0 : (uint64_t)mib << 10;
@@ -126,7 +126,7 @@ static int read_memory(struct reader *reader)
 
 static int read_maxmem(struct reader *reader)
 {
-    int64_t mib;
+    int64_t mib = 0;
     int error = read_number(reader, 1, MEMORY_MIB_MAX, &mib);
 
     reader->domain->maxmem_kib = error ? 0 : (uint64_t)mib << 10;
@@ -135,7 +135,7 @@ static int read_maxmem(struct reader *reader)
 
 static int read_vcpus(struct reader *reader)
 {
-    int64_t count;
+    int64_t count = 0;
     int error = read_number(reader, 1, VCPUS_MAX, &count);
 
     reader->domain->vcpus = error ? 1 : (uint32_t)count;
@@ -210,7 +210,7 @@ static int read_tsc_mode(struct reader *reader)
 {
     static const char *const modes[] = { "default", "always_emulate", "native" };
     const struct config_value *value = reader->entry->value;
-    int64_t number;
+    int64_t number = 0;
 
     for (uint32_t i = 0; i < 3; i++)
         if (value->kind == CONFIG_STRING && !strcmp(value->string, modes[i])) {
