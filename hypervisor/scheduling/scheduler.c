@@ -99,6 +99,13 @@ void vcpu_schedule_init(struct vcpu *v)
     v->sched.cpu = (uint16_t)best;
 }
 
+/* Service including the present turn; of a vCPU that runs.  Its CPU's clock may be a little ahead
+ * of the one that `now` was read from. */
+static uint64_t served(const struct vcpu *running, uint64_t now)
+{
+    return running->sched.service + (now > running->sched.since ? now - running->sched.since : 0);
+}
+
 /* Has the queue's CPU choose again at a time when somebody waits for it. */
 static void choose_at(struct run_queue *q, unsigned cpu, uint64_t when)
 {
@@ -115,8 +122,7 @@ static bool preempts(struct run_queue *q, struct vcpu *v)
     if (!running)
         return true;
     turn_end = running->sched.since + SCHEDULER_SLICE_NS;
-    if (v->sched.service + SCHEDULER_WAKE_BONUS_NS / 2 <
-        running->sched.service + (now - running->sched.since))
+    if (v->sched.service + SCHEDULER_WAKE_BONUS_NS / 2 < served(running, now))
         turn_end = running->sched.undisturbed_until;
     if (now >= turn_end)
         return true;
@@ -137,6 +143,14 @@ static unsigned better_cpu(struct vcpu *v, unsigned now)
     return allowed & BIT(now) ? now : bit_lowest(allowed);
 }
 
+/* The least service, kept up to date while a vCPU that runs alone is not asked to stop. */
+static uint64_t least_now(struct run_queue *q)
+{
+    if (q->running && list_empty(&q->waiting))
+        q->least = max(q->least, served(q->running, clock_now()));
+    return q->least;
+}
+
 /*
  * Queues count service each from a base of its own: what a vCPU takes along from one to another,
  * or from before it slept, is how far it is ahead or behind, and of that only a little.
@@ -147,7 +161,7 @@ static void service_place(struct run_queue *q, struct vcpu *v, int64_t lag)
 
     lag = max(lag, -(int64_t)SCHEDULER_WAKE_BONUS_NS);
     lag = min(lag, (int64_t)SCHEDULER_SLICE_NS);
-    place = (int64_t)q->least + lag;
+    place = (int64_t)least_now(q) + lag;
     v->sched.service = place > 0 ? (uint64_t)place : 0;
 }
 
@@ -177,7 +191,7 @@ static struct run_queue *move_to_better(struct run_queue *q, struct vcpu *v)
 static void make_runnable(struct vcpu *v)
 {
     struct run_queue *q = queue_lock_of(v);
-    int64_t lag = (int64_t)(v->sched.service - q->least);
+    int64_t lag = (int64_t)(v->sched.service - least_now(q));
     unsigned cpu;
     bool now;
 
