@@ -59,6 +59,23 @@ static int64_t callback_set(struct vcpu *v, unsigned type, uint64_t address, boo
     }
 }
 
+/* Entry points are replaced, never taken away; there is no NMI to be without. */
+static int callback_forget(uint16_t type)
+{
+    switch (type) {
+    case CALLBACKTYPE_event:
+    case CALLBACKTYPE_failsafe:
+    case CALLBACKTYPE_syscall:
+    case CALLBACKTYPE_syscall32:
+    case CALLBACKTYPE_sysenter:
+        return -EINVAL;
+    case CALLBACKTYPE_nmi:
+        return 0;
+    default:
+        return -ENOSYS;
+    }
+}
+
 int64_t hypercall_do_callback_op(uint64_t cmd, uint64_t arg)
 {
     struct callback_register c;
@@ -72,10 +89,7 @@ int64_t hypercall_do_callback_op(uint64_t cmd, uint64_t arg)
     case CALLBACKOP_unregister:
         if (guest_read(&u, arg, sizeof(u)))
             return -EFAULT;
-        return u.type == CALLBACKTYPE_event || u.type == CALLBACKTYPE_failsafe ||
-                       u.type == CALLBACKTYPE_syscall
-                   ? -EINVAL
-                   : 0;
+        return callback_forget(u.type);
     default:
         return -ENOSYS;
     }

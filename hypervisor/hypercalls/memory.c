@@ -188,7 +188,7 @@ static int64_t count_of(unsigned cmd, uint64_t arg)
         r = (int64_t)d->frames.limit;
         break;
     default:
-        r = (int64_t)read_once(d->shared_info->arch.max_pfn) - 1;
+        r = (int64_t)max(read_once(d->shared_info->arch.max_pfn), 1UL) - 1;
     }
     domain_put(d);
     return r;

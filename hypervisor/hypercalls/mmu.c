@@ -278,7 +278,7 @@ static int flush_op(struct domain *d, const struct mmuext_op *op)
         return 0;
     case MMUEXT_TLB_FLUSH_MULTI:
     case MMUEXT_INVLPG_MULTI:
-        r = cpus_of_mask(d, op->arg2.vcpumask, &cpus);
+        r = cpus_of_mask(d, op->arg2.vcpumask, &cpus) ? -EINVAL : 0; /* Xen's answer */
         break;
     default:
         break;
