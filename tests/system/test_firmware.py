@@ -1,13 +1,20 @@
-"""The same from UEFI firmware."""
+"""The demo guest from start to end where UEFI firmware started the machine."""
 import os
 
 import pytest
 
 from machine import run_script
+from test_demo import CONSOLE, WRITE
 
 
 @pytest.mark.skipif(not os.path.exists("/usr/share/OVMF/OVMF_CODE_4M.fd"), reason="needs ovmf")
 def test_uefi(tmp_path):
     run_script(tmp_path, "paravane", [
-        "vmctl console demo --expect 'demo:/# $' --timeout 90", "vmctl info",
-    ], FIRMWARE="uefi").ok()
+        CONSOLE + "--expect 'demo:/# $' --timeout 90", "vmctl info",
+        CONSOLE + f"--send '{WRITE}' --expect 'wrote-0\\r' --timeout 150",
+        CONSOLE + "--send 'poweroff' --expect 'poweroff' --timeout 20",
+        "vmctl wait demo --state gone --timeout 30",
+        "vmctl create /etc/vmctl/demo.cfg",
+        CONSOLE + "--expect 'demo:/# $' --timeout 60",
+        CONSOLE + "--send 'md5sum -c /root/sum; echo again-$?' --expect 'again-0\\r' --timeout 60",
+    ], FIRMWARE="uefi", TIMEOUT=400).ok()
