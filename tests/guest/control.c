@@ -6,6 +6,7 @@
 #include "guest-test.h"
 #include "hypercall-abi/cpu.h"
 #include "hypercall-abi/memory.h"
+#include "hypercall-abi/sched.h"
 #include "hypercall-abi/sysctl.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/event-ports.h"
@@ -161,6 +162,61 @@ static void machine(void)
     check("unknown", sysctl(9999), -XEN_ENOSYS);
 }
 
+static int64_t pin(uint32_t vcpu, uint64_t cpus, uint32_t flags)
+{
+    static uint64_t hard, soft;
+
+    hard = cpus;
+    soft = ~0UL;
+    op.u.vcpuaffinity = (struct xen_domctl_vcpuaffinity){
+        .vcpu = vcpu,
+        .flags = flags,
+        .cpumap_hard = { .bitmap = HYPERCALL_ARG(&hard), .nr_bits = 64 },
+        .cpumap_soft = { .bitmap = HYPERCALL_ARG(&soft), .nr_bits = 64 },
+    };
+    return domctl(XEN_DOMCTL_setvcpuaffinity, 0);
+}
+
+static uint32_t runs_on(void)
+{
+    op.u.getvcpuinfo = (struct xen_domctl_getvcpuinfo){ .vcpu = 0 };
+    return domctl(XEN_DOMCTL_getvcpuinfo, 0) ? ~0u : op.u.getvcpuinfo.cpu;
+}
+
+static void ignore(evtchn_port_t port, void *arg)
+{
+    (void)port;
+    (void)arg;
+}
+
+/* Goes to and fro between two CPUs, sleeping on each. */
+static void affinity(void)
+{
+    unsigned int wrong = 0;
+    evtchn_port_t port;
+
+    event_port_bind_virq(VIRQ_TIMER, &port);
+    event_port_set_handler(port, ignore, NULL);
+    for (uint64_t i = 0; i < 40; i++) {
+        uint64_t cpu = i & 1;
+
+        wrong += pin(0, 1UL << cpu, XEN_VCPUAFFINITY_HARD) != 0;
+        hypercall_sched_op(SCHEDOP_yield, 0);
+        wrong += runs_on() != cpu;
+        events_mask_save(); /* block unmasks them: the timer's does not come before */
+        clock_set_timer(clock_monotonic_ns() + 1000000);
+        hypercall_sched_op(SCHEDOP_block, 0);
+        wrong += runs_on() != cpu;
+    }
+    event_port_close(port);
+    check("moves between two CPUs", wrong, 0);
+    check("no CPU", pin(0, 0, XEN_VCPUAFFINITY_HARD), -XEN_EINVAL);
+    check("a CPU that is not there", pin(0, 1UL << 40, XEN_VCPUAFFINITY_HARD), -XEN_EINVAL);
+    check("neither hard nor soft", pin(0, 1, 0), -XEN_EINVAL);
+    check("no such vCPU's", pin(4000, 1, XEN_VCPUAFFINITY_HARD), -XEN_EINVAL);
+    check("any CPU again", pin(0, ~0UL, XEN_VCPUAFFINITY_HARD), 0);
+}
+
 void guest_test(void)
 {
     uint64_t before;
@@ -177,4 +233,5 @@ void guest_test(void)
     vcpus();
     ending(before);
     machine();
+    affinity();
 }
