@@ -128,6 +128,13 @@ void trap_from_hypervisor(struct cpu_regs *regs)
         log_warning("NMI");
         return;
     }
+    /* A breakpoint of the guest's that fired on one of our accesses for it does not count; off
+     * until we are back, so that one copy does not fire it a thousand times. */
+    if (regs->vector == TRAP_DB) {
+        dr7_write(0x400);
+        atomic_or(&this_cpu()->deferred, DEFERRED_FINISH);
+        return;
+    }
     fixup = exception_fixup(regs->rip);
     if (fixup) {
         regs->rip = fixup;
@@ -135,10 +142,5 @@ void trap_from_hypervisor(struct cpu_regs *regs)
     }
     if (regs->rip == (uint64_t)guest_iret_instruction)
         guest_return_failed(regs);
-    /* A breakpoint of the guest's that fired on one of our accesses for it is its own affair. */
-    if (regs->vector == TRAP_DB) {
-        dr7_write(0x400);
-        return;
-    }
     panic_registers(regs, "exception");
 }

@@ -2,6 +2,7 @@
 #include "lifecycle/shutdown.h"
 #include "events/binding.h"
 #include "guest-cpu/guest-clock.h"
+#include "guest-cpu/switch.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -108,6 +109,7 @@ static void finish(void)
 {
     struct domain *d = current_domain();
 
+    vcpu_load_debug(current_vcpu()); /* an access of ours may have turned its breakpoints off */
     if (read_once(d->shutdown_code) != SHUTDOWN_CODE_INVALID && !d->shut_down)
         domain_shutdown(d, d->shutdown_code);
 }

@@ -3,6 +3,7 @@
  */
 #include "guest-test.h"
 #include "hypercall-abi/cpu.h"
+#include "hypercall-abi/sched.h"
 #include "pv-kernel/frames.h"
 #include "pv-kernel/page-tables.h"
 
@@ -59,8 +60,31 @@ static void segment_bases(void)
     check("unknown base", hypercall_set_segment_base(99, 0), -XEN_EINVAL);
 }
 
+static struct vcpu_runstate_info watched;
+
+static void write_watched(void)
+{
+    *(volatile int *)&watched.state = 5;
+}
+
+/* A breakpoint on data: fires for the guest's own store, not for the hypervisor's on its behalf,
+ * which leaves it as it was. */
+static void watchpoint(void)
+{
+    check("watch four bytes", hypercall_set_debugreg(0, HYPERCALL_ARG(&watched)), 0);
+    check("for writes", hypercall_set_debugreg(7, 0xd0401), 0);
+    check("our store", trapped(write_watched), 1);
+    check("a hypercall's store",
+          hypercall_vcpu_op(VCPUOP_get_runstate_info, 0, HYPERCALL_ARG(&watched)), 0);
+    check("came", watched.state, RUNSTATE_running);
+    check("our store again", trapped(write_watched), 1);
+    check("no watch", hypercall_set_debugreg(7, 0x400), 0);
+    check("our store, unwatched", trapped(write_watched), -1);
+}
+
 static void debug_registers(void)
 {
+    watchpoint();
     check("set DR0", hypercall_set_debugreg(0, 0x1234), 0);
     check("get DR0", hypercall_get_debugreg(0), 0x1234);
     check("DR0 in the hypervisor", hypercall_set_debugreg(0, BAD_POINTER), -XEN_EPERM);
