@@ -43,7 +43,7 @@ struct guest_callback {
 /* The scheduler's part; guarded by the run queue's lock of `cpu`. */
 struct vcpu_schedule {
     struct list link;           /* in a run queue while runnable and not running */
-    uint64_t service;           /* weighted time it got, ns: the least is chosen next */
+    uint64_t service;           /* time it got, ns: the least is chosen next */
     uint64_t since;             /* when it was last given a CPU */
     uint64_t undisturbed_until; /* no arrival takes the CPU from it before that time */
     uint64_t affinity;          /* CPUs it may use */

@@ -109,7 +109,7 @@ static int shutdown_remote(uint64_t arg)
     return 0;
 }
 
-/* It goes on running; when it stops, for whatever reason, this is the one that is told. */
+/* The reason its next shutdown is told with.  A crash stays a crash. */
 static int shutdown_code(struct domain *d, uint64_t arg)
 {
     uint32_t none = SHUTDOWN_CODE_INVALID;
