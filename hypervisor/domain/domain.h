@@ -49,7 +49,6 @@ struct domain {
     uint64_t vm_assist;
     int64_t time_offset_seconds;
     uint32_t create_flags;
-    uint64_t dirty_cpus; /* CPUs whose TLB may hold translations of it */
     struct paravane_counters counters;
 
     uint64_t log_second; /* rate limit of lines it causes */

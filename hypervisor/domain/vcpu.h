@@ -28,6 +28,15 @@ struct domain;
 #define VCPU_DOWN    2U /* not brought up, or taken down */
 #define VCPU_PAUSED  4U /* its domain is paused, shut down or dying */
 
+/*
+ * Whether a vCPU has the state it starts with.  Any vCPU of the domain may give it one, but only
+ * one at a time and only once: who moved NONE to BUSY alone touches the vCPU's state, and a vCPU
+ * runs only with its state SET.
+ */
+#define VCPU_STATE_NONE 0U
+#define VCPU_STATE_BUSY 1U
+#define VCPU_STATE_SET  2U
+
 struct guest_trap {
     uint64_t address; /* 0: none */
     uint16_t cs;
@@ -87,7 +96,7 @@ struct vcpu {
     uint32_t io_bitmap_ports;
 
     mfn_t info_frame; /* of a moved vcpu_info, referenced; MFN_NONE before */
-    bool initialised; /* has a first state */
+    uint32_t first_state; /* VCPU_STATE_*; moved by compare-exchange */
 
     /* Guards blocked/down/paused marks and polling.  Below the port locks, above run queues. */
     struct spinlock state_lock;

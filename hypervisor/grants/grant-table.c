@@ -2,6 +2,7 @@
 #include "grants/grant-table.h"
 #include "lib/errno.h"
 #include "lib/string.h"
+#include "machine/interrupts.h"
 #include "memory/frame-allocator.h"
 #include "memory/heap.h"
 
@@ -47,28 +48,38 @@ static int grow_pins(struct grant_table *t, unsigned frames)
     return 0;
 }
 
+static int grow_by_one_locked(struct domain *d, struct grant_table *t)
+{
+    mfn_t m;
+
+    if (t->closed)
+        return -EINVAL;
+    if (grow_pins(t, t->frames + 1))
+        return -ENOMEM;
+    m = frames_allocate(0, 0, false);
+    if (mfn_is_none(m))
+        return -ENOMEM;
+    memset(frame_virt(m), 0, PAGE_SIZE);
+    frame_share(&d->frames, m, true);
+    t->entries[t->frames++] = frame_virt(m);
+    return 0;
+}
+
 int grant_table_grow(struct domain *d, unsigned frames)
 {
     struct grant_table *t = d->grants;
     int r = 0;
 
-    if (frames > t->max_frames || t->closed)
+    if (frames > t->max_frames)
         return -EINVAL;
-    spin_lock(&t->lock);
-    if (frames > t->frames)
-        r = grow_pins(t, frames);
-    while (!r && t->frames < frames) {
-        mfn_t m = frames_allocate(0, 0, false);
-
-        if (mfn_is_none(m)) {
-            r = -ENOMEM;
-            break;
-        }
-        memset(frame_virt(m), 0, PAGE_SIZE);
-        frame_share(&d->frames, m, true);
-        t->entries[t->frames++] = frame_virt(m);
+    while (!r && read_once(t->frames) < frames) {
+        spin_lock(&t->lock);
+        if (t->frames < frames)
+            r = grow_by_one_locked(d, t);
+        spin_unlock(&t->lock);
+        if (!r && read_once(t->frames) < frames && preempt_point())
+            return -ERESTART;
     }
-    spin_unlock(&t->lock);
     return r;
 }
 
@@ -145,6 +156,7 @@ int grant_track_allocate(struct grant_table *t, uint32_t flags, uint32_t *handle
         track = grant_track_locked(t, *handle);
         t->free_track = track->next_free;
         track->flags = flags;
+        track->busy = true;
     }
     spin_unlock(&t->track_lock);
     return r;
@@ -155,6 +167,7 @@ void grant_track_free_locked(struct grant_table *t, uint32_t handle)
     struct grant_track *track = grant_track_locked(t, handle);
 
     track->flags = 0;
+    track->busy = false;
     track->next_free = t->free_track;
     t->free_track = handle;
 }

@@ -14,14 +14,21 @@ struct grant_pin {
     uint64_t frame; /* while in use: the guest's entry is not looked at again */
 };
 
-/* One mapping made by this domain. */
+/*
+ * One mapping made by this domain, by handle:
+ *   free     flags 0
+ *   busy     an operation is making or undoing it; nobody else looks at it
+ *   mapped   flags say which of its two parts (host and device mapping) are still there
+ * It holds one claim of the grant, given back with the last part.
+ */
 struct grant_track {
-    uint32_t flags; /* GNTMAP_*; 0: free */
-    grant_ref_t ref;
-    domid_t domid;
-    uint16_t pad;
-    uint32_t next_free;
+    struct domain *granter; /* referenced */
     uint64_t frame;
+    uint64_t host_addr; /* where the host part is: it is taken away there and nowhere else */
+    uint32_t flags;     /* GNTMAP_* */
+    grant_ref_t ref;
+    uint32_t next_free;
+    bool busy;
 };
 
 #define ENTRIES_PER_FRAME   ((unsigned)(PAGE_SIZE / sizeof(struct grant_entry_v1)))
@@ -39,6 +46,7 @@ struct grant_table {
     /* Guards the track pages.  Above `lock` of any table. */
     struct spinlock track_lock;
     unsigned track_pages, max_track_pages;
+    uint32_t release_next; /* how far grants_release_all has come */
     uint32_t free_track; /* UINT32_MAX: none */
     struct grant_track **tracks;
 };
@@ -48,7 +56,7 @@ int must_check grant_table_create(struct domain *d, int max_frames, int max_trac
 void grant_table_unshare(struct domain *d);
 void grant_table_destroy(struct domain *d);
 
-/* Grows to at least `frames`.  -EINVAL above the limit, -ENOMEM. */
+/* Grows to at least `frames`.  -EINVAL above the limit, -ENOMEM, -ERESTART. */
 int must_check grant_table_grow(struct domain *d, unsigned frames);
 /* The machine frame of frame i of the table, which must be below the size. */
 uint64_t grant_table_frame(struct domain *d, unsigned i);
@@ -61,7 +69,7 @@ static inline unsigned grant_table_limit(const struct grant_table *t)
     return t->frames * ENTRIES_PER_FRAME;
 }
 
-/* A free handle; the record is marked in use with `flags`.  GNTST_*. */
+/* A free handle; the record is busy, with `flags`.  GNTST_*. */
 int must_check grant_track_allocate(struct grant_table *t, uint32_t flags, uint32_t *handle);
 /* track_lock held. */
 struct grant_track *grant_track_locked(struct grant_table *t, uint32_t handle);

@@ -21,14 +21,15 @@ static pte_t entry_for(uint64_t frame, uint32_t flags)
     return e | (uint64_t)(flags >> GNTMAP_guest_avail0 & 7) << 9;
 }
 
+/* GNTST_*, or -ERESTART. */
 static int host_map(struct vcpu *v, struct domain *granter, const struct gnttab_map_grant_ref *op,
                     uint64_t frame)
 {
     pte_t e = entry_for(frame, op->flags);
-    int r;
+    int r = paging_lock(v->domain);
 
-    while ((r = paging_lock(v->domain)) == -ERESTART)
-        ; /* a walk of ours is pending: finish it, here and now */
+    if (r)
+        return r;
     if (op->flags & GNTMAP_contains_pte)
         r = paging_map_granted(v->domain, granter, op->host_addr, e);
     else
@@ -37,6 +38,7 @@ static int host_map(struct vcpu *v, struct domain *granter, const struct gnttab_
     return r ? GNTST_general_error : GNTST_okay;
 }
 
+/* GNTST_*, or -ERESTART. */
 static int map_claimed(struct vcpu *v, struct domain *granter, struct gnttab_map_grant_ref *op,
                        uint64_t frame)
 {
@@ -54,9 +56,11 @@ static int map_claimed(struct vcpu *v, struct domain *granter, struct gnttab_map
         grant_track_free_locked(own, handle);
     } else {
         track = grant_track_locked(own, handle);
-        track->domid = granter->id;
+        track->granter = granter;
         track->ref = op->ref;
         track->frame = frame;
+        track->host_addr = op->host_addr;
+        track->busy = false;
     }
     spin_unlock(&own->track_lock);
     op->handle = handle;
@@ -64,7 +68,7 @@ static int map_claimed(struct vcpu *v, struct domain *granter, struct gnttab_map
     return r;
 }
 
-void grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
+int grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
 {
     bool write = !(op->flags & GNTMAP_readonly);
     struct domain *granter;
@@ -73,12 +77,12 @@ void grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
 
     if (!(op->flags & (GNTMAP_device_map | GNTMAP_host_map)) || (op->flags & ~FLAGS_KNOWN)) {
         op->status = GNTST_bad_gntref;
-        return;
+        return 0;
     }
     granter = op->dom < DOMID_FIRST_RESERVED ? domain_get(op->dom) : NULL;
     if (!granter) {
         op->status = GNTST_bad_domain;
-        return;
+        return 0;
     }
     r = grant_claim(granter, v->domain->id, op->ref, write, &frame);
     if (!r) {
@@ -89,22 +93,30 @@ void grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
     /* A mapping keeps the granter's structure: the reference goes with the handle. */
     if (r)
         domain_put(granter);
+    if (r == -ERESTART)
+        return r;
     op->status = (int16_t)r;
+    return 0;
 }
 
-static int host_unmap(struct vcpu *v, const struct gnttab_unmap_grant_ref *op, uint32_t flags,
-                      uint64_t frame)
+/* GNTST_*, or -ERESTART. */
+static int host_unmap(struct vcpu *v, const struct gnttab_unmap_grant_ref *op,
+                      const struct grant_track *t)
 {
+    pte_t expected = pte_make(mfn(t->frame), t->flags & GNTMAP_readonly ? 0 : PTE_RW);
     int r;
 
-    while ((r = paging_lock(v->domain)) == -ERESTART)
-        ;
-    r = paging_unmap_granted(v, op->host_addr, flags & GNTMAP_contains_pte, mfn(frame));
+    if (op->host_addr != t->host_addr)
+        return GNTST_general_error;
+    r = paging_lock(v->domain);
+    if (r)
+        return r;
+    r = paging_unmap_granted(v, op->host_addr, t->flags & GNTMAP_contains_pte, expected);
     paging_unlock(v->domain);
     return r ? GNTST_general_error : GNTST_okay;
 }
 
-/* Takes the record out of a handle, so that nobody else can unmap it too. */
+/* Makes a handle's record busy, so that nobody else unmaps it too. */
 static int track_take(struct grant_table *own, uint32_t handle, struct grant_track *out)
 {
     struct grant_track *track;
@@ -112,47 +124,76 @@ static int track_take(struct grant_table *own, uint32_t handle, struct grant_tra
 
     spin_lock(&own->track_lock);
     track = grant_track_locked(own, handle);
-    if (track && track->flags && track->frame) {
+    if (track && track->flags && !track->busy) {
         *out = *track;
-        track->frame = 0; /* being unmapped */
+        track->busy = true;
         r = GNTST_okay;
     }
     spin_unlock(&own->track_lock);
     return r;
 }
 
-static void track_finish(struct grant_table *own, uint32_t handle, const struct grant_track *back)
+/* Puts it back with the parts it still has. */
+static void track_finish(struct grant_table *own, uint32_t handle, uint32_t flags)
 {
+    struct grant_track *track;
+
     spin_lock(&own->track_lock);
-    if (back)
-        grant_track_locked(own, handle)->frame = back->frame;
-    else
+    track = grant_track_locked(own, handle);
+    track->flags = flags;
+    track->busy = false;
+    if (!(flags & (GNTMAP_host_map | GNTMAP_device_map)))
         grant_track_free_locked(own, handle);
     spin_unlock(&own->track_lock);
 }
 
-void grant_unmap_begin(struct vcpu *v, struct gnttab_unmap_grant_ref *op, struct grant_unmapping *u)
+/* Undoes the parts whose address the caller gives; *flags: what is left.  GNTST_*, or -ERESTART. */
+static int parts_unmap(struct vcpu *v, const struct gnttab_unmap_grant_ref *op,
+                       const struct grant_track *t, uint32_t *flags)
+{
+    int r;
+
+    if (op->dev_bus_addr && (*flags & GNTMAP_device_map)) {
+        if (op->dev_bus_addr != t->frame << PAGE_SHIFT)
+            return GNTST_general_error;
+        *flags &= ~(uint32_t)GNTMAP_device_map;
+    }
+    if (!op->host_addr || !(*flags & GNTMAP_host_map))
+        return GNTST_okay;
+    r = host_unmap(v, op, t);
+    if (r)
+        *flags = t->flags;
+    else
+        *flags &= ~(uint32_t)GNTMAP_host_map;
+    return r;
+}
+
+int grant_unmap_begin(struct vcpu *v, struct gnttab_unmap_grant_ref *op, struct grant_unmapping *u)
 {
     struct grant_table *own = v->domain->grants;
     struct grant_track track;
+    uint32_t flags;
     int r = track_take(own, op->handle, &track);
 
-    u->granter = NULL;
-    /* Even if its entry is gone already: the guest may not have flushed. */
-    u->was_mapped = !r && (track.flags & GNTMAP_host_map);
-    if (u->was_mapped && op->host_addr) {
-        r = host_unmap(v, op, track.flags, track.frame);
-        if (r)
-            track_finish(own, op->handle, &track);
-    }
+    *u = (struct grant_unmapping){ .granter = NULL };
     op->status = (int16_t)r;
     if (r)
-        return;
-    track_finish(own, op->handle, NULL);
-    u->granter = domain_get(track.domid);
+        return 0;
+    flags = track.flags;
+    r = parts_unmap(v, op, &track, &flags);
+    track_finish(own, op->handle, flags);
+    if (r == -ERESTART)
+        return r;
+    op->status = (int16_t)r;
+    /* Even if its entry was gone already: the guest may not have flushed. */
+    u->was_mapped = (track.flags & ~flags & GNTMAP_host_map) != 0;
+    if (r || (flags & (GNTMAP_host_map | GNTMAP_device_map)))
+        return 0;
+    u->granter = track.granter;
     u->ref = track.ref;
     u->frame = track.frame;
     u->write = !(track.flags & GNTMAP_readonly);
+    return 0;
 }
 
 void grant_unmap_end(struct grant_unmapping *u)
@@ -160,8 +201,7 @@ void grant_unmap_end(struct grant_unmapping *u)
     if (!u->granter)
         return;
     grant_unclaim(u->granter, u->ref, u->write, u->frame);
-    domain_put(u->granter); /* the mapping's */
-    domain_put(u->granter); /* ours */
+    domain_put(u->granter);
 }
 
 int grants_release_all(struct domain *d)
@@ -169,14 +209,16 @@ int grants_release_all(struct domain *d)
     struct grant_table *own = d->grants;
     struct grant_track track;
     struct grant_unmapping u;
+    uint32_t handle;
 
-    for (uint32_t handle = 0; handle < own->track_pages * TRACKS_PER_PAGE; handle++) {
-        if (track_take(own, handle, &track))
-            continue;
-        track_finish(own, handle, NULL);
-        u = (struct grant_unmapping){ domain_get(track.domid), track.ref, track.frame,
-                                      !(track.flags & GNTMAP_readonly), false };
-        grant_unmap_end(&u);
+    while (own->release_next < own->track_pages * TRACKS_PER_PAGE) {
+        handle = own->release_next++;
+        if (!track_take(own, handle, &track)) {
+            track_finish(own, handle, 0);
+            u = (struct grant_unmapping){ track.granter, track.ref, track.frame,
+                                          !(track.flags & GNTMAP_readonly), false };
+            grant_unmap_end(&u);
+        }
         if (handle % 64 == 63 && preempt_point())
             return -ERESTART;
     }

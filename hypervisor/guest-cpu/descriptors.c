@@ -38,14 +38,11 @@ static bool frame_check(mfn_t m)
 
 int descriptor_frame_get(struct domain *d, mfn_t m)
 {
-    uint64_t flush = 0;
     int r;
 
     if (!frame_get(m, d->frames.index))
         return -EINVAL;
-    r = frame_type_claim(m, TYPE_DESCRIPTOR, d->dirty_cpus, &flush);
-    if (flush)
-        tlb_flush_cpus(flush);
+    r = frame_type_claim(m, TYPE_DESCRIPTOR);
     if (r == -EAGAIN) {
         if (frame_check(m)) {
             frame_type_publish(m);
@@ -133,7 +130,7 @@ void vcpu_drop_descriptors(struct vcpu *v)
 int descriptor_update(struct domain *d, uint64_t machine_address, uint64_t descriptor)
 {
     mfn_t m = mfn(machine_address >> PAGE_SHIFT);
-    uint64_t flush = 0, *at;
+    uint64_t *at;
     uint32_t type;
     int r;
 
@@ -142,9 +139,7 @@ int descriptor_update(struct domain *d, uint64_t machine_address, uint64_t descr
     /* A descriptor frame stays one meanwhile; any other must be writable for the guest. */
     type = (read_once(frame_of(m)->type) & TYPE_MASK) == TYPE_DESCRIPTOR ? TYPE_DESCRIPTOR
                                                                          : TYPE_WRITABLE;
-    r = frame_type_claim(m, type, d->dirty_cpus, &flush);
-    if (flush)
-        tlb_flush_cpus(flush);
+    r = frame_type_claim(m, type);
     if (r == -EAGAIN) { /* all other descriptors of it have not been looked at */
         frame_type_retire(m);
         r = -EINVAL;

@@ -58,8 +58,8 @@ static void count_vcpus(struct audit *a)
             if (!mfn_is_none(v->ldt_frames[i]))
                 count(a, v->ldt_frames[i], 1, 1);
     }
-    if (!mfn_is_none(a->d->paging->walk.kept))
-        count(a, a->d->paging->walk.kept, 1, 1);
+    if (!mfn_is_none(a->d->paging->result.table))
+        count(a, a->d->paging->result.table, 1, 1);
 }
 
 static void count_frame(struct audit *a, const struct frame *f)

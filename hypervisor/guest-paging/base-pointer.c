@@ -18,9 +18,10 @@ static int root_get_locked(struct domain *d, mfn_t m)
     return r;
 }
 
-static int root_put_locked(struct domain *d, uint64_t root, bool preemptible)
+static void root_put_locked(struct domain *d, uint64_t root)
 {
-    return root ? table_put_locked(d, mfn(root >> PAGE_SHIFT), preemptible) : 0;
+    if (root)
+        table_put_locked(d, mfn(root >> PAGE_SHIFT));
 }
 
 static int root_replace(struct vcpu *v, uint64_t *root, mfn_t m, bool load)
@@ -37,9 +38,9 @@ static int root_replace(struct vcpu *v, uint64_t *root, mfn_t m, bool load)
         *root = m.n << PAGE_SHIFT;
         if (load)
             root_load(*root); /* before the old one may stop being a table */
-        r = root_put_locked(d, old, false);
+        root_put_locked(d, old);
     }
-    paging_unlock(d);
+    paging_leave_locked(d);
     return r;
 }
 
@@ -63,13 +64,11 @@ int paging_drop_roots(struct vcpu *v)
 
     if (r)
         return r;
-    for (unsigned i = 0; i < 2 && !r; i++) {
-        r = root_put_locked(d, *roots[i], true);
-        if (!r) {
-            *roots[i] = 0;
-            r = walk_finish_locked(d, true);
-        }
+    for (unsigned i = 0; i < 2; i++) {
+        root_put_locked(d, *roots[i]);
+        *roots[i] = 0;
     }
+    r = walk_finish_locked(d);
     paging_unlock(d);
     return r;
 }

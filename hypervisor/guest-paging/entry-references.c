@@ -3,7 +3,6 @@
 #include "lib/errno.h"
 #include "limits.h"
 #include "machine/cpu-features.h"
-#include "machine/tlb.h"
 #include "memory/frame-references.h"
 
 static mfn_t reserved[MAX_IOAPICS + 1];
@@ -25,18 +24,6 @@ static bool device_frame_allowed(struct domain *d, mfn_t m)
     return true;
 }
 
-/* Claims a type and flushes at once whoever might still write through an old translation: the
- * claimer is going to trust what is in the frame. */
-static int claim_flushed(mfn_t m, uint32_t type)
-{
-    uint64_t flush = 0;
-    int r = frame_type_claim(m, type, UINT64_MAX, &flush);
-
-    if (unlikely(flush))
-        tlb_flush_cpus(flush);
-    return r;
-}
-
 int l1_entry_acquire(struct domain *d, struct domain *frames_of, pte_t e)
 {
     mfn_t m = pte_mfn(e);
@@ -45,7 +32,8 @@ int l1_entry_acquire(struct domain *d, struct domain *frames_of, pte_t e)
         return device_frame_allowed(d, m) ? 0 : -EINVAL;
     if (unlikely(!frame_get(m, frames_of->frames.index)))
         return -EBUSY;
-    if ((e & PTE_RW) && unlikely(claim_flushed(m, TYPE_WRITABLE))) {
+    if ((e & PTE_RW) &&
+        unlikely(frame_type_claim(m, TYPE_WRITABLE | (d == frames_of ? 0 : TYPE_FOREIGN)))) {
         frame_put(m);
         return -EBUSY;
     }
@@ -70,7 +58,7 @@ int table_entry_acquire(struct domain *d, unsigned level, pte_t e)
 
     if (!frame_get(m, d->frames.index))
         return -EINVAL;
-    r = claim_flushed(m, type_of_level(level - 1));
+    r = frame_type_claim(m, type_of_level(level - 1));
     if (r && r != -EAGAIN) {
         frame_put(m);
         return -EINVAL;

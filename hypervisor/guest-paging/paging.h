@@ -7,7 +7,8 @@
  * when its type count leaves 0 and released when it returns there (walk.c).
  *
  * Functions named *_locked want the domain's paging lock.  Those that may return -ERESTART were
- * interrupted with nothing lost: call again with the same arguments.
+ * interrupted with nothing lost: call again with the same arguments.  They may drop the lock on
+ * the way; what they return 0 for holds when they return.
  */
 #ifndef GUEST_PAGING_PAGING_H
 #define GUEST_PAGING_PAGING_H
@@ -24,26 +25,35 @@ struct walk_step {
     uint8_t level;
 };
 
-/*
- * One promotion or demotion, possibly interrupted.  Whoever takes the paging lock next finishes
- * it first.  A promotion finished on behalf of another call is kept (`kept`) until that call
- * comes back for it, or the next walk needs the place.
- */
+/* One promotion or demotion, possibly interrupted.  It holds a use reference of its root. */
 struct table_walk {
     enum walk_state state;
-    int error;      /* why a promotion turned back */
-    bool owns_root; /* drop a use reference of the root in the end */
+    int error;       /* why a promotion turned back */
+    uint64_t ticket; /* of the promotion */
     unsigned depth;
     struct walk_step step[4];
-    mfn_t root;
-    mfn_t kept; /* MFN_NONE, or a validated table with a type and a use reference */
 };
 
+/* How the last promotion ended. */
+struct walk_result {
+    uint64_t ticket;
+    int error;
+    mfn_t table; /* MFN_NONE, or a validated table with a type and a use reference */
+    unsigned level;
+};
+
+/* Tables whose last type reference is gone, with a use reference each. */
+#define RELEASES_MAX 8
+
 struct paging {
-    /* Guards every validated table of the domain and the walk.  Below domain.lock, above the
+    /* Guards every validated table of the domain and what follows.  Below domain.lock, above the
      * frame owner's. */
     struct spinlock lock;
     struct table_walk walk;
+    struct walk_result result;
+    struct walk_step release[RELEASES_MAX];
+    unsigned releases;
+    uint64_t last_ticket;
 };
 
 int must_check paging_create(struct domain *d);
@@ -53,10 +63,14 @@ void paging_destroy(struct domain *d);
 
 /* Takes the lock with no walk pending.  -ERESTART: not taken. */
 int must_check paging_lock(struct domain *d);
+/* The same where it is held already, between two operations.  -ERESTART: it is still held. */
+int must_check paging_settle_locked(struct domain *d);
 static inline void paging_unlock(struct domain *d)
 {
     spin_unlock(&d->paging->lock);
 }
+/* Releases what the operation has let go, as far as other work allows, and drops the lock. */
+void paging_leave_locked(struct domain *d);
 
 /*
  * Writes an entry at a machine address.  frames_of: whose frames an L1 entry may map.
@@ -87,12 +101,13 @@ int must_check paging_drop_roots(struct vcpu *v);
 int must_check paging_unpin_all(struct domain *d, mfn_t m);
 
 /* Writes an L1 entry for a granted frame, which belongs to `frames_of`; the entry holds its own
- * references.  expected_frame: for unmapping, -ENOENT if something else is mapped there. */
+ * references.  expected: for unmapping, -ENOENT if it is not this frame that is mapped there, or
+ * not with this permission (PTE_RW). */
 int must_check paging_map_granted(struct domain *d, struct domain *frames_of,
                                   uint64_t machine_address, pte_t value);
 int must_check paging_map_granted_va(struct vcpu *v, struct domain *frames_of, uint64_t address,
                                      pte_t value);
 int must_check paging_unmap_granted(struct vcpu *v, uint64_t address, bool is_machine_address,
-                                    mfn_t expected_frame);
+                                    pte_t expected);
 
 #endif

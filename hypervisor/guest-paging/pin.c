@@ -10,7 +10,7 @@ int paging_create(struct domain *d)
     d->paging = heap_allocate(sizeof(*d->paging));
     if (!d->paging)
         return -ENOMEM;
-    d->paging->walk.kept = MFN_NONE;
+    d->paging->result.table = MFN_NONE;
     return 0;
 }
 
@@ -20,36 +20,38 @@ void paging_destroy(struct domain *d)
     d->paging = NULL;
 }
 
+int paging_settle_locked(struct domain *d)
+{
+    return likely(!walk_is_pending_locked(d)) ? 0 : walk_finish_locked(d);
+}
+
 int paging_lock(struct domain *d)
 {
     int r;
 
     spin_lock(&d->paging->lock);
-    if (likely(d->paging->walk.state == WALK_NONE))
-        return 0;
-    r = walk_finish_locked(d, true);
+    r = paging_settle_locked(d);
     if (r)
         spin_unlock(&d->paging->lock);
     return r;
 }
 
+void paging_leave_locked(struct domain *d)
+{
+    /* What remains is done by whoever takes the lock next: this operation is through. */
+    if (unlikely(walk_is_pending_locked(d)))
+        (void)!walk_finish_locked(d);
+    paging_unlock(d);
+}
+
 int paging_finish(struct domain *d)
 {
-    struct table_walk *w = &d->paging->walk;
     int r = paging_lock(d);
-    mfn_t kept;
 
     if (r)
         return r;
-    while (!r && !mfn_is_none(w->kept)) {
-        kept = w->kept;
-        w->kept = MFN_NONE;
-        r = table_put_locked(d, kept, true);
-        if (r)
-            w->kept = kept;
-        else
-            r = walk_finish_locked(d, true);
-    }
+    walk_drop_result_locked(d);
+    r = walk_finish_locked(d);
     paging_unlock(d);
     return r;
 }
@@ -69,23 +71,11 @@ int paging_pin(struct domain *d, mfn_t m, unsigned level)
     if (r) {
         frame_put(m);
     } else if (atomic_or(&frame_of(m)->type, TYPE_PINNED) & TYPE_PINNED) {
-        /* It has a pin: this call's references go. */
-        r = table_put_locked(d, m, false);
-        r = r ? r : -EINVAL;
+        table_put_locked(d, m); /* it has a pin: this call's references go */
+        r = -EINVAL;
     }
-    paging_unlock(d);
+    paging_leave_locked(d);
     return r;
-}
-
-static int unpin_locked(struct domain *d, mfn_t m)
-{
-    int r = walk_finish_locked(d, true);
-
-    if (r)
-        return r;
-    if (!(atomic_and(&frame_of(m)->type, ~TYPE_PINNED) & TYPE_PINNED))
-        return -EINVAL;
-    return table_put_locked(d, m, true);
 }
 
 int paging_unpin(struct domain *d, mfn_t m)
@@ -96,8 +86,11 @@ int paging_unpin(struct domain *d, mfn_t m)
         return -EINVAL;
     r = paging_lock(d);
     if (!r) {
-        r = unpin_locked(d, m);
-        paging_unlock(d);
+        if (atomic_and(&frame_of(m)->type, ~TYPE_PINNED) & TYPE_PINNED)
+            table_put_locked(d, m);
+        else
+            r = -EINVAL;
+        paging_leave_locked(d);
     }
     frame_put(m);
     return r;

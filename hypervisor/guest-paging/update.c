@@ -86,13 +86,6 @@ static int acquire_table(struct domain *d, unsigned level, pte_t value)
     return r;
 }
 
-static void release_table(struct domain *d, pte_t old)
-{
-    /* Not preemptible: the new entry is in place, the call cannot be repeated. */
-    if (table_put_locked(d, pte_mfn(old), false))
-        domain_crash(d, "a table could not be released");
-}
-
 static int update_table(struct domain *d, struct slot *s, pte_t value, bool preserve_ad)
 {
     pte_t old;
@@ -117,9 +110,9 @@ static int update_table(struct domain *d, struct slot *s, pte_t value, bool pres
     if (!r) {
         old = slot_commit(s->at, value, preserve_ad);
         if (old & PTE_P)
-            release_table(d, old);
+            table_put_locked(d, pte_mfn(old));
     }
-    release_table(d, pte_make(s->table, 0));
+    table_put_locked(d, s->table);
     return r;
 }
 
@@ -213,7 +206,7 @@ int paging_map_granted_va(struct vcpu *v, struct domain *frames_of, uint64_t add
     return at ? update_l1(v->domain, frames_of, at, value, false) : -EINVAL;
 }
 
-int paging_unmap_granted(struct vcpu *v, uint64_t address, bool is_machine_address, mfn_t expected)
+int paging_unmap_granted(struct vcpu *v, uint64_t address, bool is_machine_address, pte_t expected)
 {
     struct domain *d = v->domain;
     struct slot s;
@@ -225,7 +218,7 @@ int paging_unmap_granted(struct vcpu *v, uint64_t address, bool is_machine_addre
         at = paging_find_l1_locked(v->kernel_root, address);
     if (!at)
         return -EINVAL;
-    if (!(*at & PTE_P) || pte_mfn(*at).n != expected.n)
+    if (!entry_same_reference(read_once(*at), expected | PTE_P))
         return -ENOENT;
     return update_l1(d, d, at, 0, false);
 }

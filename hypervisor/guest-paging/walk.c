@@ -4,8 +4,16 @@
  * backwards and drops what they hold.  A promotion that meets a bad entry turns into the demotion
  * of what it has done so far.
  *
- * Between two tables the walk may stop for other work.  Its state stays in struct paging, so
- * nothing is counted twice and nothing forgotten, whoever goes on with it.
+ * The rules that let a walk stop between two tables, drop the lock, and be finished by anybody:
+ *
+ *   1. All progress is in struct paging.  Nobody operates on tables while anything is pending:
+ *      paging_lock() and paging_settle_locked() finish it first.
+ *   2. Giving a reference back never walks: a table that loses its last one is put down in
+ *      `release`, not validated any more, and its entries are released as in rule 1.
+ *   3. A promotion has a ticket.  It ends in `result`, with a type and a use reference of the
+ *      table if it went well.  Who started it takes them by the ticket; who was interrupted and
+ *      calls again takes them by frame and level: they are worth the same to whoever wants just
+ *      these.  Who wants others puts them back (rule 2).
  */
 #include "guest-paging/walk.h"
 #include "guest-paging/entry-references.h"
@@ -14,7 +22,6 @@
 #include "lib/bug.h"
 #include "lib/errno.h"
 #include "machine/interrupts.h"
-#include "machine/tlb.h"
 #include "memory/frame-references.h"
 #include "memory/hypervisor-mappings.h"
 
@@ -23,13 +30,13 @@ static void walk_push(struct table_walk *w, mfn_t table, unsigned level, unsigne
     w->step[w->depth++] = (struct walk_step){ table, (uint16_t)index, (uint8_t)level };
 }
 
-static void walk_start(struct table_walk *w, enum walk_state state, mfn_t root, unsigned level)
+static void walk_start(struct table_walk *w, enum walk_state state, mfn_t root, unsigned level,
+                       uint64_t ticket)
 {
     w->state = state;
     w->error = 0;
-    w->root = root;
+    w->ticket = ticket;
     w->depth = 0;
-    w->owns_root = state == WALK_DEMOTE;
     walk_push(w, root, level, state == WALK_DEMOTE ? PT_ENTRIES : 0);
 }
 
@@ -92,6 +99,8 @@ static void promote_step(struct domain *d, struct table_walk *w)
     w->depth--;
     if (w->depth)
         entry_done(&w->step[w->depth - 1]);
+    else
+        d->paging->result = (struct walk_result){ w->ticket, 0, s->table, s->level };
 }
 
 /* Releases backwards to 0.  -EAGAIN: the table under the entry at s->index comes first. */
@@ -112,7 +121,7 @@ static int demote_entries(struct walk_step *s)
     return 0;
 }
 
-static void demote_step(struct table_walk *w)
+static void demote_step(struct domain *d, struct table_walk *w)
 {
     struct walk_step *s = &w->step[w->depth - 1];
 
@@ -124,128 +133,128 @@ static void demote_step(struct table_walk *w)
     }
     frame_type_retire(s->table);
     w->depth--;
-    /* The entry above it held a use reference; the root's is the caller's or ours. */
-    if (w->depth || w->owns_root)
-        frame_put(s->table);
+    if (!w->depth && w->error)
+        d->paging->result = (struct walk_result){ w->ticket, w->error, MFN_NONE, s->level };
+    frame_put(s->table); /* the use reference of the entry above it, or of the walk */
 }
 
-/*
- * Runs the pending walk.  The lock is dropped for a look at other work after each table; if
- * somebody else finished the walk meanwhile, all the better.
- */
-int walk_finish_locked(struct domain *d, bool preemptible)
+bool walk_is_pending_locked(const struct domain *d)
 {
-    struct table_walk *w = &d->paging->walk;
+    return d->paging->walk.state != WALK_NONE || d->paging->releases;
+}
+
+/* One table further. */
+static void walk_step(struct domain *d)
+{
+    struct paging *p = d->paging;
+    struct table_walk *w = &p->walk;
+    struct walk_step *s;
+
+    if (w->state == WALK_NONE) {
+        s = &p->release[--p->releases];
+        walk_start(w, WALK_DEMOTE, s->table, s->level, 0);
+    }
+    if (w->state == WALK_PROMOTE)
+        promote_step(d, w);
+    else
+        demote_step(d, w);
+    if (!w->depth)
+        w->state = WALK_NONE;
+}
+
+int walk_finish_locked(struct domain *d)
+{
     bool work;
 
-    while (w->state != WALK_NONE) {
-        if (w->state == WALK_PROMOTE)
-            promote_step(d, w);
-        else
-            demote_step(w);
-        if (!w->depth) {
-            if (w->state == WALK_PROMOTE)
-                w->kept = w->root; /* with the type count, and the walk's use reference */
-            else if (!w->owns_root)
-                frame_put(w->root); /* a failed promotion's */
-            w->state = WALK_NONE;
-            return 0;
-        }
-        if (preemptible) {
-            spin_unlock(&d->paging->lock);
-            work = preempt_point();
-            spin_lock(&d->paging->lock);
-            if (work && w->state != WALK_NONE)
-                return -ERESTART;
-        }
+    while (walk_is_pending_locked(d)) {
+        walk_step(d);
+        spin_unlock(&d->paging->lock);
+        work = preempt_point();
+        spin_lock(&d->paging->lock);
+        if (work && walk_is_pending_locked(d))
+            return -ERESTART;
     }
     return 0;
 }
 
-/* Makes room for a new walk. */
-static int drop_kept_locked(struct domain *d, bool preemptible)
+void table_put_locked(struct domain *d, mfn_t m)
 {
-    struct table_walk *w = &d->paging->walk;
-    mfn_t m = w->kept;
+    struct paging *p = d->paging;
+    unsigned level = level_of_type(read_once(frame_of(m)->type));
 
-    if (mfn_is_none(m))
-        return 0;
-    w->kept = MFN_NONE;
-    return table_put_locked(d, m, preemptible);
+    if (!frame_type_put(m)) {
+        frame_put(m);
+        return;
+    }
+    /* An operation leaves two at most, and the next one does not begin before they are gone. */
+    BUG_ON(p->releases == RELEASES_MAX);
+    p->release[p->releases++] = (struct walk_step){ m, 0, (uint8_t)level };
 }
 
-int table_promote_locked(struct domain *d, mfn_t m, unsigned level)
+/* Validates a table whose use and type the caller has just claimed; nothing is pending. */
+static int promote_locked(struct domain *d, mfn_t m, unsigned level)
 {
-    struct table_walk *w = &d->paging->walk;
+    struct paging *p = d->paging;
+    uint64_t ticket = ++p->last_ticket;
     int r;
 
     if (!frame_get_again(m)) {
         frame_type_retire(m);
         return -ENOMEM;
     }
-    walk_start(w, WALK_PROMOTE, m, level);
-    r = walk_finish_locked(d, true);
+    walk_start(&p->walk, WALK_PROMOTE, m, level, ticket);
+    r = walk_finish_locked(d);
     if (r)
         return r;
-    if (w->kept.n == m.n) {
-        w->kept = MFN_NONE;
-        frame_put(m);
-        return 0;
-    }
-    return w->root.n == m.n && w->error ? w->error : -ERESTART;
+    if (p->result.ticket != ticket)
+        return -ERESTART; /* it was finished, and taken, while the lock was down */
+    p->result.ticket = 0;
+    if (p->result.error)
+        return p->result.error;
+    p->result.table = MFN_NONE;
+    frame_put(m); /* the walk's: the caller has its own */
+    return 0;
 }
 
-/* Finishes what is pending and sees whether it was this.  1: the kept table is the caller's now. */
-static int settle_locked(struct domain *d, mfn_t m, unsigned level)
+void walk_drop_result_locked(struct domain *d)
 {
-    struct table_walk *w = &d->paging->walk;
+    mfn_t m = d->paging->result.table;
+
+    d->paging->result.table = MFN_NONE;
+    if (!mfn_is_none(m))
+        table_put_locked(d, m);
+}
+
+/* Finishes what is pending and sees whether it was this.  1: the result is the caller's now. */
+static int settle_for_locked(struct domain *d, mfn_t m, unsigned level)
+{
+    struct walk_result *result = &d->paging->result;
     int r;
 
     for (;;) {
-        r = walk_finish_locked(d, true);
+        r = walk_finish_locked(d);
         if (r)
             return r;
-        if (mfn_is_none(w->kept))
+        if (mfn_is_none(result->table))
             return 0;
-        if (w->kept.n == m.n &&
-            (read_once(frame_of(m)->type) & TYPE_MASK) == type_of_level(level)) {
-            w->kept = MFN_NONE; /* an earlier, interrupted call had it validated */
+        result->ticket = 0;
+        if (result->table.n == m.n && result->level == level) {
+            result->table = MFN_NONE; /* an earlier, interrupted call had it validated */
             frame_put(m);
             return 1;
         }
-        r = drop_kept_locked(d, true);
-        if (r)
-            return r;
+        walk_drop_result_locked(d);
     }
 }
 
 int table_get_locked(struct domain *d, mfn_t m, unsigned level)
 {
-    uint64_t flush = 0;
-    int r = settle_locked(d, m, level);
+    int r = settle_for_locked(d, m, level);
 
     if (r)
         return r < 0 ? r : 0;
-    r = frame_type_claim(m, type_of_level(level), UINT64_MAX, &flush);
-    if (flush)
-        tlb_flush_cpus(flush);
+    r = frame_type_claim(m, type_of_level(level));
     if (r == -EAGAIN)
-        return table_promote_locked(d, m, level);
+        return promote_locked(d, m, level);
     return r ? -EINVAL : 0;
-}
-
-int table_put_locked(struct domain *d, mfn_t m, bool preemptible)
-{
-    uint32_t type = read_once(frame_of(m)->type);
-    int r = walk_finish_locked(d, preemptible);
-
-    if (r)
-        return r;
-    if (!frame_type_put(m)) {
-        frame_put(m);
-        return 0;
-    }
-    walk_start(&d->paging->walk, WALK_DEMOTE, m, level_of_type(type));
-    r = walk_finish_locked(d, preemptible);
-    return r == -ERESTART ? 0 : r;
 }

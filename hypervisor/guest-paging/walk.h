@@ -4,18 +4,20 @@
 
 #include "guest-paging/paging.h"
 
-/* Finishes a pending walk.  The lock may be dropped meanwhile if preemptible.
- * -ERESTART (preemptible only): there is other work; the lock is still held. */
-int must_check walk_finish_locked(struct domain *d, bool preemptible);
+/* Whether a walk or a release waits. */
+bool walk_is_pending_locked(const struct domain *d);
+/* Does all that waits, dropping the lock between two tables.  -ERESTART: there is other work; the
+ * lock is still held. */
+int must_check walk_finish_locked(struct domain *d);
 
 /* Takes a type reference of a table (the caller holds a use reference), validating it if it is
  * not.  0, -EINVAL, or -ERESTART. */
 int must_check table_get_locked(struct domain *d, mfn_t m, unsigned level);
-/* Drops a type and a use reference.  -ERESTART: nothing dropped yet.  A long release may be left
- * pending; it is finished by the next who takes the paging lock. */
-int must_check table_put_locked(struct domain *d, mfn_t m, bool preemptible);
-/* Starts validating a table whose use and type the caller has just claimed (-EAGAIN), and
- * finishes or fails.  Same results. */
-int must_check table_promote_locked(struct domain *d, mfn_t m, unsigned level);
+/* Drops a type and a use reference.  A table that is none any more is released when the next walk
+ * is finished, by whoever does. */
+void table_put_locked(struct domain *d, mfn_t m);
+
+/* Puts back what an interrupted promotion left and nobody came for. */
+void walk_drop_result_locked(struct domain *d);
 
 #endif

@@ -6,6 +6,7 @@
 #include "hypercalls/domain-info.h"
 #include "hypercalls/handlers.h"
 #include "hypercalls/page.h"
+#include "lib/atomic.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "lifecycle/create.h"
@@ -156,7 +157,7 @@ static int get_context(struct domain *d, const struct xen_domctl_vcpucontext *op
 
     if (!v || d == current_domain())
         return -EINVAL;
-    if (!v->initialised)
+    if (read_once(v->first_state) != VCPU_STATE_SET)
         return -ENODATA;
     c = heap_allocate(sizeof(*c));
     if (!c)

@@ -30,11 +30,12 @@ static int target_get(domid_t id, struct domain **out, int16_t *status)
 static int map_one(struct vcpu *v, uint64_t at)
 {
     struct gnttab_map_grant_ref op;
+    int r;
 
     if (guest_read(&op, at, sizeof(op)))
         return -EFAULT;
-    grant_map(v, &op);
-    return guest_write(at, &op, sizeof(op));
+    r = grant_map(v, &op);
+    return r ? r : guest_write(at, &op, sizeof(op));
 }
 
 static int copy_one(struct vcpu *v, uint64_t at)
@@ -63,7 +64,7 @@ static int each(struct vcpu *v, uint64_t list, uint32_t n, size_t size,
 
 /* A batch's mappings go first, then one flush, then the grants.  Grants that were only pinned, for
  * a device, need no flush. */
-static int unmap_batch(struct vcpu *v, uint64_t list, uint32_t n)
+static int unmap_batch(struct vcpu *v, uint64_t list, uint32_t n, uint32_t *done)
 {
     struct grant_unmapping u[UNMAP_BATCH];
     struct gnttab_unmap_grant_ref op;
@@ -72,19 +73,20 @@ static int unmap_batch(struct vcpu *v, uint64_t list, uint32_t n)
     int r = 0;
 
     for (; begun < n && !r; begun++) {
-        u[begun].granter = NULL;
         r = guest_read_element(&op, list, begun);
+        if (!r)
+            r = grant_unmap_begin(v, &op, &u[begun]);
         if (r)
             break;
-        grant_unmap_begin(v, &op, &u[begun]);
         flush |= u[begun].was_mapped;
         r = guest_write_element(list, begun, &op);
     }
     v->tlb_flushes += flush;
     if (flush)
-        tlb_flush_cpus(v->domain->dirty_cpus);
+        tlb_flush_cpus(v->domain->frames.cpus);
     for (uint32_t i = 0; i < begun; i++)
         grant_unmap_end(&u[i]);
+    *done += begun;
     return r;
 }
 
@@ -97,8 +99,7 @@ static int unmap(struct vcpu *v, uint64_t list, uint32_t n, uint32_t *done)
 
         if (*done && preempt_point())
             return -ERESTART;
-        r = unmap_batch(v, list + *done * sizeof(struct gnttab_unmap_grant_ref), batch);
-        *done += r ? 0 : batch;
+        r = unmap_batch(v, list + *done * sizeof(struct gnttab_unmap_grant_ref), batch, done);
     }
     return r;
 }
@@ -124,9 +125,10 @@ static int setup_table(struct vcpu *v maybe_unused, uint64_t at)
         return -EFAULT;
     if (!target_get(op.dom, &d, &op.status)) {
         r = grant_table_grow(d, op.nr_frames);
-        if (r)
+        if (r && r != -ERESTART)
             op.status = GNTST_general_error;
-        r = r ? 0 : write_frames(d, &op);
+        if (r != -ERESTART)
+            r = r ? 0 : write_frames(d, &op);
         domain_put(d);
     }
     return r ? r : guest_write(at, &op, sizeof(op));
@@ -201,7 +203,8 @@ int64_t hypercall_do_grant_table_op(uint64_t cmd, uint64_t list, uint64_t count)
         r = each(v, list, n, size, copy_one, &done);
         break;
     case GNTTABOP_setup_table:
-        return n == 1 ? setup_table(v, list) : -EINVAL;
+        r = n == 1 ? setup_table(v, list) : -EINVAL;
+        break;
     case GNTTABOP_query_size:
         return n == 1 ? query_size(v, list) : -EINVAL;
     case GNTTABOP_set_version:

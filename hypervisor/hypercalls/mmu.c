@@ -78,23 +78,19 @@ static int update_batch(struct domain *tables, struct domain *frames_of, uint64_
     if (r)
         return r;
     for (*done = 0; *done < n && !r; *done += !r) {
-        r = guest_read_element(&u, list, *done);
+        if (*done % PREEMPT_EVERY == PREEMPT_EVERY - 1) {
+            paging_unlock(tables);
+            r = preempt_point() ? -ERESTART : paging_lock(tables);
+            if (r)
+                return r;
+        }
+        r = paging_settle_locked(tables); /* the update before may have let a table go */
+        if (!r)
+            r = guest_read_element(&u, list, *done);
         if (!r)
             r = update_one(tables, frames_of, &u);
-        if (*done % PREEMPT_EVERY == PREEMPT_EVERY - 1 && !r && *done + 1 < n) {
-            paging_unlock(tables);
-            if (preempt_point()) {
-                ++*done;
-                return -ERESTART;
-            }
-            r = paging_lock(tables);
-            if (r) {
-                ++*done;
-                return r;
-            }
-        }
     }
-    paging_unlock(tables);
+    paging_leave_locked(tables);
     return r;
 }
 
@@ -148,7 +144,7 @@ static int cpus_of_mask(struct domain *d, guest_handle_t at, uint64_t *cpus)
     for_each_vcpu(v, d)
         if (map >> v->id & 1)
             *cpus |= read_once(v->dirty_cpus);
-    *cpus &= d->dirty_cpus;
+    *cpus &= d->frames.cpus;
     return 0;
 }
 
@@ -158,7 +154,7 @@ static int va_flush(struct domain *d, uint64_t address, uint64_t flags)
     int r = 0;
 
     if (map == UVMF_ALL)
-        cpus = d->dirty_cpus;
+        cpus = d->frames.cpus;
     else if (map != UVMF_LOCAL)
         r = cpus_of_mask(d, map, &cpus);
     if (r)
@@ -177,6 +173,7 @@ static int va_flush(struct domain *d, uint64_t address, uint64_t flags)
     }
 }
 
+/* -ERESTART with nothing done. */
 static int64_t update_va(uint64_t address, uint64_t value, uint64_t flags, struct domain *frames_of)
 {
     struct vcpu *v = current_vcpu();
@@ -187,7 +184,7 @@ static int64_t update_va(uint64_t address, uint64_t value, uint64_t flags, struc
         return -EINVAL;
     r = paging_lock(d);
     if (r)
-        return continuation(NR_update_va_mapping, address, value, flags, 0, 0);
+        return r;
     r = paging_update_va_locked(d, frames_of, v->kernel_root, address, value);
     paging_unlock(d);
     return r || !(flags & UVMF_FLUSHTYPE_MASK) ? r : va_flush(d, address, flags);
@@ -195,7 +192,9 @@ static int64_t update_va(uint64_t address, uint64_t value, uint64_t flags, struc
 
 int64_t hypercall_do_update_va_mapping(uint64_t address, uint64_t value, uint64_t flags)
 {
-    return update_va(address, value, flags, current_domain());
+    int64_t r = update_va(address, value, flags, current_domain());
+
+    return r == -ERESTART ? continuation(NR_update_va_mapping, address, value, flags, 0, 0) : r;
 }
 
 int64_t hypercall_do_update_va_mapping_otherdomain(uint64_t address, uint64_t value, uint64_t flags,
@@ -208,7 +207,9 @@ int64_t hypercall_do_update_va_mapping_otherdomain(uint64_t address, uint64_t va
         return r;
     r = update_va(address, value, flags, frames_of);
     frames_domain_put(frames_of);
-    return r;
+    return r == -ERESTART ? continuation(NR_update_va_mapping_otherdomain, address, value, flags,
+                                         domid, 0)
+                          : r;
 }
 
 /* The LDT's frames are found through the tables and taken one by one. */
@@ -265,7 +266,7 @@ static int copy_frame(struct domain *d, uint64_t to, uint64_t from)
 
 static int flush_op(struct domain *d, const struct mmuext_op *op)
 {
-    uint64_t cpus = d->dirty_cpus;
+    uint64_t cpus = d->frames.cpus;
     int r = 0;
 
     current_vcpu()->tlb_flushes++;

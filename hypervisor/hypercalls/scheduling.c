@@ -17,6 +17,14 @@
 #include "scheduling/scheduler.h"
 
 #define POLL_MAX_PORTS 128
+#define PERIOD_MIN_NS  1000000UL
+#define PERIOD_MAX_NS  (UINT64_MAX >> 2) /* as Xen's */
+
+/* A time of the guest's.  The ABI's is signed: what lies before the start of time is past. */
+static uint64_t deadline(uint64_t ns)
+{
+    return (int64_t)ns < 0 ? 1 : ns;
+}
 
 static int block(struct vcpu *v)
 {
@@ -70,10 +78,10 @@ static int poll(struct vcpu *v, const struct sched_poll *p)
     vcpu_stop(v, VCPU_BLOCKED);
     /* Events set from here on find the polling mark; earlier ones are found by this look. */
     memory_barrier();
-    if (poll_pending(v) || event_waits(v) || (p->timeout && p->timeout <= clock_now()))
+    if (poll_pending(v) || event_waits(v) || (p->timeout && deadline(p->timeout) <= clock_now()))
         vcpu_start(v, VCPU_BLOCKED);
     else if (p->timeout)
-        timer_set(&v->poll_timer, v->sched.cpu, p->timeout);
+        timer_set(&v->poll_timer, v->sched.cpu, deadline(p->timeout));
     return 0;
 }
 
@@ -177,7 +185,12 @@ int64_t hypercall_do_sched_op(uint64_t cmd, uint64_t arg)
 int64_t hypercall_do_set_timer_op(uint64_t when)
 {
     struct vcpu *v = current_vcpu();
+    uint64_t now = clock_now();
 
+    /* Far ahead, or negative: a guest whose own time wraps has work to do, others mean never.  As
+     * Xen does: soon, but not at once. */
+    if ((int64_t)when < 0 || (when > now && (when - now) >> 50))
+        when = now + 100 * 1000 * 1000;
     if (!when)
         timer_stop(&v->singleshot);
     else
@@ -208,9 +221,9 @@ static int set_periodic(struct vcpu *v, uint64_t arg)
 
     if (guest_read(&p, arg, sizeof(p)))
         return -EFAULT;
-    if (p.period_ns < 1000000)
+    if (p.period_ns < PERIOD_MIN_NS || p.period_ns > PERIOD_MAX_NS)
         return -EINVAL;
-    v->periodic_ns = p.period_ns;
+    write_once(v->periodic_ns, p.period_ns);
     timer_set(&v->periodic, v->sched.cpu, clock_now() + p.period_ns);
     return 0;
 }
@@ -223,7 +236,7 @@ static int set_singleshot(struct vcpu *v, uint64_t arg)
         return -EINVAL;
     if (guest_read(&s, arg, sizeof(s)))
         return -EFAULT;
-    timer_set(&v->singleshot, v->sched.cpu, s.timeout_abs_ns);
+    timer_set(&v->singleshot, v->sched.cpu, deadline(s.timeout_abs_ns));
     return 0;
 }
 
@@ -303,7 +316,7 @@ static int get_runstate(struct vcpu *v, uint64_t arg)
 
 static int vcpu_up(struct vcpu *v)
 {
-    if (!v->initialised)
+    if (atomic_load(&v->first_state) != VCPU_STATE_SET)
         return -EINVAL;
     vcpu_start(v, VCPU_DOWN);
     return 0;

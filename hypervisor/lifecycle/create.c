@@ -2,6 +2,7 @@
 #include "lifecycle/create.h"
 #include "guest-cpu/descriptors.h"
 #include "guest-paging/paging.h"
+#include "lib/atomic.h"
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "lifecycle/destroy.h"
@@ -121,15 +122,10 @@ static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
     return r;
 }
 
-int vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *c)
+static int set_state(struct vcpu *v, const struct vcpu_guest_context *c)
 {
-    int r;
+    int r = set_bases(v, c);
 
-    if (v->initialised)
-        return -EEXIST;
-    if (!(c->flags & VGCF_in_kernel) || !entries_are_canonical(c))
-        return -EINVAL;
-    r = set_bases(v, c);
     if (!r)
         r = set_tables(v, c);
     if (r)
@@ -138,8 +134,23 @@ int vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *c)
     set_entries(v, c);
     if (c->flags & VGCF_i387_valid)
         fpu_area_import(v->fpu, c->fpu_ctxt);
-    v->domain->vm_assist |= c->vm_assist & 0x3f;
+    atomic_or(&v->domain->vm_assist, c->vm_assist & 0x3f);
     v->mode = VCPU_KERNEL;
-    v->initialised = true;
     return 0;
+}
+
+int vcpu_initialise(struct vcpu *v, const struct vcpu_guest_context *c)
+{
+    uint32_t state = VCPU_STATE_NONE;
+    int r;
+
+    if (read_once(v->first_state) == VCPU_STATE_SET)
+        return -EEXIST;
+    if (!(c->flags & VGCF_in_kernel) || !entries_are_canonical(c))
+        return -EINVAL;
+    if (!atomic_compare_exchange(&v->first_state, &state, VCPU_STATE_BUSY))
+        return state == VCPU_STATE_SET ? -EEXIST : -ERESTART; /* somebody is at it: wait */
+    r = set_state(v, c);
+    atomic_store(&v->first_state, r ? VCPU_STATE_NONE : VCPU_STATE_SET);
+    return r;
 }

@@ -2,6 +2,7 @@
 #include "lifecycle/vcpu-parts.h"
 #include "events/binding.h"
 #include "guest-cpu/guest-clock.h"
+#include "lib/atomic.h"
 #include "lib/errno.h"
 #include "machine/clock.h"
 #include "machine/fpu.h"
@@ -17,9 +18,11 @@ static void periodic_fired(struct timer *t)
 {
     struct vcpu *v = container_of(t, struct vcpu, periodic);
 
+    uint64_t period = read_once(v->periodic_ns);
+
     virq_raise(v, VIRQ_TIMER);
-    if (v->periodic_ns)
-        timer_set(t, v->sched.cpu, max(t->when + v->periodic_ns, clock_now()));
+    if (period)
+        timer_set(t, v->sched.cpu, max(t->when + period, clock_now()));
 }
 
 static void poll_timed_out(struct timer *t)
@@ -72,8 +75,7 @@ void vcpu_destroy(struct domain *d, unsigned id)
 
 void vcpu_timers_stop(struct vcpu *v)
 {
-    v->periodic_ns = 0;
-    timer_stop(&v->singleshot);
-    timer_stop(&v->periodic);
-    timer_stop(&v->poll_timer);
+    timer_kill(&v->singleshot);
+    timer_kill(&v->periodic);
+    timer_kill(&v->poll_timer);
 }

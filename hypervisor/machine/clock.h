@@ -28,6 +28,7 @@ struct counter_pair clock_pair(uint32_t (*counter)(void));
 /* Measures the TSC against the PIT; takes about 10 ms. */
 void clock_init(void);
 uint64_t clock_now(void);
+/* For times up to TIMER_NEVER (timer.h). */
 uint64_t clock_to_tsc(uint64_t ns);
 void clock_delay(uint64_t ns);
 

@@ -37,7 +37,7 @@ struct cpu {
     uint32_t apic_id;
     uint32_t acpi_id;
     uint64_t root;       /* physical address in CR3 */
-    uint64_t flush_seen; /* TLB clock before this CPU's last whole flush */
+    uint64_t flush_seen; /* TLB clock at this CPU's last whole flush (tlb-clock.h) */
     uint64_t idle_ns;    /* time spent idle, ended spells only */
     uint64_t idle_since; /* start of the present spell, 0 while busy */
     uint64_t called;     /* it answered another CPU's request since the idle loop looked */

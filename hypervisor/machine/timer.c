@@ -87,48 +87,85 @@ static void program(struct queue *q)
     lapic_timer_set(want);
 }
 
+/* t->lock is held, so the queue it may be in stays the one it names. */
+static void disarm_locked(struct timer *t)
+{
+    struct queue *q = &queues[t->cpu];
+
+    if (!read_once(t->armed))
+        return;
+    spin_lock(&q->lock);
+    if (t->armed)
+        remove_locked(q, t);
+    spin_unlock(&q->lock);
+}
+
 void timer_stop(struct timer *t)
 {
-    while (read_once(t->armed)) {
-        struct queue *q = &queues[read_once(t->cpu)];
+    if (!read_once(t->armed))
+        return;
+    spin_lock(&t->lock);
+    disarm_locked(t);
+    spin_unlock(&t->lock);
+}
 
-        spin_lock(&q->lock);
-        if (t->armed && q == &queues[t->cpu])
-            remove_locked(q, t);
-        spin_unlock(&q->lock);
-    }
+void timer_kill(struct timer *t)
+{
+    spin_lock(&t->lock);
+    t->dead = true;
+    disarm_locked(t);
+    spin_unlock(&t->lock);
+    /* timers_run sets `firing` before it lets go of the queue it took the timer from. */
+    while (atomic_load(&t->firing))
+        cpu_wait_step();
+}
+
+/* Puts a disarmed timer into its queue.  True: its CPU has to be told. */
+static bool insert_locked(struct timer *t, uint64_t when)
+{
+    struct queue *q = &queues[t->cpu];
+    bool first;
+
+    spin_lock(&q->lock);
+    t->when = min(when, TIMER_NEVER);
+    t->armed = true;
+    q->root = meld(q->root, t);
+    first = q->root == t;
+    if (first && t->cpu == this_cpu()->id)
+        program(q);
+    spin_unlock(&q->lock);
+    return first && t->cpu != this_cpu()->id;
 }
 
 void timer_set(struct timer *t, unsigned cpu, uint64_t when)
 {
-    struct queue *q = &queues[cpu];
-    bool first;
+    bool tell = false;
 
-    timer_stop(t);
-    spin_lock(&q->lock);
-    t->when = when;
-    t->cpu = (uint16_t)cpu;
-    t->armed = true;
-    q->root = meld(q->root, t);
-    first = q->root == t;
-    if (first && cpu == this_cpu()->id)
-        program(q);
-    spin_unlock(&q->lock);
-    if (first && cpu != this_cpu()->id)
+    spin_lock(&t->lock);
+    disarm_locked(t);
+    if (!t->dead) {
+        t->cpu = (uint16_t)cpu;
+        tell = insert_locked(t, when);
+    }
+    spin_unlock(&t->lock);
+    if (tell)
         cpu_defer(cpu, DEFERRED_TIMERS);
 }
 
 void timers_run(void)
 {
     struct queue *q = &queues[this_cpu()->id];
+    uint64_t now = clock_now(); /* one reading: what a callback arms for now waits for the next run */
     struct timer *t;
 
     spin_lock(&q->lock);
     q->programmed = 0;
-    while ((t = q->root) && t->when <= clock_now()) {
+    while ((t = q->root) && t->when <= now) {
+        atomic_add(&t->firing, 1);
         remove_locked(q, t);
         spin_unlock(&q->lock);
         t->fire(t);
+        atomic_sub(&t->firing, 1); /* from here on it may be gone */
         spin_lock(&q->lock);
     }
     program(q);

@@ -11,13 +11,11 @@
 #include "machine/registers.h"
 #include "machine/remote.h"
 
-uint32_t tlb_clock = 1;
-
 void root_load(uint64_t physical)
 {
     struct cpu *cpu = this_cpu();
 
-    cpu->flush_seen = __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST);
+    tlb_note_flush();
     cpu->root = physical;
     cr3_write(physical);
 }
@@ -45,14 +43,4 @@ void tlb_flush_cpus(uint64_t mask)
 void tlb_flush_page_cpus(uint64_t mask, uint64_t address)
 {
     remote_call(mask, flush_page, address);
-}
-
-uint64_t tlb_stale_cpus(uint64_t mask, uint32_t stamp)
-{
-    uint64_t stale = 0;
-
-    for_each_cpu(id, mask & cpus_online_mask)
-        if ((int32_t)((uint32_t)read_once(cpu_table[id]->flush_seen) - stamp) <= 0)
-            stale |= BIT(id);
-    return stale;
 }

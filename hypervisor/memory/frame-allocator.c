@@ -123,7 +123,7 @@ static void prepare(mfn_t m, unsigned order, bool cleared)
     for (uint64_t i = 0; i < 1UL << order; i++) {
         struct frame *f = &frame_table[m.n + i];
 
-        if ((int32_t)(f->stamp - newest) > 0)
+        if (tlb_stamp_age(f->stamp) < tlb_stamp_age(newest))
             newest = f->stamp;
         if (cleared && (f->type & TYPE_SCRUB))
             memset(frame_virt(mfn(m.n + i)), 0, PAGE_SIZE);

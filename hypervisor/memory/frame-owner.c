@@ -162,6 +162,12 @@ void frame_owner_forget(mfn_t m)
         emptied(owner);
 }
 
+/* A pin holds a frame, and all below it, even if the guest gave the frame itself back. */
+static bool wants_release(const struct frame *f)
+{
+    return (read_once(f->use) & USE_ALLOCATED) || (read_once(f->type) & TYPE_PINNED);
+}
+
 mfn_t frame_owner_first(struct frame_owner *owner)
 {
     mfn_t m = MFN_NONE;
@@ -170,11 +176,18 @@ mfn_t frame_owner_first(struct frame_owner *owner)
     if (owner->walk == FRAME_LINK_NONE)
         owner->walk = owner->first;
     for (; owner->walk != FRAME_LINK_NONE; owner->walk = frame_table[owner->walk].next)
-        if ((frame_table[owner->walk].use & USE_ALLOCATED) &&
+        if (wants_release(&frame_table[owner->walk]) &&
             frame_get(mfn(owner->walk), owner->index)) {
             m = mfn(owner->walk);
             break;
         }
     spin_unlock(&owner->lock);
     return m;
+}
+
+uint64_t frame_owner_cpus(const struct frame *f)
+{
+    const struct frame_owner *owner = f->owner < MAX_DOMAINS ? owners[f->owner] : NULL;
+
+    return owner ? read_once(owner->cpus) : UINT64_MAX;
 }

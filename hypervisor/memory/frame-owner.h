@@ -20,6 +20,8 @@ struct frame_owner {
     uint64_t count; /* frames owned, shared ones not included */
     uint64_t limit; /* it may not own more */
     bool closed;    /* dying: gets no more frames */
+    /* CPUs whose TLB may hold translations made by its tables; atomic. */
+    uint64_t cpus;
     /* The last frame has gone; called without locks. */
     void (*emptied)(struct frame_owner *owner);
 };
@@ -46,8 +48,11 @@ void frame_unshare(struct frame_owner *owner, mfn_t m);
  * it is not allocated to the owner (any more). */
 int must_check frame_owner_release(struct frame_owner *owner, mfn_t m);
 
-/* The next frame of an owner's list, for a walk that may be interrupted: takes a reference.
- * MFN_NONE at the end. */
+/* The next frame of an owner's list that is allocated or pinned, for a walk that may be
+ * interrupted: takes a reference.  MFN_NONE at the end. */
 mfn_t frame_owner_first(struct frame_owner *owner);
+
+/* The CPUs on which translations by the tables of a frame's owner may be. */
+uint64_t frame_owner_cpus(const struct frame *f);
 
 #endif

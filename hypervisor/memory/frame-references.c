@@ -1,11 +1,12 @@
 /*
- * The reference and type state machine.  Both words change by compare-exchange alone, so it needs
- * no lock; what a table's entries refer to is guest-paging/'s business.
+ * The reference and type state machine.  The use word and the word of type and stamp change by
+ * compare-exchange alone, so it needs no lock; what a table's entries refer to is guest-paging/'s business.
  */
 #include "memory/frame-references.h"
 #include "lib/atomic.h"
 #include "lib/bug.h"
 #include "lib/errno.h"
+#include "lib/spinlock.h"
 #include "machine/tlb.h"
 #include "memory/frame-allocator.h"
 
@@ -53,41 +54,88 @@ void frame_put(mfn_t m)
         frame_free(m);
 }
 
-/* New type over a count of 0.  A frame that was writable may still be so in some TLB. */
-static int claim_first(struct frame *f, uint32_t *seen, uint32_t type, uint64_t cpus,
-                       uint64_t *flush)
+/* The words a frame's type may become.  Both halves change as one. */
+static uint64_t word(uint32_t type, uint32_t stamp)
 {
-    uint32_t wanted = type | 1;
-    bool changes = (*seen & TYPE_MASK) != type;
-
-    if (type == TYPE_WRITABLE || type == TYPE_NONE)
-        wanted |= TYPE_VALIDATED;
-    if (!atomic_compare_exchange(&f->type, seen, wanted))
-        return -ERESTART;
-    if (changes && (*seen & TYPE_MASK) != TYPE_NONE)
-        *flush |= tlb_stale_cpus(cpus, read_once(f->stamp));
-    return wanted & TYPE_VALIDATED ? 0 : -EAGAIN;
+    return (uint64_t)stamp << 32 | type;
 }
 
-int frame_type_claim(mfn_t m, uint32_t type, uint64_t cpus, uint64_t *flush)
+static uint32_t type_in(uint64_t w)
+{
+    return (uint32_t)w;
+}
+
+/* Whether a use as `type` may follow the one before without a look at the TLBs. */
+static bool same_use(uint32_t before, uint32_t type)
+{
+    return (before & TYPE_MASK) == TYPE_NONE || ((before ^ type) & TYPE_MASK) == 0;
+}
+
+/*
+ * The claim of a frame whose last use was another: it is not VALIDATED yet, so nobody relies on
+ * it, until no CPU can have a translation left from that use.  The owner's tables may be in TLBs
+ * where it runs; a frame others could write, in all.
+ */
+static void flush_last_use(const struct frame *f, uint64_t seen)
+{
+    uint64_t cpus = type_in(seen) & TYPE_FOREIGN ? UINT64_MAX : frame_owner_cpus(f);
+    uint64_t stale = tlb_stale_cpus(cpus, (uint32_t)(seen >> 32));
+
+    if (stale)
+        tlb_flush_cpus(stale);
+}
+
+/* A new use over a count of 0.  -ERESTART: the word is not `*seen` any more. */
+static int claim_first(struct frame *f, uint64_t *seen, uint32_t type)
+{
+    uint32_t last = type_in(*seen), wanted = type | 1;
+    bool change = !same_use(last, type), table = level_of_type(type) != 0;
+    bool needs_check = table || (type & TYPE_MASK) == TYPE_DESCRIPTOR;
+
+    if (!change)
+        wanted |= last & TYPE_FOREIGN; /* what may be in TLBs stays there */
+    if (!change && !needs_check)
+        wanted |= TYPE_VALIDATED;
+    if (!atomic_compare_exchange(&f->type_word, seen, word(wanted, (uint32_t)(*seen >> 32))))
+        return -ERESTART;
+    if (change)
+        flush_last_use(f, *seen);
+    if (needs_check)
+        return -EAGAIN;
+    if (change)
+        frame_type_publish(mfn_of(f));
+    return 0;
+}
+
+/* One more use of the kind it has.  -ERESTART as above; -EBUSY. */
+static int claim_again(struct frame *f, uint64_t *seen, uint32_t type)
+{
+    uint32_t now = type_in(*seen);
+
+    if (((now ^ type) & TYPE_MASK) || (now & TYPE_COUNT) == TYPE_COUNT)
+        return -EBUSY;
+    if (!(now & TYPE_VALIDATED)) {
+        if ((type & TYPE_MASK) != TYPE_WRITABLE)
+            return -EBUSY;
+        cpu_wait_step(); /* its first claimer is about to have flushed the TLBs */
+        *seen = read_once(f->type_word);
+        return -ERESTART;
+    }
+    return atomic_compare_exchange(&f->type_word, seen, (*seen + 1) | (type & TYPE_FOREIGN))
+               ? 0
+               : -ERESTART;
+}
+
+int frame_type_claim(mfn_t m, uint32_t type)
 {
     struct frame *f = frame_of(m);
-    uint32_t seen = read_once(f->type);
+    uint64_t seen = read_once(f->type_word);
     int r;
 
-    for (;;) {
-        if (!(seen & TYPE_COUNT)) {
-            r = claim_first(f, &seen, type, cpus, flush);
-            if (r != -ERESTART)
-                return r;
-            continue;
-        }
-        if ((seen & TYPE_MASK) != type || !(seen & TYPE_VALIDATED) ||
-            (seen & TYPE_COUNT) == TYPE_COUNT)
-            return -EBUSY;
-        if (atomic_compare_exchange(&f->type, &seen, seen + 1))
-            return 0;
-    }
+    do {
+        r = type_in(seen) & TYPE_COUNT ? claim_again(f, &seen, type) : claim_first(f, &seen, type);
+    } while (r == -ERESTART);
+    return r;
 }
 
 void frame_type_publish(mfn_t m)
@@ -98,28 +146,31 @@ void frame_type_publish(mfn_t m)
 void frame_type_retire(mfn_t m)
 {
     struct frame *f = frame_of(m);
+    uint64_t seen = read_once(f->type_word), next;
 
-    BUG_ON((read_once(f->type) & (TYPE_VALIDATED | TYPE_COUNT)) != 1);
-    write_once(f->stamp, tlb_stamp());
-    atomic_sub(&f->type, 1);
+    do {
+        BUG_ON((type_in(seen) & (TYPE_VALIDATED | TYPE_COUNT)) != 1);
+        next = word(type_in(seen) - 1, tlb_stamp());
+    } while (!atomic_compare_exchange(&f->type_word, &seen, next));
 }
 
 int frame_type_put(mfn_t m)
 {
     struct frame *f = frame_of(m);
-    uint32_t seen = read_once(f->type), next;
+    uint64_t seen = read_once(f->type_word), next;
+    bool last, table;
 
     do {
-        BUG_ON(!(seen & TYPE_COUNT));
+        BUG_ON(!(type_in(seen) & TYPE_COUNT));
+        last = (type_in(seen) & TYPE_COUNT) == 1;
+        table = level_of_type(type_in(seen)) != 0;
         next = seen - 1;
-        if ((seen & TYPE_COUNT) == 1) {
-            if (level_of_type(seen))
-                next = seen & ~TYPE_VALIDATED; /* the count stays while entries are released */
-            else
-                write_once(f->stamp, tlb_stamp());
-        }
-    } while (!atomic_compare_exchange(&f->type, &seen, next));
-    return (seen & TYPE_COUNT) == 1 && level_of_type(seen) ? -EAGAIN : 0;
+        if (last && table)
+            next = seen & ~(uint64_t)TYPE_VALIDATED; /* the count stays while entries are released */
+        else if (last)
+            next = word(type_in(next), tlb_stamp());
+    } while (!atomic_compare_exchange(&f->type_word, &seen, next));
+    return last && table ? -EAGAIN : 0;
 }
 
 void frame_type_put_plain(mfn_t m)
@@ -144,14 +195,11 @@ static void frame_free(mfn_t m)
 
 int frame_get_writable(mfn_t m, uint16_t owner)
 {
-    uint64_t flush = 0;
     int r;
 
     if (!frame_get(m, owner))
         return -EINVAL;
-    r = frame_type_claim(m, TYPE_WRITABLE, UINT64_MAX, &flush);
-    if (flush)
-        tlb_flush_cpus(flush);
+    r = frame_type_claim(m, TYPE_WRITABLE);
     if (r)
         frame_put(m);
     return r;

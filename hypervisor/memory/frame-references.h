@@ -13,14 +13,14 @@ void frame_put(mfn_t m);
 
 /*
  * Claims a use of a frame as `type` (TYPE_WRITABLE, TYPE_L1, ...); a use reference must be held.
+ * When it returns, no TLB holds a translation from the frame's use as something else.
  *   0        counted; the type is validated
  *   -EAGAIN  counted, and it is the caller who must validate it: then frame_type_publish, or
  *            frame_type_retire if it is not fit (TYPE_WRITABLE never needs this)
  *   -EBUSY   used as something else, or somebody else is validating it
- * flush: CPUs that may still hold a writable translation of it, for the caller to flush before
- * it relies on the new type; 0 if none.  cpus: those the owner's translations may be on.
+ * TYPE_WRITABLE | TYPE_FOREIGN: for the tables of another domain than the owner.
  */
-int must_check frame_type_claim(mfn_t m, uint32_t type, uint64_t cpus, uint64_t *flush);
+int must_check frame_type_claim(mfn_t m, uint32_t type);
 void frame_type_publish(mfn_t m);
 /* Takes an unvalidated claim back. */
 void frame_type_retire(mfn_t m);
@@ -32,8 +32,8 @@ int must_check frame_type_put(mfn_t m);
 /* For types without entries of their own. */
 void frame_type_put_plain(mfn_t m);
 
-/* A use and a TYPE_WRITABLE reference together, every stale translation flushed: what it takes to
- * write a frame on behalf of its owner.  -EINVAL: not its frame; -EBUSY: in use as a table. */
+/* A use and a TYPE_WRITABLE reference together: what it takes to write a frame on behalf of its
+ * owner.  -EINVAL: not its frame; -EBUSY: in use as a table. */
 int must_check frame_get_writable(mfn_t m, uint16_t owner);
 void frame_put_writable(mfn_t m);
 

@@ -9,10 +9,13 @@
  *   type  what the frame is used as, and how often.  A frame is never two things at once: while
  *         somebody may write it (TYPE_WRITABLE) it cannot become a page table, and back.
  *
+ * The type shares one 64-bit word with a stamp, the TLB clock at the moment its count last fell to
+ * 0: who claims the next use sees both as one, so no put and claim of others can slip between.
+ *
  * States of the type word, and who moves them (frame-references.c):
  *
  *   count 0           any type may be claimed; the old type is remembered for the TLB's sake
- *   claimed           count 1, not VALIDATED: the claimer is checking a table's entries
+ *   claimed           count 1, not VALIDATED: the claimer flushes TLBs or checks a table's entries
  *   validated         count >= 1: others may claim the same type and add to the count
  */
 #ifndef MEMORY_FRAME_H
@@ -42,13 +45,20 @@ typedef uint32_t frame_link_t;
 #define FRAME_LINK_NONE UINT32_MAX
 
 struct frame {
+    union {
+        struct {
+            uint32_t type;  /* TYPE_* */
+            uint32_t stamp; /* low bits of the TLB clock (machine/tlb-clock.h) */
+        };
+        uint64_t type_word;
+    };
     uint32_t use;            /* USE_* */
-    uint32_t type;           /* TYPE_* */
     frame_link_t next, prev; /* the owner's list, or the free list of the allocator */
     uint16_t owner;          /* index of the frame_owner; 0: the hypervisor or nobody */
     uint16_t order;          /* free: log2 of the block's size; or ORDER_NOT_RAM */
-    uint32_t stamp;          /* TLB clock when the type count last fell to 0 */
 };
+
+_Static_assert(sizeof(struct frame) == 24, "24 bytes for each 4096");
 
 #define ORDER_NOT_RAM 0xffffU /* a hole in memory: device registers, or nothing */
 
@@ -67,7 +77,8 @@ struct frame {
 #define TYPE_PINNED     (1U << 28) /* one of the counts is the guest's pin */
 #define TYPE_VALIDATED  (1U << 27)
 #define TYPE_SCRUB      (1U << 26) /* free frames: has to be cleared before anybody gets it */
-#define TYPE_COUNT      0x03ffffffU
+#define TYPE_FOREIGN    (1U << 25) /* others than the owner may have it in their TLBs, writable */
+#define TYPE_COUNT      0x01ffffffU
 
 static inline uint32_t type_of_level(unsigned level)
 {

@@ -395,7 +395,7 @@ static void requeue_if_moved(struct vcpu *v)
 static void forget_root(struct vcpu *v, const struct vcpu *next)
 {
     if (!next || next->domain != v->domain)
-        atomic_and(&v->domain->dirty_cpus, ~BIT(this_cpu()->id));
+        atomic_and(&v->domain->frames.cpus, ~BIT(this_cpu()->id));
 }
 
 /* The loaded vCPU's state goes back into its structure; q's lock is held. */

@@ -5,6 +5,7 @@
  *
  * Sources: hypervisor/memory/frame-allocator.c hypervisor/memory/frame-owner.c
  * hypervisor/memory/frame-references.c hypervisor/memory/heap.c
+ * hypervisor/machine/tlb-clock.c
  * hypervisor/guest-paging/entry-references.c hypervisor/guest-paging/update.c
  * hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
  * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c
@@ -34,7 +35,8 @@
 #define FRAMES 1024
 
 /* What the files under test need of the layers left out. */
-uint32_t tlb_clock = 1;
+struct cpu *cpu_table[MAX_CPUS];
+uint64_t cpus_online_mask;
 struct cpu_features cpu_features = { .physical_bits = 40 };
 static struct cpu cpu;
 static struct domain domain;
@@ -101,13 +103,6 @@ void root_load(uint64_t root)
 void root_table_fill(pte_t *l4)
 {
     memset(l4 + HYPERVISOR_FIRST_SLOT, 0, HYPERVISOR_SLOTS * sizeof(pte_t));
-}
-
-uint64_t tlb_stale_cpus(uint64_t mask, uint32_t stamp)
-{
-    (void)mask;
-    (void)stamp;
-    return 0;
 }
 
 void tlb_flush_cpus(uint64_t mask)
@@ -270,7 +265,7 @@ static int update(mfn_t t, unsigned index, pte_t value)
         if (r)
             continue;
         r = paging_update_locked(&domain, &domain, (t.n << PAGE_SHIFT) + index * 8, value, false);
-        paging_unlock(&domain);
+        paging_leave_locked(&domain);
     } while (r == -XEN_ERESTART);
     return r;
 }

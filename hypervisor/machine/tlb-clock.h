@@ -1,0 +1,43 @@
+/*
+ * The clock that tells whether a CPU has flushed its TLB since a frame changed its use.
+ *
+ * A frame that stops being writable (or a table) is stamped with the clock; every whole flush
+ * first advances the clock and notes it for its CPU.  CPU c may still hold an entry for the frame
+ * only if its noted value is not above the stamp.
+ *
+ * The clock has 64 bits and never wraps; a stamp keeps the lowest STAMP_BITS of it.  It is read as
+ * the latest moment with those bits: one that is older than it looks costs a flush too many, and
+ * never one too few.
+ */
+#ifndef MACHINE_TLB_CLOCK_H
+#define MACHINE_TLB_CLOCK_H
+
+#include "lib/atomic.h"
+#include "lib/types.h"
+
+#ifdef HOST_TEST
+#define STAMP_BITS 8 /* so that tests see it wrap */
+#else
+#define STAMP_BITS 32
+#endif
+#define STAMP_MASK ((1UL << STAMP_BITS) - 1)
+
+extern uint64_t tlb_clock;
+
+static inline uint32_t tlb_stamp(void)
+{
+    return (uint32_t)(atomic_load(&tlb_clock) & STAMP_MASK);
+}
+
+/* How many ticks ago, at least modulo the stamp's range, a stamp was taken. */
+static inline uint64_t tlb_stamp_age(uint32_t stamp)
+{
+    return (atomic_load(&tlb_clock) - stamp) & STAMP_MASK;
+}
+
+/* This CPU is about to flush everything. */
+void tlb_note_flush(void);
+/* Those CPUs of mask that may hold an entry for a frame stamped so. */
+uint64_t tlb_stale_cpus(uint64_t mask, uint32_t stamp);
+
+#endif
