@@ -14,7 +14,8 @@
 #define PARAVANE_INTERFACE_VERSION 1
 
 /* Recount every use and type reference of a domain's frames from its tables, pins and grant
- * maps, and compare with the kept counts.  A domain may audit itself, the control domain any. */
+ * maps, and compare with the kept counts.  The whole machine stands still meanwhile; the control
+ * domain only. */
 struct paravane_audit {
     domid_t domid; /* in; DOMID_SELF allowed */
     uint16_t pad[3];

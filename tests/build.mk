@@ -20,9 +20,9 @@ UNIT_OBJECTS_$(1) := $$(patsubst %.c,$(BUILD)/tests/unit/obj/$(1)/%.o,tests/unit
     $$(call unit_line,$(1),Sources))
 $$(UNIT_OBJECTS_$(1)): $(BUILD)/tests/unit/obj/$(1)/%.o: %.c tests/unit/$(1).c
 	@mkdir -p $$(@D)
-	$$(CC) $$(UNIT_CFLAGS) $$(call unit_line,$(1),Flags) -c -o $$@ $$<
+	@echo "  CC $$@"; $$(CC) $$(UNIT_CFLAGS) $$(call unit_line,$(1),Flags) -c -o $$@ $$<
 $(BUILD)/tests/unit/$(1): $$(UNIT_OBJECTS_$(1))
-	$$(CC) $$(SANITIZE) $$(call unit_line,$(1),Flags) -o $$@ $$^ -lcmocka \
+	@echo "  LD $$@"; $$(CC) $$(SANITIZE) $$(call unit_line,$(1),Flags) -o $$@ $$^ -lcmocka \
 	    $$(call unit_line,$(1),Libraries)
 UNIT_TESTS += $(BUILD)/tests/unit/$(1)
 endef

@@ -67,8 +67,8 @@ static int connect_locked(struct domain *d, struct domain *remote, evtchn_port_t
     theirs->u.interdomain.remote = d;
     theirs->u.interdomain.port = *number;
     theirs->state = PORT_INTERDOMAIN;
-    __atomic_add_fetch(&remote->references, 1, __ATOMIC_SEQ_CST);
-    __atomic_add_fetch(&d->references, 1, __ATOMIC_SEQ_CST);
+    atomic_add(&remote->references, 1);
+    atomic_add(&d->references, 1);
     /* The other side may have signalled before we were there. */
     port_deliver(d, *number, ours->notify_vcpu);
     return 0;
@@ -232,7 +232,7 @@ int port_close(struct domain *d, evtchn_port_t number)
             continue;
         }
         remote = p->u.interdomain.remote;
-        __atomic_add_fetch(&remote->references, 1, __ATOMIC_SEQ_CST);
+        atomic_add(&remote->references, 1);
         spin_unlock(&d->ports->lock);
     }
     if (remote) {

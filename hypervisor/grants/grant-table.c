@@ -5,6 +5,7 @@
 #include "machine/interrupts.h"
 #include "memory/frame-allocator.h"
 #include "memory/heap.h"
+#include "memory/tally.h"
 
 #define PIN_PAGES(frames) (((frames)*ENTRIES_PER_FRAME + PINS_PER_PAGE - 1) / PINS_PER_PAGE)
 
@@ -170,4 +171,18 @@ void grant_track_free_locked(struct grant_table *t, uint32_t handle)
     track->busy = false;
     track->next_free = t->free_track;
     t->free_track = handle;
+}
+
+void grant_table_tally(struct domain *d, struct tally *tally)
+{
+    struct grant_table *t = d->grants;
+
+    for (unsigned i = 0; i < PIN_PAGES(t->max_frames); i++)
+        for (unsigned k = 0; t->pins[i] && k < PINS_PER_PAGE; k++) {
+            const struct grant_pin *p = &t->pins[i][k];
+
+            tally_add(tally, mfn(p->frame), p->readers + p->writers, p->writers);
+        }
+    for (unsigned i = 0; i < t->frames; i++)
+        tally_add(tally, virt_mfn(t->entries[i]), 1, 1); /* a frame shared with its owner */
 }

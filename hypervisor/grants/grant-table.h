@@ -69,6 +69,10 @@ static inline unsigned grant_table_limit(const struct grant_table *t)
     return t->frames * ENTRIES_PER_FRAME;
 }
 
+struct tally;
+/* Adds what grants of the domain's frames that are in use account for (memory/tally.h). */
+void grant_table_tally(struct domain *d, struct tally *t);
+
 /* A free handle; the record is busy, with `flags`.  GNTST_*. */
 int must_check grant_track_allocate(struct grant_table *t, uint32_t flags, uint32_t *handle);
 /* track_lock held. */

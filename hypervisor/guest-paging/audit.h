@@ -1,14 +1,15 @@
-/* Counting every reference of a domain's frames from scratch. */
+/* Counting what a domain's tables refer to, from scratch. */
 #ifndef GUEST_PAGING_AUDIT_H
 #define GUEST_PAGING_AUDIT_H
 
 #include "guest-paging/paging.h"
+#include "memory/tally.h"
 
 /*
- * Compares the kept counts of each frame of d with what its tables, pins, roots and descriptor
- * tables account for.  Frames other domains refer to may count more uses than are found here, but
- * never less.  -ERESTART, -ENOMEM.
+ * Adds all that the domain's validated tables, its pins and its vCPUs' roots account for, and
+ * checks the tables themselves: bits, levels, and what may be written.  No walk is pending
+ * (paging_finish), and nobody changes anything meanwhile.
  */
-int must_check paging_audit(struct domain *d, uint64_t *frames, uint64_t *differences);
+void paging_tally(struct domain *d, struct tally *t);
 
 #endif

@@ -1,11 +1,11 @@
 /* Paravane's own operations. */
 #include "hypercall-abi/paravane.h"
 #include "domain/guest-memory.h"
-#include "guest-paging/audit.h"
 #include "hypercalls/continuation.h"
 #include "hypercalls/handlers.h"
 #include "hypercalls/target.h"
 #include "lib/errno.h"
+#include "lifecycle/audit.h"
 
 static int audit(uint64_t arg)
 {
@@ -13,12 +13,14 @@ static int audit(uint64_t arg)
     struct domain *d;
     int r;
 
+    if (!current_domain()->privileged)
+        return -EPERM;
     if (guest_read(&op, arg, sizeof(op)))
         return -EFAULT;
     r = target_get(op.domid, &d);
     if (r)
         return r;
-    r = paging_audit(d, &op.frames, &op.differences);
+    r = domain_audit(d, &op.frames, &op.differences);
     domain_put(d);
     return r ? r : guest_write(arg, &op, sizeof(op));
 }

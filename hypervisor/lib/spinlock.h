@@ -18,8 +18,10 @@ void cpu_wait_step(void);
 
 static inline void spin_lock(struct spinlock *lock)
 {
-    uint16_t ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
+    uint16_t ticket;
 
+    model_step();
+    ticket = __atomic_fetch_add(&lock->next, 1, __ATOMIC_RELAXED);
     while (unlikely(__atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE) != ticket))
         cpu_wait_step();
 }
@@ -27,6 +29,7 @@ static inline void spin_lock(struct spinlock *lock)
 static inline void spin_unlock(struct spinlock *lock)
 {
     __atomic_store_n(&lock->serving, (uint16_t)(lock->serving + 1), __ATOMIC_RELEASE);
+    model_step();
 }
 
 static inline bool spin_trylock(struct spinlock *lock)

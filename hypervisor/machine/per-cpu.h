@@ -47,6 +47,7 @@ struct cpu {
 #define DEFERRED_SCHEDULE 1U /* choose again who runs */
 #define DEFERRED_TIMERS   2U /* the timer interrupt came */
 #define DEFERRED_FINISH   4U /* the running vCPU has work of its own to finish */
+#define DEFERRED_PARK     8U /* stand still until told to go on */
 
 #ifdef HOST_TEST
 struct cpu *this_cpu(void);

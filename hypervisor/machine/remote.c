@@ -5,6 +5,7 @@
 #include "machine/remote.h"
 #include "lib/atomic.h"
 #include "lib/bits.h"
+#include "lib/errno.h"
 #include "lib/spinlock.h"
 #include "machine/interrupts.h"
 #include "machine/lapic.h"
@@ -84,6 +85,43 @@ void cpu_defer(unsigned cpu, uint32_t marks)
 
     if (cpu != this_cpu()->id && (old & marks) != marks)
         remote_kick(cpu);
+}
+
+/* One who parks others at a time. */
+static struct spinlock park_lock;
+static uint64_t park_wanted, parked;
+
+int cpus_park(void)
+{
+    uint64_t others;
+
+    if (!spin_trylock(&park_lock))
+        return -ERESTART;
+    others = cpus_online_mask & ~BIT(this_cpu()->id);
+    atomic_store(&park_wanted, others);
+    for_each_cpu(id, others)
+        cpu_defer((unsigned)id, DEFERRED_PARK);
+    while (atomic_load(&parked) != others)
+        cpu_wait_step();
+    return 0;
+}
+
+void cpus_unpark(void)
+{
+    atomic_store(&park_wanted, 0);
+    while (atomic_load(&parked))
+        cpu_wait_step();
+    spin_unlock(&park_lock);
+}
+
+void cpu_stay_parked(void)
+{
+    uint64_t me = BIT(this_cpu()->id);
+
+    atomic_or(&parked, me);
+    while (atomic_load(&park_wanted) & me)
+        cpu_wait_step();
+    atomic_and(&parked, ~me);
 }
 
 void remote_stop_all(void)

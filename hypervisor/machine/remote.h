@@ -11,6 +11,12 @@ void remote_call(uint64_t mask, void (*fn)(uint64_t), uint64_t argument);
 void remote_kick(unsigned cpu);
 /* Sets marks of a CPU and makes it look at them. */
 void cpu_defer(unsigned cpu, uint32_t marks);
+/* Stops every other CPU between two operations, with no lock held, until cpus_unpark.
+ * -ERESTART: somebody else is at it. */
+int must_check cpus_park(void);
+void cpus_unpark(void);
+/* Where they are stopped: DEFERRED_PARK, on the way out. */
+void cpu_stay_parked(void);
 void remote_init(void);
 /* Stops all other CPUs for good. */
 void remote_stop_all(void);

@@ -114,24 +114,32 @@ void frames_add(mfn_t first, uint64_t count, bool scrub)
     spin_unlock(&heap_lock);
 }
 
-/* Makes freshly allocated frames fit for use: nobody's TLB knows them, nobody's data is in them. */
-static void prepare(mfn_t m, unsigned order, bool cleared)
+/* Whoever could reach the frames before they were freed cannot any more. */
+static void flush_last_owners(mfn_t m, unsigned order)
 {
     uint32_t newest = frame_of(m)->stamp;
     uint64_t stale;
 
+    for (uint64_t i = 1; i < 1UL << order; i++)
+        if (tlb_stamp_age(frame_table[m.n + i].stamp) < tlb_stamp_age(newest))
+            newest = frame_table[m.n + i].stamp;
+    stale = tlb_stale_cpus(UINT64_MAX, newest);
+    if (stale)
+        tlb_flush_cpus(stale);
+}
+
+/* Makes freshly allocated frames fit for use: nobody's TLB knows them, nobody's data is in them.
+ * In this order: who can still reach a frame can still write it. */
+static void prepare(mfn_t m, unsigned order, bool cleared)
+{
+    flush_last_owners(m, order);
     for (uint64_t i = 0; i < 1UL << order; i++) {
         struct frame *f = &frame_table[m.n + i];
 
-        if (tlb_stamp_age(f->stamp) < tlb_stamp_age(newest))
-            newest = f->stamp;
         if (cleared && (f->type & TYPE_SCRUB))
             memset(frame_virt(mfn(m.n + i)), 0, PAGE_SIZE);
         *f = (struct frame){ .next = FRAME_LINK_NONE, .prev = FRAME_LINK_NONE, .stamp = f->stamp };
     }
-    stale = tlb_stale_cpus(UINT64_MAX, newest);
-    if (stale)
-        tlb_flush_cpus(stale);
 }
 
 mfn_t frames_allocate(unsigned order, unsigned address_bits, bool cleared)

@@ -2,6 +2,7 @@
 #include "scheduling/deferred-work.h"
 #include "lib/atomic.h"
 #include "machine/per-cpu.h"
+#include "machine/remote.h"
 #include "machine/timer.h"
 #include "scheduling/scheduler.h"
 
@@ -19,6 +20,8 @@ void deferred_work_run(void)
 
     while ((marks = read_once(cpu->deferred))) {
         marks = atomic_exchange(&cpu->deferred, 0);
+        if (unlikely(marks & DEFERRED_PARK))
+            cpu_stay_parked();
         if (marks & DEFERRED_TIMERS)
             timers_run();
         if ((marks & DEFERRED_FINISH) && cpu->vcpu)

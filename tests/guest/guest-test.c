@@ -73,8 +73,8 @@ static void audit(void)
     struct paravane_audit result = { .domid = DOMID_SELF };
     int64_t version = hypercall_paravane_op(PARAVANEOP_interface_version, 0);
 
-    if (version < 0)
-        return; /* another hypervisor */
+    if (version < 0 || !kernel_is_initial_domain())
+        return; /* another hypervisor; or dom0 asks once we are through */
     if (hypercall_paravane_op(PARAVANEOP_audit, HYPERCALL_ARG(&result)) || result.differences) {
         failed++;
         kprintf("AUDIT: %lu of %lu frames differ\n", result.differences, result.frames);

@@ -61,9 +61,14 @@ def as_guests(tmp_path_factory):
             (extra / f"{guest}.elf").symlink_to((BUILD / "tests/guest" / f"{guest}.elf").resolve())
             (extra / f"{guest}.cfg").write_text(
                 f'name = "{guest}"\nkernel = "/extra/{guest}.elf"\nmemory = 32\nvcpus = 2\n'
-                'on_crash = "destroy"\n')
-            lines += [f"echo begin {guest}", f"try vmctl create -F -q /extra/{guest}.cfg",
-                      f"try cat /var/log/xen/console/guest-{guest}.log", f"echo end {guest}"]
+                'on_poweroff = "preserve"\non_crash = "preserve"\n')
+            lines += [f"echo begin {guest}", f"try vmctl create -q /extra/{guest}.cfg",
+                      f"try vmctl wait {guest} --state shutdown --timeout 60",
+                      f"try cat /var/log/xen/console/guest-{guest}.log"]
+            # Its memory is still there: nothing it did may have left a count wrong.
+            if hypervisor == "paravane":
+                lines += ["vmctl audit"]
+            lines += [f"try vmctl destroy {guest}", f"echo end {guest}"]
         script.write_text("\n".join(lines) + "\n")
         _, text = machine(hypervisor, SCRIPT=str(script), EXTRA=str(extra), TIMEOUT="400")
         text = text.replace("\r", "")

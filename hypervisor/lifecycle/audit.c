@@ -1,0 +1,86 @@
+/*
+ * Two passes with all other CPUs parked between two operations: the first adds what every domain
+ * accounts for to tallies kept beside the frames, the second compares those of one domain.
+ */
+#include "lifecycle/audit.h"
+#include "grants/grant-table.h"
+#include "guest-paging/audit.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "machine/remote.h"
+#include "memory/heap.h"
+
+static void tally_vcpu(const struct vcpu *v, struct tally *t)
+{
+    if (!mfn_is_none(v->info_frame))
+        tally_add(t, v->info_frame, 1, 1);
+    for (unsigned i = 0; i < GDT_GUEST_PAGES; i++)
+        if (!mfn_is_none(v->gdt_frames[i]))
+            tally_add(t, v->gdt_frames[i], 1, 1);
+    for (unsigned i = 0; i < LDT_PAGES; i++)
+        if (!mfn_is_none(v->ldt_frames[i]))
+            tally_add(t, v->ldt_frames[i], 1, 1);
+}
+
+static void tally_domain(struct domain *d, struct tally *t)
+{
+    struct vcpu *v;
+
+    while (paging_finish(d) == -ERESTART)
+        ; /* a walk stopped half-way would have to be counted half-way */
+    paging_tally(d, t);
+    grant_table_tally(d, t);
+    for_each_vcpu(v, d)
+        tally_vcpu(v, t);
+    if (d->shared_info)
+        tally_add(t, virt_mfn(d->shared_info), 1, 1);
+}
+
+static void compare(struct domain *d, struct tally *t, const struct frame *f)
+{
+    const struct tally_count *found = &t->of[mfn_of(f).n];
+    uint32_t use = f->use & USE_COUNT, type = f->type & TYPE_COUNT;
+
+    t->frames++;
+    if (found->use == use && found->type == type)
+        return;
+    if (tally_differs(t))
+        log_warning("audit: d%u frame %lx: type word %x, uses %u (found %u), type count %u "
+                    "(found %u)",
+                    d->id, mfn_of(f).n, f->type, use, found->use, type, found->type);
+}
+
+/* Every frame with the domain as its owner, those the hypervisor shares with it included. */
+static void compare_all(struct domain *d, struct tally *t)
+{
+    for (uint64_t n = 0; n < frame_limit; n++)
+        if (frame_table[n].owner == d->frames.index && mfn_is_ram(mfn(n)))
+            compare(d, t, &frame_table[n]);
+}
+
+static void tally_everybody(struct tally *t)
+{
+    struct domain *d;
+
+    for (uint32_t next = 0; (d = domain_get_next((domid_t)next)); next = d->id + 1U, domain_put(d))
+        tally_domain(d, t);
+}
+
+int domain_audit(struct domain *d, uint64_t *frames, uint64_t *differences)
+{
+    size_t bytes = frame_limit * sizeof(struct tally_count);
+    struct tally t = { .of = heap_allocate(bytes) };
+    int r = -ENOMEM;
+
+    if (t.of)
+        r = cpus_park();
+    if (!r) {
+        tally_everybody(&t);
+        compare_all(d, &t);
+        cpus_unpark();
+    }
+    heap_free(t.of, bytes);
+    *frames = t.frames;
+    *differences = t.differences;
+    return r;
+}

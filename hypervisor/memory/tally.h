@@ -1,0 +1,31 @@
+/* Counting references to frames from scratch, for an audit. */
+#ifndef MEMORY_TALLY_H
+#define MEMORY_TALLY_H
+
+#include "memory/frame.h"
+
+#define TALLY_REPORTED 8 /* differences named in the log */
+
+struct tally {
+    struct tally_count {
+        uint32_t use, type;
+    } *of; /* by frame number */
+    uint64_t frames, differences;
+};
+
+/* What an owner's reference, an entry, a pin, a grant in use, ... accounts for. */
+static inline void tally_add(struct tally *t, mfn_t m, unsigned use, unsigned type)
+{
+    if (!mfn_is_ram(m))
+        return;
+    t->of[m.n].use += use;
+    t->of[m.n].type += type;
+}
+
+/* True: the difference is among the first, say what it is. */
+static inline bool tally_differs(struct tally *t)
+{
+    return t->differences++ < TALLY_REPORTED;
+}
+
+#endif

@@ -1,0 +1,534 @@
+/*
+ * The operations.  Arguments are drawn from the domain's frames, mostly fitting, sometimes not:
+ * other domains' frames, given-back ones, wrong levels and addresses.
+ */
+#include "model/guest.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "events/binding.h"
+#include "grants/copy.h"
+#include "grants/map.h"
+#include "guest-cpu/descriptors.h"
+#include "guest-paging/paging.h"
+#include "lib/atomic.h"
+#include "lib/bits.h"
+#include "lib/errno.h"
+#include "lifecycle/create.h"
+#include "lifecycle/destroy.h"
+#include "machine/tlb.h"
+#include "memory/frame-references.h"
+#include "model/model.h"
+#include "scheduling/scheduler.h"
+
+#define TABLES   16 /* of a domain's frames: those it uses as tables, level 1 + i % 4 */
+#define POOL     40
+#define MAPPINGS 12
+#define VCPUS    3 /* the third one is never run, only initialised */
+
+struct mapping {
+    uint32_t handle;
+    uint64_t host_addr, bus_addr;
+};
+
+static struct slot {
+    struct domain *d; /* referenced while `ready` */
+    bool ready;
+    mfn_t pool[POOL];
+    struct mapping mapping[MAPPINGS];
+} slots[2];
+
+static struct slot *slot_of(const struct domain *d)
+{
+    return slots[0].d == d ? &slots[0] : &slots[1];
+}
+
+static domid_t any_id(void)
+{
+    const struct slot *s = &slots[rnd(2)];
+
+    return s->ready ? s->d->id : (domid_t)(1 + rnd(8));
+}
+
+/* A frame for `level`, 0: for data. */
+static mfn_t any_frame(struct slot *s, unsigned level)
+{
+    if (!rnd(40))
+        return mfn(rnd(MODEL_FRAMES + 2));
+    if (!rnd(20))
+        return slots[rnd(2)].pool[rnd(POOL)];
+    if (!rnd(8))
+        return s->pool[rnd(POOL)];
+    return s->pool[level ? rnd(TABLES / 4) * 4 + level - 1 : TABLES + rnd(POOL - TABLES)];
+}
+
+/* An entry for a table of this level. */
+static pte_t any_entry(struct slot *s, unsigned level)
+{
+    uint64_t flags = PTE_P | PTE_A | (rnd(3) ? PTE_RW | PTE_D : 0);
+
+    if (!rnd(6))
+        return 0;
+    if (!rnd(40))
+        flags ^= 1UL << rnd(64);
+    /* An L1 may map tables for reading; sometimes it tries to for writing. */
+    if (level == 1 && !rnd(6))
+        return pte_make(any_frame(s, 1 + rnd(4)), rnd(3) ? flags & ~PTE_RW : flags);
+    return pte_make(any_frame(s, level - 1), flags);
+}
+
+static uint64_t any_slot(struct slot *s, unsigned level)
+{
+    return (any_frame(s, level).n << PAGE_SHIFT) + model_index(level) * sizeof(pte_t);
+}
+
+/* An address the tables may reach. */
+static uint64_t any_address(void)
+{
+    uint64_t a = 0;
+
+    for (unsigned level = 4; level; level--)
+        a = a << 9 | model_index(level);
+    return (uint64_t)((int64_t)(a << 28) >> 16);
+}
+
+/* Operations: 0 if they did what was asked.  -ERESTART: the guest would call again. */
+
+static int op_pin(struct vcpu *v)
+{
+    unsigned level = 1 + rnd(4);
+
+    return paging_pin(v->domain, any_frame(slot_of(v->domain), level), level);
+}
+
+static int op_unpin(struct vcpu *v)
+{
+    return paging_unpin(v->domain, any_frame(slot_of(v->domain), 1 + rnd(4)));
+}
+
+static int op_mmu_update(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    int r = paging_lock(d);
+
+    if (r)
+        return r;
+    for (unsigned i = 1 + rnd(4); i && !r; i--) {
+        unsigned level = rnd(2) ? 1 : 2 + rnd(3);
+
+        r = paging_settle_locked(d);
+        if (!r)
+            r = paging_update_locked(d, d, any_slot(slot_of(d), level),
+                                     any_entry(slot_of(d), level), rnd(2));
+    }
+    paging_leave_locked(d);
+    return r;
+}
+
+static int op_update_va(struct vcpu *v)
+{
+    int r = paging_lock(v->domain);
+
+    if (r)
+        return r;
+    r = paging_update_va_locked(v->domain, v->domain, v->kernel_root, any_address(),
+                                any_entry(slot_of(v->domain), 1));
+    paging_unlock(v->domain);
+    return r;
+}
+
+static int op_emulated_store(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    pte_t *mapping, *at;
+    int r = paging_lock(d);
+
+    if (r)
+        return r;
+    r = -EINVAL;
+    mapping = paging_find_l1_locked(v->kernel_root, any_address());
+    if (mapping && (*mapping & PTE_P) && paging_is_table_locked(d, pte_mfn(*mapping), 1)) {
+        at = (pte_t *)frame_virt(pte_mfn(*mapping)) + model_index(1);
+        r = paging_exchange_locked(d, at, *at, any_entry(slot_of(d), 1));
+    }
+    paging_unlock(d);
+    return r;
+}
+
+static int op_kernel_root(struct vcpu *v)
+{
+    return paging_set_kernel_root(v, any_frame(slot_of(v->domain), 4));
+}
+
+static int op_user_root(struct vcpu *v)
+{
+    return paging_set_user_root(v, rnd(3) ? any_frame(slot_of(v->domain), 4) : mfn(0));
+}
+
+static int op_switch_root(struct vcpu *v)
+{
+    model_load(rnd(2) && v->user_root ? v->user_root : v->kernel_root);
+    for (unsigned i = 0; i < 4; i++)
+        model_touch();
+    model_load(v->kernel_root);
+    return 0;
+}
+
+static int op_use_memory(struct vcpu *v)
+{
+    for (unsigned i = 0; i < 8; i++)
+        model_touch();
+    for (unsigned i = 0; i < 3; i++)
+        model_store(any_entry(slot_of(v->domain), 1 + rnd(4)));
+    return 0;
+}
+
+static int op_flush(struct vcpu *v)
+{
+    tlb_flush_cpus(v->domain->frames.cpus);
+    return 0;
+}
+
+static int op_give_back(struct vcpu *v)
+{
+    return frame_owner_release(&v->domain->frames, any_frame(slot_of(v->domain), rnd(5)));
+}
+
+static int op_populate(struct vcpu *v)
+{
+    struct slot *s = slot_of(v->domain);
+    mfn_t m;
+    int r = frame_owner_allocate(&v->domain->frames, 0, rnd(4) ? 0 : 23, &m);
+
+    if (!r)
+        s->pool[rnd(POOL)] = m;
+    return r;
+}
+
+static int op_grant(struct vcpu *v)
+{
+    struct domain *d = v->domain;
+    struct grant_entry_v1 *e = frame_virt(mfn(grant_table_frame(d, 0)));
+
+    e += rnd(8);
+    e->flags = 0;
+    e->frame = (uint32_t)any_frame(slot_of(d), rnd(6) ? 0 : 1 + rnd(4)).n;
+    e->domid = any_id();
+    e->flags = GTF_permit_access | (rnd(3) ? 0 : GTF_readonly);
+    return 0;
+}
+
+static int op_map(struct vcpu *v)
+{
+    struct slot *s = slot_of(v->domain);
+    struct gnttab_map_grant_ref op = { .ref = rnd(9), .dom = any_id() };
+    int r;
+
+    op.flags = (rnd(4) ? GNTMAP_host_map : 0) | (rnd(3) ? 0 : GNTMAP_device_map) |
+               (rnd(3) ? 0 : GNTMAP_readonly) | (rnd(2) ? GNTMAP_contains_pte : 0);
+    op.host_addr = op.flags & GNTMAP_contains_pte ? any_slot(s, 1) : any_address();
+    r = grant_map(v, &op);
+    if (!r && !op.status)
+        s->mapping[rnd(MAPPINGS)] = (struct mapping){ op.handle, op.host_addr, op.dev_bus_addr };
+    return r ? r : op.status;
+}
+
+static int op_unmap(struct vcpu *v)
+{
+    struct slot *s = slot_of(v->domain);
+    const struct mapping *m = &s->mapping[rnd(MAPPINGS)];
+    struct gnttab_unmap_grant_ref op = { .host_addr = rnd(6) ? m->host_addr : 0,
+                                         .dev_bus_addr = rnd(3) ? m->bus_addr : 0,
+                                         .handle = m->handle };
+    struct grant_unmapping u;
+    int r;
+
+    if (!rnd(8))
+        op.host_addr = s->mapping[rnd(MAPPINGS)].host_addr;
+    r = grant_unmap_begin(v, &op, &u);
+    if (r)
+        return r;
+    if (u.was_mapped)
+        tlb_flush_cpus(v->domain->frames.cpus);
+    grant_unmap_end(&u);
+    return op.status;
+}
+
+static int op_copy(struct vcpu *v)
+{
+    struct gnttab_copy op = { .len = 16, .flags = GNTCOPY_source_gref };
+
+    op.source.domid = any_id();
+    op.source.u.ref = rnd(8);
+    op.source.offset = (uint16_t)(rnd(4000));
+    op.dest.domid = v->domain->id;
+    op.dest.u.gmfn = any_frame(slot_of(v->domain), 0).n;
+    if (rnd(2)) {
+        op.flags |= GNTCOPY_dest_gref;
+        op.dest.domid = any_id();
+        op.dest.u.ref = rnd(8);
+    }
+    return grant_copy(v->domain, &op);
+}
+
+static int op_set_gdt(struct vcpu *v)
+{
+    uint64_t frames[2] = { any_frame(slot_of(v->domain), 0).n, any_frame(slot_of(v->domain), 0).n };
+
+    return vcpu_set_gdt(v, frames, rnd(2) ? 0 : 512 * (1 + rnd(2)));
+}
+
+static int op_descriptor(struct vcpu *v)
+{
+    return descriptor_update(v->domain, any_slot(slot_of(v->domain), 0), (uint64_t)rnd(2) << 47);
+}
+
+static int op_initialise(struct vcpu *v)
+{
+    struct vcpu_guest_context *c = calloc(1, sizeof(*c));
+    struct slot *s = slot_of(v->domain);
+    int r;
+
+    c->flags = VGCF_in_kernel;
+    c->ctrlreg[3] = any_frame(s, 4).n << PAGE_SHIFT;
+    c->ctrlreg[1] = rnd(2) ? any_frame(s, 4).n << PAGE_SHIFT : 0;
+    c->gdt_ents = rnd(2) ? 512 : 0;
+    c->gdt_frames[0] = any_frame(s, 0).n;
+    r = vcpu_initialise(v->domain->vcpus[2], c);
+    free(c);
+    return r;
+}
+
+static int op_port(struct vcpu *v)
+{
+    struct domain *d = v->domain, *other;
+    evtchn_port_t port;
+    int r = -ESRCH;
+
+    switch (rnd(8)) {
+    case 0:
+        return port_alloc_unbound(d, any_id(), &port);
+    case 1:
+        other = domain_get(any_id());
+        if (other) {
+            r = port_bind_interdomain(d, other, 1 + rnd(20), &port);
+            domain_put(other);
+        }
+        return r;
+    case 2:
+        return port_bind_virq(d, VIRQ_TIMER, rnd(VCPUS), &port);
+    case 3:
+        return port_bind_ipi(d, rnd(VCPUS), &port);
+    case 4:
+        return rnd(20) ? port_close(d, 1 + rnd(20)) : ports_close_all(d, false);
+    case 5:
+        return port_bind_vcpu(d, 1 + rnd(20), rnd(VCPUS));
+    case 6:
+        return port_unmask(d, 1 + rnd(20));
+    default:
+        return port_send(d, 1 + rnd(20));
+    }
+}
+
+static int op_timer(struct vcpu *v)
+{
+    struct vcpu *target = v->domain->vcpus[rnd(VCPUS)];
+    struct timer *t = rnd(2) ? &target->periodic : &target->singleshot;
+
+    switch (rnd(4)) {
+    case 0:
+        timer_stop(t);
+        break;
+    case 1:
+        model_now++;
+        timers_run();
+        break;
+    default:
+        target->periodic_ns = rnd(3);
+        timer_set(t, rnd(MODEL_CPUS), rnd(30) ? model_now + rnd(4) : UINT64_MAX - rnd(2));
+    }
+    return 0;
+}
+
+static struct operation {
+    const char *name;
+    int (*run)(struct vcpu *v);
+    unsigned weight;
+    uint64_t tried, done;
+} operations[] = {
+    { "pin", op_pin, 6, 0, 0 },
+    { "unpin", op_unpin, 4, 0, 0 },
+    { "mmu_update", op_mmu_update, 16, 0, 0 },
+    { "update_va", op_update_va, 8, 0, 0 },
+    { "emulated store", op_emulated_store, 3, 0, 0 },
+    { "kernel root", op_kernel_root, 2, 0, 0 },
+    { "user root", op_user_root, 2, 0, 0 },
+    { "switch root", op_switch_root, 4, 0, 0 },
+    { "use memory", op_use_memory, 20, 0, 0 },
+    { "flush", op_flush, 1, 0, 0 },
+    { "give back", op_give_back, 2, 0, 0 },
+    { "populate", op_populate, 4, 0, 0 },
+    { "grant", op_grant, 4, 0, 0 },
+    { "map", op_map, 8, 0, 0 },
+    { "unmap", op_unmap, 8, 0, 0 },
+    { "copy", op_copy, 2, 0, 0 },
+    { "set_gdt", op_set_gdt, 2, 0, 0 },
+    { "descriptor", op_descriptor, 2, 0, 0 },
+    { "initialise", op_initialise, 2, 0, 0 },
+    { "port", op_port, 6, 0, 0 },
+    { "timer", op_timer, 6, 0, 0 },
+};
+
+static void operate(struct vcpu *v)
+{
+    unsigned total = 0, pick;
+    struct operation *o = operations;
+    int r;
+
+    for (unsigned i = 0; i < ARRAY_SIZE(operations); i++)
+        total += operations[i].weight;
+    for (pick = rnd(total); pick >= o->weight; o++)
+        pick -= o->weight;
+    if (!rnd(50))
+        model_fail_allocation(1 + rnd(3));
+    r = o->run(v);
+    model_fail_allocation(0);
+    o->tried++;
+    o->done += r == 0;
+}
+
+void guests_report(void)
+{
+    for (unsigned i = 0; i < ARRAY_SIZE(operations); i++)
+        fprintf(stderr, "model: %-16s %8lu tried %8lu done\n", operations[i].name,
+                operations[i].tried, operations[i].done);
+}
+
+/* A vCPU's life on its CPU. */
+static void vcpu_runs(struct vcpu *v)
+{
+    uint64_t me = BIT(this_cpu()->id);
+
+    v->sched.loaded = true;
+    this_cpu()->vcpu = v;
+    atomic_or(&v->domain->frames.cpus, me);
+    root_load(v->kernel_root);
+    while (!model_stopping() && !(atomic_load(&v->stopped) & VCPU_PAUSED))
+        operate(v);
+    this_cpu()->vcpu = NULL;
+    root_load(0);
+    atomic_and(&v->domain->frames.cpus, ~me);
+    atomic_store(&v->sched.loaded, false);
+}
+
+static void guest_cpu(void)
+{
+    unsigned cpu = this_cpu()->id;
+    struct slot *s = &slots[cpu / 2];
+
+    while (!model_stopping()) {
+        if (s->ready && !(s->d->vcpus[cpu % 2]->stopped & VCPU_PAUSED))
+            vcpu_runs(s->d->vcpus[cpu % 2]);
+        else
+            model_wait();
+    }
+}
+
+/* A domain with a small tree: one L4, one L3, one L2, two L1. */
+static void tree_build(struct slot *s)
+{
+    static const unsigned at[] = { 5, 7, 0 };
+    pte_t *table;
+
+    for (unsigned level = 4; level > 1; level--) {
+        table = frame_virt(s->pool[level - 1]);
+        table[at[4 - level]] = pte_make(s->pool[level - 2], PTE_P | PTE_RW | PTE_US | PTE_A);
+    }
+    ((pte_t *)frame_virt(s->pool[1]))[1] = pte_make(s->pool[4], PTE_P | PTE_RW | PTE_US | PTE_A);
+    for (unsigned i = 0; i < 3; i++)
+        ((pte_t *)frame_virt(s->pool[0]))[i] =
+            pte_make(s->pool[TABLES + i], PTE_P | PTE_RW | PTE_US | PTE_A);
+}
+
+static void slot_make(struct slot *s)
+{
+    struct xen_domctl_createdomain config = { .max_vcpus = VCPUS,
+                                              .max_evtchn_port = 1023,
+                                              .max_grant_frames = 1,
+                                              .max_maptrack_frames = 2 };
+    struct vcpu_guest_context *c = calloc(1, sizeof(*c));
+    domid_t id;
+    int r = domain_id_choose(&id);
+
+    if (!r)
+        r = domain_create(id, &config, false, &s->d);
+    if (r)
+        model_fail("a domain cannot be made: %d", r);
+    s->d->frames.limit = POOL + 10;
+    for (unsigned i = 0; i < POOL; i++)
+        if (frame_owner_allocate(&s->d->frames, 0, 0, &s->pool[i]))
+            model_fail("no memory for a domain");
+    tree_build(s);
+    c->flags = VGCF_in_kernel;
+    c->ctrlreg[3] = s->pool[3].n << PAGE_SHIFT;
+    for (unsigned i = 0; i < 2; i++) {
+        while ((r = vcpu_initialise(s->d->vcpus[i], c)) == -ERESTART)
+            ;
+        if (r)
+            model_fail("a vCPU cannot be initialised: %d", r);
+    }
+    free(c);
+    memset(s->mapping, 0, sizeof(s->mapping));
+    s->d = domain_get(id);
+    for (unsigned i = 0; i < 2; i++)
+        vcpu_start(s->d->vcpus[i], VCPU_DOWN | VCPU_PAUSED);
+    s->ready = true;
+}
+
+static void slot_destroy(struct slot *s)
+{
+    int r;
+
+    s->ready = false;
+    do {
+        r = domain_destroy(s->d);
+    } while (r == -ERESTART);
+    if (r)
+        model_fail("a domain cannot be destroyed: %d", r);
+    domain_put(s->d);
+}
+
+static void controller(void)
+{
+    struct slot *s;
+
+    while (!model_stopping()) {
+        for (unsigned i = rnd(3000); i && !model_stopping(); i--)
+            model_wait();
+        timers_run();
+        s = &slots[rnd(2)];
+        if (!model_stopping()) {
+            slot_destroy(s);
+            slot_make(s);
+        }
+    }
+}
+
+void guests_begin(void)
+{
+    slot_make(&slots[0]);
+    slot_make(&slots[1]);
+}
+
+void guests_start(void)
+{
+    for (unsigned cpu = 0; cpu < 4; cpu++)
+        model_start(cpu, guest_cpu);
+    model_start(4, controller);
+}
+
+void guests_end(void)
+{
+    slot_destroy(&slots[0]);
+    slot_destroy(&slots[1]);
+}

@@ -1,0 +1,453 @@
+/* Fibers, TLBs, and what the files under test need of the layers left out. */
+#include "model/model.h"
+#include <sanitizer/common_interface_defs.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include "lib/bits.h"
+#include "lib/errno.h"
+#include "lib/log.h"
+#include "lib/print.h"
+#include "machine/clock.h"
+#include "machine/cpu-features.h"
+#include "machine/interrupts.h"
+#include "machine/remote.h"
+#include "machine/tlb.h"
+#include "memory/frame-allocator.h"
+#include "memory/frame-references.h"
+#include "memory/hypervisor-mappings.h"
+
+#define STACK       (256 * 1024)
+#define TLB_ENTRIES 24
+#define PATIENCE    2000000 /* waiting steps without any other: nobody will ever go on */
+
+enum { TLB_NONE, TLB_WRITE, TLB_TABLE };
+
+struct tlb_entry {
+    uint8_t kind, level;
+    mfn_t frame;
+};
+
+struct fiber {
+    ucontext_t context;
+    void *stack, *shadow;
+    void (*body)(void);
+    bool live;
+    struct cpu cpu;
+    struct tlb_entry tlb[TLB_ENTRIES];
+    unsigned next_entry;
+    uint64_t flushes;        /* how often its TLB was emptied */
+    uint32_t fail_allocation; /* the n-th from now on; 0: none */
+};
+
+struct cpu *cpu_table[MAX_CPUS];
+uint64_t cpus_online_mask;
+unsigned cpu_count = MODEL_CPUS;
+struct cpu_features cpu_features = { .physical_bits = 40 };
+uint64_t model_steps, model_walks, model_interrupted, model_now;
+
+static struct fiber fibers[MODEL_CPUS];
+static int current = -1; /* -1: the test itself */
+static ucontext_t main_context;
+static void *main_shadow;
+static const void *main_stack;
+static size_t main_stack_size;
+static uint64_t state, end_of_run, seed_used;
+static bool stopping;
+static unsigned waited;
+
+void model_fail(const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    fprintf(stderr, "model: seed %lu, step %lu, CPU %d: ", seed_used, model_steps, current);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    abort();
+}
+
+/* xorshift64*, S. Vigna, "An experimental exploration of Marsaglia's xorshift generators" */
+uint32_t rnd(uint32_t n)
+{
+    state ^= state >> 12;
+    state ^= state << 25;
+    state ^= state >> 27;
+    return (uint32_t)((state * 2685821657736338717UL >> 32) * n >> 32);
+}
+
+void model_seed(uint64_t seed)
+{
+    seed_used = seed;
+    state = seed * 0x9e3779b97f4a7c15UL + 1;
+}
+
+static void map_at(uint64_t address, size_t bytes)
+{
+    void *p = mmap((void *)address, bytes, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+    if (p != (void *)address)
+        abort();
+}
+
+void model_memory_up(void)
+{
+    map_at(FRAME_TABLE_VIRT, MODEL_FRAMES * sizeof(struct frame));
+    map_at(M2P_VIRT, MODEL_FRAMES * sizeof(uint64_t));
+    map_at(DIRECT_VIRT, MODEL_FRAMES * PAGE_SIZE);
+    frame_limit = MODEL_FRAMES;
+    frames_add(mfn(1), MODEL_FRAMES - 1, true); /* frame 0 stands for "no root" in places */
+    for (unsigned i = 0; i < MODEL_CPUS; i++) {
+        fibers[i].cpu.id = i;
+        cpu_table[i] = &fibers[i].cpu;
+        cpus_online_mask |= BIT(i);
+        fibers[i].stack = malloc(STACK);
+    }
+}
+
+/* Fibers */
+
+static void arrived(void *shadow)
+{
+    const void *from;
+    size_t size;
+
+    __sanitizer_finish_switch_fiber(shadow, &from, &size);
+    if (!main_stack) {
+        main_stack = from;
+        main_stack_size = size;
+    }
+}
+
+static void switch_to(int to)
+{
+    int from = current;
+    ucontext_t *old = from < 0 ? &main_context : &fibers[from].context;
+    void **shadow = from < 0 ? &main_shadow : &fibers[from].shadow;
+
+    current = to;
+    __sanitizer_start_switch_fiber(from >= 0 && !fibers[from].live ? NULL : shadow,
+                                   to < 0 ? main_stack : fibers[to].stack,
+                                   to < 0 ? main_stack_size : STACK);
+    swapcontext(old, to < 0 ? &main_context : &fibers[to].context);
+    arrived(from < 0 ? main_shadow : fibers[from].shadow);
+}
+
+/* Another live CPU, or the running one if there is none; -1 if none is live. */
+static int somebody_else(void)
+{
+    unsigned first = rnd(MODEL_CPUS);
+
+    for (unsigned i = 0; i < MODEL_CPUS; i++) {
+        int n = (int)((first + i) % MODEL_CPUS);
+
+        if (n != current && fibers[n].live)
+            return n;
+    }
+    return current >= 0 && fibers[current].live ? current : -1;
+}
+
+static void fiber_main(void)
+{
+    arrived(NULL);
+    fibers[current].body();
+    fibers[current].live = false;
+    switch_to(somebody_else());
+    abort();
+}
+
+void model_start(unsigned cpu, void (*body)(void))
+{
+    struct fiber *f = &fibers[cpu];
+
+    f->body = body;
+    f->live = true;
+    f->shadow = NULL;
+    getcontext(&f->context);
+    f->context.uc_stack.ss_sp = f->stack;
+    f->context.uc_stack.ss_size = STACK;
+    f->context.uc_link = NULL;
+    makecontext(&f->context, fiber_main, 0);
+}
+
+void model_run(uint64_t steps)
+{
+    end_of_run = model_steps + steps;
+    stopping = false;
+    waited = 0;
+    if (somebody_else() >= 0)
+        switch_to(somebody_else());
+}
+
+bool model_stopping(void)
+{
+    return stopping;
+}
+
+/* TLBs */
+
+static void tlb_empty(struct fiber *f)
+{
+    memset(f->tlb, 0, sizeof(f->tlb));
+    f->flushes++;
+}
+
+static void tlb_add(struct fiber *f, unsigned kind, unsigned level, mfn_t frame)
+{
+    for (unsigned i = 0; i < TLB_ENTRIES; i++)
+        if (f->tlb[i].kind == kind && f->tlb[i].level == level && f->tlb[i].frame.n == frame.n)
+            return;
+    f->tlb[f->next_entry++ % TLB_ENTRIES] =
+        (struct tlb_entry){ (uint8_t)kind, (uint8_t)level, frame };
+}
+
+/* Whether an entry lets a CPU do to a frame what its present use forbids. */
+static bool contradicts(const struct tlb_entry *e, uint32_t type)
+{
+    if (!(type & TYPE_COUNT))
+        return false;
+    if (e->kind == TLB_WRITE)
+        return level_of_type(type) || (type & TYPE_MASK) == TYPE_DESCRIPTOR;
+    return level_of_type(type) != e->level;
+}
+
+static void tlb_check(mfn_t only)
+{
+    for (unsigned i = 0; i < MODEL_CPUS; i++)
+        for (unsigned k = 0; k < TLB_ENTRIES; k++) {
+            const struct tlb_entry *e = &fibers[i].tlb[k];
+            uint32_t type = e->kind ? frame_of(e->frame)->type : 0;
+
+            if (!e->kind || (!mfn_is_none(only) && e->frame.n != only.n))
+                continue;
+            /* A claim that has not been handed out yet may still be flushing. */
+            if (mfn_is_none(only) && !(type & TYPE_VALIDATED))
+                continue;
+            if (contradicts(e, type))
+                model_fail("CPU %u may still use frame %lx as %s, its type word is %x", i,
+                           e->frame.n, e->kind == TLB_WRITE ? "writable" : "a table", type);
+        }
+}
+
+void model_step(void)
+{
+    int next;
+
+    if (current < 0)
+        return;
+    waited = 0;
+    if (++model_steps >= end_of_run)
+        stopping = true;
+    tlb_check(MFN_NONE);
+    if (!rnd(3) && (next = somebody_else()) != current)
+        switch_to(next);
+}
+
+void cpu_wait_step(void)
+{
+    int next = somebody_else();
+
+    if (++waited > PATIENCE || next == current)
+        model_fail("everybody waits for somebody else");
+    if (++model_steps >= end_of_run)
+        stopping = true;
+    switch_to(next);
+}
+
+void model_wait(void)
+{
+    cpu_wait_step();
+}
+
+bool preempt_point(void)
+{
+    bool work;
+
+    model_step();
+    work = current >= 0 && !rnd(3);
+    model_interrupted += work;
+    return work;
+}
+
+struct cpu *this_cpu(void)
+{
+    return &fibers[current < 0 ? 0 : current].cpu;
+}
+
+void model_fail_allocation(uint32_t n)
+{
+    fibers[current].fail_allocation = n;
+}
+
+void model_load(uint64_t root)
+{
+    struct fiber *f = &fibers[current];
+
+    f->cpu.root = root;
+    tlb_empty(f);
+}
+
+void root_load(uint64_t root)
+{
+    tlb_note_flush();
+    model_load(root);
+}
+
+/* Each target flushes at some moment before the call is over. */
+void tlb_flush_cpus(uint64_t mask)
+{
+    int me = current;
+
+    for_each_cpu(id, mask & cpus_online_mask) {
+        model_step();
+        current = (int)id;
+        __atomic_store_n(&fibers[id].cpu.flush_seen,
+                         __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST), __ATOMIC_SEQ_CST);
+        tlb_empty(&fibers[id]);
+        current = me;
+    }
+}
+
+unsigned model_index(unsigned level)
+{
+    static const unsigned slots[5][4] = {
+        { 0 }, { 0, 1, 2, 511 }, { 0, 1, 300, 511 }, { 0, 7, 0, 7 }, { 5, 300, 5, 5 }
+    };
+
+    return slots[level][rnd(4)];
+}
+
+/* A page walk; others may do anything between two of its reads, but a flush of this CPU's TLB
+ * comes before or after it, not between. */
+void model_touch(void)
+{
+    struct fiber *f = &fibers[current];
+    uint64_t root = f->cpu.root, before = f->flushes;
+    mfn_t table = mfn(root >> PAGE_SHIFT);
+    bool writable = true;
+
+    if (!root)
+        return;
+    model_walks++;
+    for (unsigned level = 4; level; level--) {
+        pte_t *at = (pte_t *)frame_virt(table) + model_index(level), e;
+
+        model_step();
+        if (f->flushes != before)
+            return;
+        e = *at;
+        if (!(e & PTE_P) || pte_mfn(e).n >= MODEL_FRAMES)
+            return;
+        *at = e |= PTE_A | (level == 1 && (e & PTE_RW) ? PTE_D : 0);
+        writable = writable && (e & PTE_RW);
+        table = pte_mfn(e);
+        if (level > 1)
+            tlb_add(f, TLB_TABLE, level - 1, table);
+        else if (writable)
+            tlb_add(f, TLB_WRITE, 0, table);
+    }
+}
+
+void model_store(uint64_t value)
+{
+    const struct tlb_entry *e = &fibers[current].tlb[rnd(TLB_ENTRIES)];
+
+    if (e->kind == TLB_WRITE)
+        ((uint64_t *)frame_virt(e->frame))[model_index(1 + rnd(4))] = value;
+}
+
+/* What is checked at the moment a frame is handed out. */
+
+int __real_frame_type_claim(mfn_t m, uint32_t type);
+int __wrap_frame_type_claim(mfn_t m, uint32_t type);
+int __wrap_frame_type_claim(mfn_t m, uint32_t type)
+{
+    int r = __real_frame_type_claim(m, type);
+
+    if (r == 0 || r == -EAGAIN)
+        tlb_check(m);
+    return r;
+}
+
+mfn_t __real_frames_allocate(unsigned order, unsigned address_bits, bool cleared);
+mfn_t __wrap_frames_allocate(unsigned order, unsigned address_bits, bool cleared);
+mfn_t __wrap_frames_allocate(unsigned order, unsigned address_bits, bool cleared)
+{
+    mfn_t m;
+
+    if (current >= 0 && fibers[current].fail_allocation && !--fibers[current].fail_allocation)
+        return MFN_NONE;
+    m = __real_frames_allocate(order, address_bits, cleared);
+    for (unsigned i = 0; i < MODEL_CPUS && !mfn_is_none(m); i++)
+        for (unsigned k = 0; k < TLB_ENTRIES; k++) {
+            const struct tlb_entry *e = &fibers[i].tlb[k];
+
+            if (e->kind && e->frame.n >= m.n && e->frame.n < m.n + (1UL << order))
+                model_fail("frame %lx is given out while CPU %u can still reach it", e->frame.n, i);
+        }
+    return m;
+}
+
+/* Freed objects are made unusable, so that a use after that shows. */
+void __real_heap_free(void *p, size_t size);
+void __wrap_heap_free(void *p, size_t size);
+void __wrap_heap_free(void *p, size_t size)
+{
+    if (p)
+        memset(p, 0xdb, size);
+    __real_heap_free(p, size);
+}
+
+void panic(const char *format, ...)
+{
+    char text[200];
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(text, sizeof(text), format, args);
+    model_fail("panic: %s", text);
+}
+
+void log_print(enum log_level level, const char *format, ...)
+{
+    va_list args;
+
+    if (level > (getenv("MODEL_VERBOSE") ? LOG_DEBUG : LOG_WARNING))
+        return;
+    va_start(args, format);
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+}
+
+size_t print_to_v(char *to, size_t size, const char *format, va_list args)
+{
+    return (size_t)vsnprintf(to, size, format, args);
+}
+
+uint64_t clock_now(void)
+{
+    return model_now;
+}
+
+void cpu_defer(unsigned cpu, uint32_t marks)
+{
+    __atomic_fetch_or(&cpu_table[cpu]->deferred, marks, __ATOMIC_SEQ_CST);
+}
+
+int cpus_park(void)
+{
+    return 0; /* the test audits when every CPU has come to rest */
+}
+
+void cpus_unpark(void)
+{
+}
+
+void root_table_fill(pte_t *l4)
+{
+    memset(l4 + HYPERVISOR_FIRST_SLOT, 0, HYPERVISOR_SLOTS * sizeof(pte_t));
+}
