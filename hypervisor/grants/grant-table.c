@@ -173,6 +173,17 @@ void grant_track_free_locked(struct grant_table *t, uint32_t handle)
     t->free_track = handle;
 }
 
+static void tally_mapped(struct grant_table *t, struct tally *tally)
+{
+    for (unsigned i = 0; i < t->track_pages; i++)
+        for (unsigned k = 0; k < TRACKS_PER_PAGE; k++) {
+            const struct grant_track *m = &t->tracks[i][k];
+
+            if (m->flags & GNTMAP_host_map)
+                tally_foreign(tally, mfn(m->frame), !(m->flags & GNTMAP_readonly), -1);
+        }
+}
+
 void grant_table_tally(struct domain *d, struct tally *tally)
 {
     struct grant_table *t = d->grants;
@@ -185,4 +196,5 @@ void grant_table_tally(struct domain *d, struct tally *tally)
         }
     for (unsigned i = 0; i < t->frames; i++)
         tally_add(tally, virt_mfn(t->entries[i]), 1, 1); /* a frame shared with its owner */
+    tally_mapped(t, tally);
 }

@@ -70,7 +70,8 @@ static inline unsigned grant_table_limit(const struct grant_table *t)
 }
 
 struct tally;
-/* Adds what grants of the domain's frames that are in use account for (memory/tally.h). */
+/* Adds what grants of the domain's frames that are in use account for (memory/tally.h), and takes
+ * off the entries for frames of others that the domain's mapped grants allow. */
 void grant_table_tally(struct domain *d, struct tally *t);
 
 /* A free handle; the record is busy, with `flags`.  GNTST_*. */

@@ -39,6 +39,8 @@ static void tally_table(struct domain *d, struct tally *t, mfn_t table, unsigned
             log_warning("audit: d%u L%u table %lx: entry %u is %lx", d->id, level, table.n, i,
                         e[i]);
         tally_add(t, pte_mfn(e[i]), 1, level > 1 || (e[i] & PTE_RW));
+        if (mfn_is_ram(pte_mfn(e[i])) && frame_of(pte_mfn(e[i]))->owner != d->frames.index)
+            tally_foreign(t, pte_mfn(e[i]), e[i] & PTE_RW, 1);
     }
 }
 
@@ -53,6 +55,17 @@ static void tally_frame(struct domain *d, struct tally *t, const struct frame *f
         tally_table(d, t, m, level_of_type(f->type));
 }
 
+static void tally_root(struct domain *d, struct tally *t, uint64_t root)
+{
+    mfn_t m = mfn(root >> PAGE_SHIFT);
+
+    if (!root)
+        return;
+    if (!table_is_fit(d, root, 5) && tally_differs(t))
+        log_warning("audit: d%u root %lx is not one: type word %x", d->id, m.n, frame_of(m)->type);
+    tally_add(t, m, 1, 1);
+}
+
 void paging_tally(struct domain *d, struct tally *t)
 {
     struct vcpu *v;
@@ -60,10 +73,8 @@ void paging_tally(struct domain *d, struct tally *t)
     for (frame_link_t l = d->frames.first; l != FRAME_LINK_NONE; l = frame_table[l].next)
         tally_frame(d, t, &frame_table[l]);
     for_each_vcpu(v, d) {
-        if (v->kernel_root)
-            tally_add(t, mfn(v->kernel_root >> PAGE_SHIFT), 1, 1);
-        if (v->user_root)
-            tally_add(t, mfn(v->user_root >> PAGE_SHIFT), 1, 1);
+        tally_root(d, t, v->kernel_root);
+        tally_root(d, t, v->user_root);
     }
     if (!mfn_is_none(d->paging->result.table))
         tally_add(t, d->paging->result.table, 1, 1);

@@ -22,6 +22,21 @@ static void tally_vcpu(const struct vcpu *v, struct tally *t)
             tally_add(t, v->ldt_frames[i], 1, 1);
 }
 
+/* No domain may have more entries for a frame of another's than it has mapped grants of it.  The
+ * control domain may map without them. */
+static void check_foreign(struct domain *d, struct tally *t)
+{
+    for (uint64_t n = 0; n < frame_limit; n++) {
+        struct tally_count *c = &t->of[n];
+
+        if (!d->privileged && (c->foreign > 0 || c->foreign_writable > 0) && tally_differs(t))
+            log_warning("audit: d%u maps frame %lx of another domain %d times (%d writable) more "
+                        "than granted",
+                        d->id, n, c->foreign, c->foreign_writable);
+        c->foreign = c->foreign_writable = 0;
+    }
+}
+
 static void tally_domain(struct domain *d, struct tally *t)
 {
     struct vcpu *v;
@@ -34,6 +49,7 @@ static void tally_domain(struct domain *d, struct tally *t)
         tally_vcpu(v, t);
     if (d->shared_info)
         tally_add(t, virt_mfn(d->shared_info), 1, 1);
+    check_foreign(d, t);
 }
 
 static void compare(struct domain *d, struct tally *t, const struct frame *f)

@@ -9,6 +9,9 @@
 struct tally {
     struct tally_count {
         uint32_t use, type;
+        /* While one domain is counted: its entries for this frame of another's, less its mapped
+         * grants of it; those that allow writing, likewise. */
+        int32_t foreign, foreign_writable;
     } *of; /* by frame number */
     uint64_t frames, differences;
 };
@@ -20,6 +23,12 @@ static inline void tally_add(struct tally *t, mfn_t m, unsigned use, unsigned ty
         return;
     t->of[m.n].use += use;
     t->of[m.n].type += type;
+}
+
+static inline void tally_foreign(struct tally *t, mfn_t m, bool writable, int n)
+{
+    t->of[m.n].foreign += n;
+    t->of[m.n].foreign_writable += writable ? n : 0;
 }
 
 /* True: the difference is among the first, say what it is. */

@@ -24,7 +24,7 @@
 #define TABLES   16 /* of a domain's frames: those it uses as tables, level 1 + i % 4 */
 #define POOL     40
 #define MAPPINGS 12
-#define VCPUS    3 /* the third one is never run, only initialised */
+#define VCPUS    6 /* the first two run, the others are only initialised */
 
 struct mapping {
     uint32_t handle;
@@ -35,8 +35,13 @@ static struct slot {
     struct domain *d; /* referenced while `ready` */
     bool ready;
     mfn_t pool[POOL];
+    unsigned initialised[VCPUS];
     struct mapping mapping[MAPPINGS];
 } slots[2];
+
+/* Frames are drawn from the first so many tables and data frames only: the fewer, the more often two
+ * vCPUs want the same. */
+static unsigned focus;
 
 static struct slot *slot_of(const struct domain *d)
 {
@@ -59,6 +64,8 @@ static mfn_t any_frame(struct slot *s, unsigned level)
         return slots[rnd(2)].pool[rnd(POOL)];
     if (!rnd(8))
         return s->pool[rnd(POOL)];
+    if (focus && rnd(3))
+        return s->pool[(rnd(2) ? 0 : 4) + rnd(focus)];
     return s->pool[level ? rnd(TABLES / 4) * 4 + level - 1 : TABLES + rnd(POOL - TABLES)];
 }
 
@@ -85,9 +92,9 @@ static uint64_t any_slot(struct slot *s, unsigned level)
 /* An address the tables may reach. */
 static uint64_t any_address(void)
 {
-    uint64_t a = 0;
+    uint64_t a = rnd(4) ? 5UL << 18 | 7 << 9 | rnd(2) : 0; /* where the first tree has its L1s */
 
-    for (unsigned level = 4; level; level--)
+    for (unsigned level = a ? 1 : 4; level; level--)
         a = a << 9 | model_index(level);
     return (uint64_t)((int64_t)(a << 28) >> 16);
 }
@@ -97,8 +104,13 @@ static uint64_t any_address(void)
 static int op_pin(struct vcpu *v)
 {
     unsigned level = 1 + rnd(4);
+    mfn_t m = any_frame(slot_of(v->domain), rnd(3) ? level : 1 + rnd(4));
+    int r;
 
-    return paging_pin(v->domain, any_frame(slot_of(v->domain), level), level);
+    do {
+        r = paging_pin(v->domain, m, level);
+    } while (r == -ERESTART && rnd(4));
+    return r;
 }
 
 static int op_unpin(struct vcpu *v)
@@ -226,7 +238,10 @@ static int op_map(struct vcpu *v)
 
     op.flags = (rnd(4) ? GNTMAP_host_map : 0) | (rnd(3) ? 0 : GNTMAP_device_map) |
                (rnd(3) ? 0 : GNTMAP_readonly) | (rnd(2) ? GNTMAP_contains_pte : 0);
-    op.host_addr = op.flags & GNTMAP_contains_pte ? any_slot(s, 1) : any_address();
+    op.host_addr = any_address();
+    if (op.flags & GNTMAP_contains_pte)
+        op.host_addr = rnd(2) ? any_slot(s, 1)
+                              : (s->pool[rnd(2) * 4].n << PAGE_SHIFT) + model_index(1) * 8;
     r = grant_map(v, &op);
     if (!r && !op.status)
         s->mapping[rnd(MAPPINGS)] = (struct mapping){ op.handle, op.host_addr, op.dev_bus_addr };
@@ -287,15 +302,20 @@ static int op_initialise(struct vcpu *v)
 {
     struct vcpu_guest_context *c = calloc(1, sizeof(*c));
     struct slot *s = slot_of(v->domain);
+    unsigned n = 2 + rnd(VCPUS - 2);
     int r;
 
     c->flags = VGCF_in_kernel;
-    c->ctrlreg[3] = any_frame(s, 4).n << PAGE_SHIFT;
+    c->ctrlreg[3] = rnd(3) ? v->kernel_root : any_frame(s, 4).n << PAGE_SHIFT;
     c->ctrlreg[1] = rnd(2) ? any_frame(s, 4).n << PAGE_SHIFT : 0;
     c->gdt_ents = rnd(2) ? 512 : 0;
     c->gdt_frames[0] = any_frame(s, 0).n;
-    r = vcpu_initialise(v->domain->vcpus[2], c);
+    do {
+        r = vcpu_initialise(v->domain->vcpus[n], c);
+    } while (r == -ERESTART && rnd(10));
     free(c);
+    if (!r && s->initialised[n]++)
+        model_fail("vCPU %u has been initialised twice", n);
     return r;
 }
 
@@ -353,30 +373,31 @@ static int op_timer(struct vcpu *v)
 static struct operation {
     const char *name;
     int (*run)(struct vcpu *v);
-    unsigned weight;
+    unsigned usual; /* how often, against the others */
     uint64_t tried, done;
+    unsigned weight; /* in this run */
 } operations[] = {
-    { "pin", op_pin, 6, 0, 0 },
-    { "unpin", op_unpin, 4, 0, 0 },
-    { "mmu_update", op_mmu_update, 16, 0, 0 },
-    { "update_va", op_update_va, 8, 0, 0 },
-    { "emulated store", op_emulated_store, 3, 0, 0 },
-    { "kernel root", op_kernel_root, 2, 0, 0 },
-    { "user root", op_user_root, 2, 0, 0 },
-    { "switch root", op_switch_root, 4, 0, 0 },
-    { "use memory", op_use_memory, 20, 0, 0 },
-    { "flush", op_flush, 1, 0, 0 },
-    { "give back", op_give_back, 2, 0, 0 },
-    { "populate", op_populate, 4, 0, 0 },
-    { "grant", op_grant, 4, 0, 0 },
-    { "map", op_map, 8, 0, 0 },
-    { "unmap", op_unmap, 8, 0, 0 },
-    { "copy", op_copy, 2, 0, 0 },
-    { "set_gdt", op_set_gdt, 2, 0, 0 },
-    { "descriptor", op_descriptor, 2, 0, 0 },
-    { "initialise", op_initialise, 2, 0, 0 },
-    { "port", op_port, 6, 0, 0 },
-    { "timer", op_timer, 6, 0, 0 },
+    { "pin", op_pin, 6, 0, 0, 0 },
+    { "unpin", op_unpin, 4, 0, 0, 0 },
+    { "mmu_update", op_mmu_update, 16, 0, 0, 0 },
+    { "update_va", op_update_va, 8, 0, 0, 0 },
+    { "emulated store", op_emulated_store, 3, 0, 0, 0 },
+    { "kernel root", op_kernel_root, 2, 0, 0, 0 },
+    { "user root", op_user_root, 2, 0, 0, 0 },
+    { "switch root", op_switch_root, 4, 0, 0, 0 },
+    { "use memory", op_use_memory, 20, 0, 0, 0 },
+    { "flush", op_flush, 1, 0, 0, 0 },
+    { "give back", op_give_back, 2, 0, 0, 0 },
+    { "populate", op_populate, 4, 0, 0, 0 },
+    { "grant", op_grant, 4, 0, 0, 0 },
+    { "map", op_map, 8, 0, 0, 0 },
+    { "unmap", op_unmap, 8, 0, 0, 0 },
+    { "copy", op_copy, 2, 0, 0, 0 },
+    { "set_gdt", op_set_gdt, 2, 0, 0, 0 },
+    { "descriptor", op_descriptor, 2, 0, 0, 0 },
+    { "initialise", op_initialise, 2, 0, 0, 0 },
+    { "port", op_port, 6, 0, 0, 0 },
+    { "timer", op_timer, 6, 0, 0, 0 },
 };
 
 static void operate(struct vcpu *v)
@@ -479,6 +500,7 @@ static void slot_make(struct slot *s)
     }
     free(c);
     memset(s->mapping, 0, sizeof(s->mapping));
+    memset(s->initialised, 0, sizeof(s->initialised));
     s->d = domain_get(id);
     for (unsigned i = 0; i < 2; i++)
         vcpu_start(s->d->vcpus[i], VCPU_DOWN | VCPU_PAUSED);
@@ -520,8 +542,20 @@ void guests_begin(void)
     slot_make(&slots[1]);
 }
 
+/* Each run has its own mixture: some operations not at all, some much more often. */
+static void mix(void)
+{
+    static const unsigned times[] = { 0, 1, 1, 1, 5, 20 };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(operations); i++)
+        operations[i].weight = operations[i].usual * times[rnd(ARRAY_SIZE(times))];
+    operations[0].weight += 1;
+    focus = rnd(2) ? 0 : 1 + rnd(4);
+}
+
 void guests_start(void)
 {
+    mix();
     for (unsigned cpu = 0; cpu < 4; cpu++)
         model_start(cpu, guest_cpu);
     model_start(4, controller);

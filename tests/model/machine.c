@@ -36,6 +36,7 @@ struct fiber {
     void *stack, *shadow;
     void (*body)(void);
     bool live;
+    uint64_t frozen_until; /* a step; as if an emulator below had taken this CPU away */
     struct cpu cpu;
     struct tlb_entry tlb[TLB_ENTRIES];
     unsigned next_entry;
@@ -137,18 +138,27 @@ static void switch_to(int to)
     arrived(from < 0 ? main_shadow : fibers[from].shadow);
 }
 
-/* Another live CPU, or the running one if there is none; -1 if none is live. */
-static int somebody_else(void)
+static int live_one(bool even_frozen)
 {
     unsigned first = rnd(MODEL_CPUS);
 
     for (unsigned i = 0; i < MODEL_CPUS; i++) {
         int n = (int)((first + i) % MODEL_CPUS);
 
-        if (n != current && fibers[n].live)
+        if (n != current && fibers[n].live && (even_frozen || fibers[n].frozen_until < model_steps))
             return n;
     }
-    return current >= 0 && fibers[current].live ? current : -1;
+    return -1;
+}
+
+/* Another live CPU, or the running one if there is none; -1 if none is live. */
+static int somebody_else(void)
+{
+    int n = live_one(waited > 1000); /* perhaps all wait for the frozen one */
+
+    if (n >= 0)
+        return n;
+    return current >= 0 && fibers[current].live ? current : live_one(true);
 }
 
 static void fiber_main(void)
@@ -243,7 +253,10 @@ void model_step(void)
     if (++model_steps >= end_of_run)
         stopping = true;
     tlb_check(MFN_NONE);
-    if (!rnd(3) && (next = somebody_else()) != current)
+    if (!rnd(5000))
+        fibers[current].frozen_until = model_steps + rnd(rnd(2) ? 300 : 20000);
+    if ((!rnd(3) || fibers[current].frozen_until > model_steps) &&
+        (next = somebody_else()) != current)
         switch_to(next);
 }
 
@@ -251,11 +264,12 @@ void cpu_wait_step(void)
 {
     int next = somebody_else();
 
-    if (++waited > PATIENCE || next == current)
+    if (++waited > PATIENCE || (next == current && live_one(true) < 0))
         model_fail("everybody waits for somebody else");
     if (++model_steps >= end_of_run)
         stopping = true;
-    switch_to(next);
+    if (next != current)
+        switch_to(next);
 }
 
 void model_wait(void)
@@ -389,6 +403,9 @@ mfn_t __wrap_frames_allocate(unsigned order, unsigned address_bits, bool cleared
             if (e->kind && e->frame.n >= m.n && e->frame.n < m.n + (1UL << order))
                 model_fail("frame %lx is given out while CPU %u can still reach it", e->frame.n, i);
         }
+    for (uint64_t i = 0; cleared && !mfn_is_none(m) && i < (PAGE_SIZE << order) / 8; i++)
+        if (((uint64_t *)frame_virt(m))[i])
+            model_fail("frame %lx is given out with something in it", m.n);
     return m;
 }
 
