@@ -17,7 +17,7 @@ $(BUILD)/tools/xenstored: $(XENSTORED_SOURCES:%.c=$(BUILD)/tools/obj/%.o)
 VMCTL_COMMON := $(wildcard tools/vmctl/*.c tools/vmctl/config/*.c tools/vmctl/image/*.c \
     tools/vmctl/builder/*.c tools/vmctl/domain/*.c tools/vmctl/commands/*.c)
 VMCTL_SOURCES := $(VMCTL_COMMON) $(wildcard tools/vmctl/platform/linux/*.c) \
-    dom0/xenstore/client.c dom0/xenstore/wire.c
+    dom0/xenstore/client.c dom0/xenstore/wire.c dom0/libc/terminal-text.c
 VMCTL_LIBRARIES := -lz -llzma -lzstd -llz4 -lbz2 -llzo2
 
 $(BUILD)/tools/vmctl: $(VMCTL_SOURCES:%.c=$(BUILD)/tools/obj/%.o)

@@ -5,6 +5,8 @@
  * can be sent to a file; there 0-2 mean the console.
  */
 #include "libc/file-node.h"
+#include "libc/libc.h"
+#include "libc/terminal-text.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/console.h"
 #include "pv-kernel/kernel.h"
@@ -117,7 +119,7 @@ static int console_read(char *buffer, size_t size)
     if (!size)
         return 0;
     buffer[n++] = (char)console_read_char();
-    while (n < size && (c = console_take()) >= 0)
+    while (n < size && (c = console_read_char_until(0)) >= 0)
         buffer[n++] = (char)c;
     return (int)n;
 }
@@ -141,18 +143,36 @@ _READ_WRITE_RETURN_TYPE read(int fd, void *buffer, size_t size)
     return (int)size;
 }
 
+static bool terminal_raw;
+
+void libc_terminal_raw(bool on)
+{
+    terminal_raw = on;
+}
+
+static int terminal_write(const char *data, size_t size)
+{
+    static struct terminal_text text;
+    char shown[256];
+
+    if (terminal_raw)
+        console_write(data, size);
+    for (size_t at = 0; at < size && !terminal_raw; at += sizeof(shown)) {
+        size_t piece = size - at < sizeof(shown) ? size - at : sizeof(shown);
+
+        console_write(shown, terminal_text_filter(&text, shown, data + at, piece));
+    }
+    return (int)size;
+}
+
 _READ_WRITE_RETURN_TYPE write(int fd, const void *data, size_t size)
 {
     struct open_file *file = file_of(fd);
     size_t end;
     int error;
 
-    if (!file) {
-        if (!is_console(fd))
-            return fail(EBADF);
-        console_write(data, size);
-        return (int)size;
-    }
+    if (!file)
+        return is_console(fd) ? terminal_write(data, size) : fail(EBADF);
     if ((file->flags & O_ACCMODE) == O_RDONLY)
         return fail(EBADF);
     if (size > TRANSFER_MAX)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libc/libc.h"
 #include "tasks/console-input.h"
 
 #define HISTORY_LINES 50
@@ -31,10 +32,12 @@ struct editor {
 
 static void draw(const struct editor *editor)
 {
+    libc_terminal_raw(true);
     printf("\r%s%.*s\033[K", editor->prompt, (int)editor->length, editor->line);
     if (editor->cursor < editor->length)
         printf("\033[%uD", (unsigned int)(editor->length - editor->cursor));
     fflush(stdout);
+    libc_terminal_raw(false);
 }
 
 static void insert(struct editor *editor, char c)

@@ -16,10 +16,12 @@
 #include "shell/commands.h"
 #include "shell/end-guests.h"
 #include "shell/shell.h"
+#include "tasks/console-input.h"
 #include "tasks/task.h"
 #include "vmctl/command.h"
 
 #define GUESTS_END_SECONDS 15
+#define GLANCE_NS          50000000u /* between two looks for Ctrl-C */
 
 static int memory(int argc, char **argv)
 {
@@ -106,10 +108,17 @@ static int uptime(int argc, char **argv)
 static int rest(int argc, char **argv)
 {
     int64_t duration = argc == 2 ? command_seconds(argv[1]) : -1;
+    uint64_t end = clock_monotonic_ns() + (uint64_t)duration, now;
 
     if (duration < 0)
         return shell_usage("sleep SECONDS");
-    task_sleep_ns((uint64_t)duration);
+    while ((now = clock_monotonic_ns()) < end) {
+        if (console_take_interrupt()) {
+            fprintf(stderr, "sleep: interrupted\n");
+            return 1;
+        }
+        task_sleep_ns(end - now < GLANCE_NS ? end - now : GLANCE_NS);
+    }
     return 0;
 }
 

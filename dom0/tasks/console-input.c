@@ -5,8 +5,23 @@
 #include "tasks/wait-queue.h"
 #include "pv-kernel/console.h"
 #include "pv-kernel/event-ports.h"
+#include <string.h>
+
+#define KEY_INTERRUPT 3 /* Ctrl-C */
+#define AHEAD_MAX     256
 
 static struct wait_queue readers;
+/* Typed ahead: read already, by a search for Ctrl-C, but not asked for yet. */
+static char ahead[AHEAD_MAX];
+static unsigned int ahead_first, ahead_count;
+
+static int take(void)
+{
+    if (!ahead_count)
+        return console_take();
+    ahead_count--;
+    return (unsigned char)ahead[ahead_first++];
+}
 
 static void input_came(void *arg)
 {
@@ -19,7 +34,7 @@ int console_read_char(void)
     bool was = events_mask_save();
     int c;
 
-    while ((c = console_take()) < 0)
+    while ((c = take()) < 0)
         wait_queue_wait(&readers);
     events_mask_restore(was);
     return c;
@@ -30,11 +45,39 @@ int console_read_char_until(uint64_t deadline_ns)
     bool was = events_mask_save();
     int c;
 
-    while ((c = console_take()) < 0)
+    while ((c = take()) < 0)
         if (wait_queue_wait_until(&readers, deadline_ns))
             break;
     events_mask_restore(was);
     return c;
+}
+
+/* What is typed beyond the room for it is lost; a Ctrl-C is not. */
+bool console_take_interrupt(void)
+{
+    bool was = events_mask_save(), found = false;
+    int c;
+
+    memmove(ahead, ahead + ahead_first, ahead_count);
+    ahead_first = 0;
+    while ((c = console_take()) >= 0) {
+        found |= c == KEY_INTERRUPT;
+        if (c == KEY_INTERRUPT)
+            ahead_count = 0;
+        else if (ahead_count < AHEAD_MAX)
+            ahead[ahead_count++] = (char)c;
+    }
+    events_mask_restore(was);
+    return found;
+}
+
+void console_drop_input(void)
+{
+    bool was = events_mask_save();
+
+    while (take() >= 0)
+        ;
+    events_mask_restore(was);
 }
 
 void console_input_start(void)

@@ -4,12 +4,18 @@
 #ifndef TASKS_CONSOLE_INPUT_H
 #define TASKS_CONSOLE_INPUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* The next character typed on dom0's console; sleeps for it. */
 int console_read_char(void);
 /* The same, or -1 once clock_monotonic_ns() has reached deadline_ns. */
 int console_read_char_until(uint64_t deadline_ns);
+/* Whether Ctrl-C was typed since the last look; what was typed before it is dropped, what comes
+ * after it is kept for the next reader. */
+bool console_take_interrupt(void);
+/* Drops what was typed and not read yet. */
+void console_drop_input(void);
 /* Called once, after tasks_start. */
 void console_input_start(void);
 

@@ -11,6 +11,20 @@ def line(machine, text, expected=None):
     machine.expect_exact("\n" + "\r" + PROMPT)
 
 
+def interrupted(machine):
+    """Ctrl-C ends whatever waits, and the guest that create -F stayed with runs on."""
+    for command in ("sleep 1000", "vmctl wait demo --state gone", "vmctl console demo --expect never",
+                    "vmctl create -F /etc/vmctl/demo.cfg 'name=\"other\"' disk=[]"):
+        machine.send(command + "\r")
+        if "-F" in command:
+            machine.expect("started as domain")
+        machine.send("\x03")
+        machine.expect("interrupted")
+        machine.expect_exact("\n" + "\r" + PROMPT)
+    line(machine, "vmctl list", "other")
+    line(machine, "vmctl destroy other")
+
+
 def test_prompt(hv, tmp_path):
     machine = prompt(tmp_path, hv)
     try:
@@ -27,8 +41,16 @@ def test_prompt(hv, tmp_path):
         machine.expect("demo:/# ")
         machine.send("echo in-$((20+22))\r")
         machine.expect_exact("in-42")
+        machine.send("printf '\\033]0;ti\\007tle\\n'\r")
+        machine.expect_exact("\x1b]0;ti\x07tle")  # who sits there sees what the guest means
         machine.send("\x1d")
         machine.expect_exact(PROMPT)
+        for look in ("cat /var/log/xen/console/guest-demo.log", "vmctl console demo --expect tle"):
+            machine.send(look + "\r")
+            machine.expect_exact("\ntle")
+            machine.expect_exact(PROMPT)
+            assert "\x1b]" not in machine.before and "\x07" not in machine.before
+        interrupted(machine)
         line(machine, "lsblk", "vda1")
         line(machine, "nonsense", "no such command")
         machine.send("poweroff\r")

@@ -45,6 +45,9 @@ bool command_flag(int *argc, char **argv, const char *name);
 /* "5" or "0.25" seconds as nanoseconds; -EINVAL. */
 int64_t command_seconds(const char *text);
 
+/* Waits a moment: 0, or -EINTR once the user typed Ctrl-C. */
+int command_pause_ns(uint64_t duration_ns);
+
 int command_create(struct command_context *context, int argc, char **argv);
 int command_list(struct command_context *context, int argc, char **argv);
 int command_info(struct command_context *context, int argc, char **argv);

@@ -3,6 +3,7 @@
  */
 #include "vmctl/failure.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,7 +22,8 @@ int failure_set(struct failure *failure, int error, const char *format, ...)
 
 const char *failure_reason(int error)
 {
-    return strerror(error < 0 ? -error : error);
+    error = error < 0 ? -error : error;
+    return error == EINTR ? "interrupted" : strerror(error);
 }
 
 void failure_print(const struct failure *failure, int error, const char *what)

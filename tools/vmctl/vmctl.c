@@ -104,6 +104,14 @@ int64_t command_seconds(const char *text)
     return *end ? -EINVAL : ns;
 }
 
+int command_pause_ns(uint64_t duration_ns)
+{
+    if (platform_interrupted())
+        return -EINTR;
+    platform_sleep_ns(duration_ns);
+    return 0;
+}
+
 static const struct command *command_find(const char *name)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++)

@@ -6,18 +6,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "libc/terminal-text.h"
 #include "vmctl/command.h"
 #include "vmctl/domain/domain.h"
 #include "vmctl/expression.h"
 #include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
 
-#define KEY_LEAVE         29 /* Ctrl-] */
-#define GLANCE_NS         20000000LL
-#define EXPECT_TEXT_MAX   (64u << 10)
-#define EXPECT_TIMEOUT_NS 60000000000LL
+#define KEY_LEAVE           29 /* Ctrl-] */
+#define GLANCE_NS           20000000LL
+#define EXPECT_TEXT_MAX     (64u << 10)
+#define EXPECT_TIMEOUT_NS   60000000000LL
+#define INTERRUPT_GLANCE_NS 100000000LL
 
-/* Copies what the guest printed to stdout; *gone when it is no more. */
+/* Prints text of the guest's for somebody who does not sit at its console. */
+static void show_plain(struct terminal_text *shown, const char *text, size_t length)
+{
+    char plain[1024];
+
+    fwrite(plain, 1, terminal_text_filter(shown, plain, text, length), stdout);
+    fflush(stdout);
+}
+
+/* What was printed before we came: no answer of the terminal to it is meant for the guest now. */
+static int show_scrollback(struct platform_console *console, bool *gone)
+{
+    struct terminal_text shown = { 0 };
+    char buffer[512];
+    size_t length = 1;
+    int error = 0;
+
+    while (!error && length) {
+        error = platform_console_read(console, buffer, sizeof(buffer), &length, 0);
+        if (!error)
+            show_plain(&shown, buffer, length);
+    }
+    *gone = !error;
+    return error == -ETIMEDOUT ? 0 : error;
+}
+
+/* Copies what the guest prints to the terminal; *gone when it is no more. */
 static int show_output(struct platform_console *console, int64_t timeout_ns, bool *gone)
 {
     char buffer[512];
@@ -27,8 +55,7 @@ static int show_output(struct platform_console *console, int64_t timeout_ns, boo
     if (error)
         return error;
     *gone = length == 0;
-    fwrite(buffer, 1, length, stdout);
-    fflush(stdout);
+    platform_terminal_write(buffer, length);
     return 0;
 }
 
@@ -61,6 +88,7 @@ int console_attach(uint32_t domid)
         return error;
     }
     platform_keyboard_raw(true);
+    error = show_scrollback(console, &gone);
     while (!leave && !gone && !error) {
         error = pass_keys(console, &leave);
         if (!error)
@@ -104,12 +132,13 @@ static void plain_text_add(struct plain_text *plain, const char *data, size_t le
     plain->text[plain->used] = '\0';
 }
 
-/* Prints until the expression matches.  -ETIMEDOUT, -EPIPE when the guest went away. */
+/* Prints until the expression matches.  -ETIMEDOUT; -EPIPE when the guest went away; -EINTR. */
 static int expect(struct platform_console *console, const struct expression *expression,
                   int64_t timeout_ns)
 {
     int64_t deadline = platform_now_ns() + timeout_ns;
     struct plain_text plain = { calloc(1, EXPECT_TEXT_MAX + 1), 0, PLAIN };
+    struct terminal_text shown = { 0 };
     char buffer[1024];
     int error = plain.text ? 0 : -ENOMEM;
 
@@ -117,12 +146,19 @@ static int expect(struct platform_console *console, const struct expression *exp
         int64_t left = deadline - platform_now_ns();
         size_t length = 0;
 
-        error = left > 0 ? platform_console_read(console, buffer, sizeof(buffer), &length, left)
-                         : -ETIMEDOUT;
+        if (left <= 0 || platform_interrupted()) {
+            error = left <= 0 ? -ETIMEDOUT : -EINTR;
+            break;
+        }
+        error = platform_console_read(console, buffer, sizeof(buffer), &length,
+                                      left < INTERRUPT_GLANCE_NS ? left : INTERRUPT_GLANCE_NS);
+        if (error == -ETIMEDOUT) {
+            error = 0;
+            continue;
+        }
         if (!error && !length)
             error = -EPIPE;
-        fwrite(buffer, 1, length, stdout);
-        fflush(stdout);
+        show_plain(&shown, buffer, length);
         if (!error)
             plain_text_add(&plain, buffer, length);
     }

@@ -57,11 +57,21 @@ static int config_read(struct domain_config *config, const char *file, int count
     return error;
 }
 
-static int foreground(struct domain_config *config, uint32_t domid)
+/* Stays with the guest.  Ctrl-C leaves it to run on, watched over from then on in the background.
+ */
+static int foreground(struct command_context *context, struct domain_config *config, uint32_t domid)
 {
     fflush(stdout);
-    uint32_t reason = domain_supervise(config, domid);
+    uint32_t reason = domain_supervise(config, &domid);
 
+    if (reason == END_REASON_NONE) {
+        failure_set(&context->failure, -EINTR,
+                    "%s: interrupted: the guest runs on (vmctl destroy %s ends it)", config->name,
+                    config->name);
+        if (domain_supervise_in_background(config, domid))
+            free(config);
+        return command_failed(context, -EINTR, "");
+    }
     free(config);
     return reason == SHUTDOWN_poweroff || reason == SHUTDOWN_reboot  ? 0
            : reason == SHUTDOWN_crash || reason == SHUTDOWN_watchdog ? STATUS_CRASHED
@@ -104,7 +114,7 @@ static int create(struct command_context *context, const struct create_options *
     }
     error = let_run(context, options, name, domid);
     if (options->foreground && !error)
-        return foreground(config, domid);
+        return foreground(context, config, domid);
     if (options->foreground)
         free(config);
     if (error)

@@ -12,6 +12,8 @@
 #include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
 
+#define GLANCE_NS 20000000u
+
 /* The common beginning: exactly `words` arguments, the first a guest other than dom0. */
 static int one_guest(struct command_context *context, int argc, char **argv, int words,
                      uint32_t *domid)
@@ -91,12 +93,14 @@ static int wait_for_state(uint32_t domid, enum wanted_state wanted, int64_t time
 {
     int64_t deadline = platform_now_ns() + timeout_ns;
 
-    while (!state_reached(domid, wanted)) {
+    int error = 0;
+
+    while (!error && !state_reached(domid, wanted)) {
         if (timeout_ns >= 0 && platform_now_ns() >= deadline)
             return -ETIMEDOUT;
-        platform_sleep_ns(20000000);
+        error = command_pause_ns(GLANCE_NS);
     }
-    return 0;
+    return error;
 }
 
 int command_shutdown(struct command_context *context, int argc, char **argv)
@@ -194,16 +198,13 @@ int command_wait(struct command_context *context, int argc, char **argv)
     int error = 0;
 
     /* By name each time: a guest that reboots comes back under another id. */
-    for (;;) {
+    while (!error) {
         bool found = !domain_find(context->store, argv[1], &domid, &none);
 
         if (found ? state_reached(domid, (enum wanted_state)wanted) : wanted != WANT_RUNNING)
             break;
-        if (timeout >= 0 && platform_now_ns() >= deadline) {
-            error = -ETIMEDOUT;
-            break;
-        }
-        platform_sleep_ns(20000000);
+        error = timeout >= 0 && platform_now_ns() >= deadline ? -ETIMEDOUT
+                                                              : command_pause_ns(GLANCE_NS);
     }
     return error ? command_failed(context, error, argv[1]) : 0;
 }

@@ -14,8 +14,9 @@
 
 struct xs_client;
 
-/* Why a guest stopped: the hypervisor's SHUTDOWN_* numbers, and one of our own. */
+/* Why a guest stopped: the hypervisor's SHUTDOWN_* numbers, and two of our own. */
 #define END_REASON_GONE 256u
+#define END_REASON_NONE 257u /* it has not: the user typed Ctrl-C */
 
 /* Builds a guest and its devices and leaves it paused.  On failure nothing is left behind. */
 int domain_start(struct domain_config *config, struct xs_client *store, uint32_t *domid,
@@ -35,8 +36,8 @@ uint32_t domain_end_reason(const struct xen_domctl_getdomaininfo *info);
 const char *domain_end_reason_name(uint32_t reason);
 
 /* Waits until a guest ends, prints why and does what its config says, for restarts again and
- * again.  Returns the last reason. */
-uint32_t domain_supervise(struct domain_config *config, uint32_t domid);
+ * again.  Returns the last reason; *domid is what the guest became. */
+uint32_t domain_supervise(struct domain_config *config, uint32_t *domid);
 /* The same beside the caller and without a word; takes over the (malloc'ed) config.  To be
  * called before the guest runs: an end that comes earlier would not be noticed. */
 int domain_supervise_in_background(struct domain_config *config, uint32_t domid);

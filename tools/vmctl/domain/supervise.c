@@ -16,6 +16,8 @@
 #include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
 
+#define INTERRUPT_GLANCE_NS (100 * 1000000LL)
+
 struct supervised {
     struct supervised *next;
     struct domain_config *config;
@@ -37,11 +39,12 @@ static bool has_ended(const struct domain_config *config, uint32_t domid, uint32
     return true;
 }
 
-/* Sleeps until some domain ended.  The first event comes at once, with the watch. */
-static int wait_for_an_end(struct xs_client *store)
+/* Sleeps until some domain ended, or the time is over.  The first event comes at once, with the
+ * watch. */
+static int wait_for_an_end(struct xs_client *store, int64_t timeout_ns)
 {
     char *path, *token;
-    int error = xs_wait_watch(store, -1, &path, &token);
+    int error = xs_wait_watch(store, timeout_ns, &path, &token);
 
     if (!error) {
         free(path);
@@ -111,20 +114,26 @@ static struct xs_client *watch_for_ends(void)
     return store;
 }
 
-uint32_t domain_supervise(struct domain_config *config, uint32_t domid)
+uint32_t domain_supervise(struct domain_config *config, uint32_t *domid)
 {
     struct xs_client *store = watch_for_ends();
     uint32_t reason = END_REASON_GONE;
     bool again = store != NULL;
 
     while (again) {
-        if (wait_for_an_end(store))
+        int error = wait_for_an_end(store, INTERRUPT_GLANCE_NS);
+
+        if (error && error != -ETIMEDOUT)
             break;
-        if (!has_ended(config, domid, &reason))
+        if (platform_interrupted()) {
+            reason = END_REASON_NONE;
+            break;
+        }
+        if (error || !has_ended(config, *domid, &reason))
             continue;
         printf("%s: %s\n", config->name, domain_end_reason_name(reason));
         fflush(stdout);
-        again = settle(store, config, &domid, reason);
+        again = settle(store, config, domid, reason);
     }
     xs_close(store);
     return reason;
@@ -162,7 +171,7 @@ static void supervise_service(void *argument)
     struct xs_client *store = watch_for_ends();
 
     (void)argument;
-    while (store && supervised_first && !wait_for_an_end(store))
+    while (store && supervised_first && !wait_for_an_end(store, -1))
         supervised_check(store);
     xs_close(store);
     service_runs = false;

@@ -5,12 +5,14 @@
 #include "vmctl/platform/platform.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "consoles/consoles.h"
 #include "devices/block-device.h"
 #include "hypercall-abi/guest-stubs.h"
+#include "libc/libc.h"
 #include "libc/ram-files.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/foreign-frames.h"
@@ -144,10 +146,26 @@ int platform_console_write(struct platform_console *console, const void *data, s
     return console_session_write(console->session, data, length);
 }
 
+/* The keyboard always is raw. */
 int platform_keyboard_raw(bool on)
 {
-    (void)on; /* it always is */
+    if (!on)
+        console_drop_input();
     return 0;
+}
+
+void platform_terminal_write(const char *data, size_t length)
+{
+    fflush(stdout);
+    libc_terminal_raw(true);
+    fwrite(data, 1, length, stdout);
+    fflush(stdout);
+    libc_terminal_raw(false);
+}
+
+bool platform_interrupted(void)
+{
+    return console_take_interrupt();
 }
 
 int platform_keyboard_read(char *byte, int64_t timeout_ns)

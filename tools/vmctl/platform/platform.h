@@ -53,9 +53,14 @@ int platform_console_read(struct platform_console *console, void *buffer, size_t
                           size_t *length, int64_t timeout_ns);
 int platform_console_write(struct platform_console *console, const void *data, size_t length);
 
-/* The user's keyboard in raw mode: one byte, or -ETIMEDOUT. */
+/* The user's keyboard in raw mode: one byte, or -ETIMEDOUT.  Turning it off drops what was typed,
+ * or answered by the terminal, and not read yet. */
 int platform_keyboard_raw(bool on);
 int platform_keyboard_read(char *byte, int64_t timeout_ns);
+/* Prints as it is, escape sequences and all: for who sits at a guest's console. */
+void platform_terminal_write(const char *data, size_t length);
+/* Whether the user typed Ctrl-C since; where that ends the program by itself, never. */
+bool platform_interrupted(void);
 
 /* Random bytes for UUIDs. */
 void platform_random(void *buffer, size_t size);

@@ -204,6 +204,18 @@ int platform_disk_find(const char *path, struct platform_disk *disk)
     return 0;
 }
 
+void platform_terminal_write(const char *data, size_t length)
+{
+    fwrite(data, 1, length, stdout);
+    fflush(stdout);
+}
+
+/* SIGINT does what it always does. */
+bool platform_interrupted(void)
+{
+    return false;
+}
+
 int platform_keyboard_raw(bool on)
 {
     static struct termios before;
@@ -218,7 +230,7 @@ int platform_keyboard_raw(bool on)
     if (on)
         cfmakeraw(&settings);
     raw = on;
-    return tcsetattr(0, TCSANOW, &settings) ? -errno : 0;
+    return tcsetattr(0, on ? TCSANOW : TCSAFLUSH, &settings) ? -errno : 0;
 }
 
 int platform_keyboard_read(char *byte, int64_t timeout_ns)
