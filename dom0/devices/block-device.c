@@ -17,30 +17,22 @@ struct block_device *block_devices_first(void)
     return first_device;
 }
 
-struct block_device *block_device_find(const char *name)
-{
-    struct block_device *device = first_device;
-
-    if (!strncmp(name, "/dev/", 5))
-        name += 5;
-    while (device && strcmp(device->name, name))
-        device = device->next;
-    return device;
-}
-
 int block_device_register(struct block_device *device)
 {
-    if (block_device_find(device->name))
-        return -EEXIST;
+    for (struct block_device *other = first_device; other; other = other->next)
+        if (!strcmp(other->name, device->name))
+            return -EEXIST;
     *last_device = device;
     last_device = &device->next;
     return 0;
 }
 
-/* Do the two share sectors?  A disk does with its partitions, not a partition with another. */
-static bool overlap(const struct block_device *a, const struct block_device *b)
+bool block_devices_overlap(const struct block_device *a, const struct block_device *b)
 {
-    return a == b || a->parent == b || b->parent == a;
+    if ((a->parent ? a->parent : a) != (b->parent ? b->parent : b))
+        return false;
+    return a == b || (a->first_sector < b->first_sector + b->sectors &&
+                      b->first_sector < a->first_sector + a->sectors);
 }
 
 int block_device_claim(struct block_device *device, bool writable)
@@ -48,7 +40,8 @@ int block_device_claim(struct block_device *device, bool writable)
     if (writable && device->read_only)
         return -EROFS;
     for (struct block_device *other = first_device; other; other = other->next)
-        if (overlap(device, other) && (other->writers || (writable && other->readers)))
+        if (block_devices_overlap(device, other) &&
+            (other->writers || (writable && other->readers)))
             return -EBUSY;
     if (writable)
         device->writers++;
@@ -74,6 +67,14 @@ static uint64_t request_sectors(const struct block_request *request)
     return bytes / BLOCK_SECTOR_SIZE;
 }
 
+static bool whole_sectors(const struct block_device *device, const struct block_request *request,
+                          uint64_t sectors)
+{
+    uint32_t own = device->sector_size / BLOCK_SECTOR_SIZE;
+
+    return !(request->sector % own) && !(sectors % own);
+}
+
 int block_device_submit(struct block_device *device, struct block_request *request)
 {
     struct block_device *disk = device->parent ? device->parent : device;
@@ -85,7 +86,7 @@ int block_device_submit(struct block_device *device, struct block_request *reque
         return -EROFS;
     if (request->operation != BLOCK_FLUSH) {
         if (!sectors || request->sector > device->sectors ||
-            sectors > device->sectors - request->sector)
+            sectors > device->sectors - request->sector || !whole_sectors(device, request, sectors))
             return -EINVAL;
         request->sector += device->first_sector;
     }

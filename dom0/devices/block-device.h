@@ -2,10 +2,10 @@
  * Block devices: the one interface between disk drivers and who uses disks.
  *
  * A driver registers a device per disk; partitions.c adds one per partition.  A user claims the
- * device (many readers or one writer), submits requests whose data is named by machine address
- * (so the pages may be granted ones of another domain), and is called back from a task when a
- * request is done.  Requests complete in any order; a flush request completes after every write
- * that was complete before it was submitted is on stable storage.
+ * device (many readers or one writer of its sectors), submits requests whose data is named by
+ * machine address (so the pages may be granted ones of another domain), and is called back from a
+ * task when a request is done.  Requests complete in any order; a flush request completes after
+ * every write that was complete before it was submitted is on stable storage.
  */
 #ifndef DEVICES_BLOCK_DEVICE_H
 #define DEVICES_BLOCK_DEVICE_H
@@ -50,17 +50,22 @@ struct block_driver {
 };
 
 struct block_device {
-    char name[16];        /* vda, vda1, nvme0n1p2 ... */
-    uint64_t sectors;     /* of 512 bytes */
-    uint32_t sector_size; /* physical */
+    char name[16];                 /* vda, vda1, nvme0n1p2 ... */
+    uint64_t sectors;              /* of 512 bytes, whatever the disk's own are */
+    uint32_t sector_size;          /* the disk's own (logical): what a request is a multiple of */
+    uint32_t physical_sector_size; /* what it writes at once; a multiple of that */
     bool read_only;
     bool has_flush;
     const struct block_driver *driver;
     void *driver_state;
     struct block_device *parent; /* of a partition: the disk */
     uint64_t first_sector;       /* of a partition: where it starts on the disk */
-    char partition_name[40];     /* GPT's name, as ASCII */
+    unsigned int partition;      /* its number */
+    char partition_name[40];     /* GPT's name, as printable ASCII */
+    char partition_uuid[37];     /* GPT's, in small letters */
     char model[32];
+    char serial[24]; /* of a disk: what it says of itself, as printable ASCII; may be empty */
+    char place[16];  /* of a disk: its PCI place, 0000:00:04.0 */
     /* Claims: writers and readers of this very device; see block_device_claim. */
     unsigned int readers;
     unsigned int writers;
@@ -72,8 +77,18 @@ struct block_device {
 
 /* The first device, then ->next: in order of registration. */
 struct block_device *block_devices_first(void);
-/* By name, with or without /dev/ before it; NULL: none. */
-struct block_device *block_device_find(const char *name);
+/*
+ * By one of its names (block-names.c):
+ *   vda1, /dev/vda1                                          its name
+ *   PARTLABEL=x, /dev/disk/by-partlabel/x                    GPT's name of a partition
+ *   PARTUUID=x, /dev/disk/by-partuuid/x                      GPT's number of a partition
+ *   /dev/disk/by-id/virtio-SERIAL[-partN]                    the disk's serial number
+ *   /dev/disk/by-path/pci-0000:00:04.0[-partN]               the disk's place in the machine
+ * -ENODEV: none; -EMLINK: more than one, so that none can be meant.
+ */
+int block_device_find(const char *name, struct block_device **device);
+/* Do the two share sectors? */
+bool block_devices_overlap(const struct block_device *a, const struct block_device *b);
 
 /*
  * A writer excludes every other writer and reader of the device, of its disk and of its
@@ -82,11 +97,12 @@ struct block_device *block_device_find(const char *name);
 int block_device_claim(struct block_device *device, bool writable);
 void block_device_release(struct block_device *device, bool writable);
 
-/* Checks the range, submits.  -EINVAL: outside the device; -EROFS; -EAGAIN; -EIO. */
+/* Checks the range, submits.  -EINVAL: outside the device, or not whole sectors of its own;
+ * -EROFS; -EAGAIN; -EIO. */
 int block_device_submit(struct block_device *device, struct block_request *request);
 void block_device_kick(struct block_device *device);
 
-/* Sleeping helpers for whole sectors; buffer must be frames_alloc memory. */
+/* Sleeping helpers for whole sectors of the device's own; buffer must be frames_alloc memory. */
 int block_device_read(struct block_device *device, uint64_t sector, void *buffer, size_t bytes);
 int block_device_write(struct block_device *device, uint64_t sector, const void *buffer,
                        size_t bytes);
@@ -94,7 +110,10 @@ int block_device_flush(struct block_device *device);
 
 /* For drivers. */
 int block_device_register(struct block_device *device);
-/* Looks for GPT and MBR partitions and registers them; sleeps. */
+/*
+ * Looks for GPT and MBR partitions and registers them; sleeps.  A table that makes no sense is no
+ * error: the disk is there, without partitions, and a line says why.  -EIO, -ENOMEM.
+ */
 int partitions_scan(struct block_device *disk);
 
 #endif

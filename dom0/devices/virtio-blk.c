@@ -21,12 +21,15 @@
 #define VIRTIO_BLK_ID_MODERN       0x1042
 #define VIRTIO_BLK_ID_TRANSITIONAL 0x1001
 
-enum { F_RO = 5, F_BLK_SIZE = 6, F_FLUSH = 9 };
+enum { F_RO = 5, F_BLK_SIZE = 6, F_FLUSH = 9, F_TOPOLOGY = 10 };
+enum { CONFIG_CAPACITY = 0, CONFIG_BLK_SIZE = 20, CONFIG_PHYSICAL_EXPONENT = 24 };
 enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4, TYPE_ID = 8 };
 
 #define CHAIN     (BLOCK_MAX_SEGMENTS + 2) /* data, header, status */
 #define DATA_MAX  (CHAIN - 2)
 #define SLOTS_MAX 32
+
+#define SERIAL_BYTES 20
 
 struct request_header {
     uint32_t type, reserved;
@@ -72,12 +75,8 @@ static void descriptor_set(struct virtio_disk *disk, unsigned int index, uint64_
     d->next = (uint16_t)(index + 1);
 }
 
-static int submit(struct block_device *block, struct block_request *request)
+static int submit_as(struct virtio_disk *disk, struct block_request *request, uint32_t type)
 {
-    static const uint32_t types[] = {
-        [BLOCK_READ] = TYPE_IN, [BLOCK_WRITE] = TYPE_OUT, [BLOCK_FLUSH] = TYPE_FLUSH
-    };
-    struct virtio_disk *disk = block->driver_state;
     unsigned int slot = slot_find(disk), at = slot * CHAIN;
     uint16_t write = request->operation == BLOCK_READ ? VIRTQ_WRITE : 0;
     struct slot_memory *memory = &disk->memory[slot];
@@ -90,8 +89,7 @@ static int submit(struct block_device *block, struct block_request *request)
     }
     disk->requests[slot] = request;
     disk->in_flight++;
-    memory->header =
-        (struct request_header){ .type = types[request->operation], .sector = request->sector };
+    memory->header = (struct request_header){ .type = type, .sector = request->sector };
     memory->status = 0xff;
     descriptor_set(disk, at++, frames_virt_to_machine(&memory->header), sizeof(memory->header),
                    VIRTQ_NEXT);
@@ -102,6 +100,15 @@ static int submit(struct block_device *block, struct block_request *request)
     virtqueue_add(&disk->queue, (uint16_t)(slot * CHAIN));
     disk->kick_needed = true;
     return 0;
+}
+
+static int submit(struct block_device *block, struct block_request *request)
+{
+    static const uint32_t types[] = {
+        [BLOCK_READ] = TYPE_IN, [BLOCK_WRITE] = TYPE_OUT, [BLOCK_FLUSH] = TYPE_FLUSH
+    };
+
+    return submit_as(block->driver_state, request, types[request->operation]);
 }
 
 static void kick(struct block_device *block)
@@ -191,24 +198,99 @@ static int queue_start(struct virtio_disk *disk)
     return 0;
 }
 
-static void describe(struct virtio_disk *disk, uint64_t features, unsigned int index)
+/* As Linux counts: vda ... vdz, vdaa ... */
+static void name_by_index(char *name, size_t size, unsigned int index)
+{
+    char letters[8];
+    size_t at = sizeof(letters) - 1;
+
+    letters[at] = '\0';
+    for (index++; index; index = (index - 1) / 26)
+        letters[--at] = (char)('a' + (index - 1) % 26);
+    snprintf(name, size, "vd%s", letters + at);
+}
+
+static uint32_t config_word(const struct virtio_disk *disk, unsigned int offset)
+{
+    return *(volatile uint32_t *)(disk->virtio.config + offset);
+}
+
+static void read_sector_sizes(struct virtio_disk *disk, uint64_t features)
 {
     struct block_device *block = &disk->block;
-    volatile uint8_t *config = disk->virtio.config;
+    unsigned int exponent = 0;
 
-    snprintf(block->name, sizeof(block->name), "vd%c", 'a' + (int)index);
-    block->sectors = *(volatile uint32_t *)config | (uint64_t) * (volatile uint32_t *)(config + 4)
-                                                        << 32;
     block->sector_size =
-        features & 1ULL << F_BLK_SIZE ? *(volatile uint32_t *)(config + 20) : BLOCK_SECTOR_SIZE;
+        features & 1ULL << F_BLK_SIZE ? config_word(disk, CONFIG_BLK_SIZE) : BLOCK_SECTOR_SIZE;
+    if (features & 1ULL << F_TOPOLOGY)
+        exponent = disk->virtio.config[CONFIG_PHYSICAL_EXPONENT];
+    block->physical_sector_size = block->sector_size << (exponent < 12 ? exponent : 0);
+}
+
+/* -EINVAL: its sectors are of a size that nothing here can handle. */
+static int describe(struct virtio_disk *disk, uint64_t features, unsigned int index)
+{
+    struct block_device *block = &disk->block;
+    const struct pci_device *pci = disk->virtio.pci;
+
+    name_by_index(block->name, sizeof(block->name), index);
+    snprintf(block->place, sizeof(block->place), "0000:%02x:%02x.%x", pci->bus, pci->slot,
+             pci->function % 8u);
+    block->sectors =
+        config_word(disk, CONFIG_CAPACITY) | (uint64_t)config_word(disk, CONFIG_CAPACITY + 4) << 32;
+    read_sector_sizes(disk, features);
+    if (block->sector_size < BLOCK_SECTOR_SIZE || block->sector_size > PAGE_SIZE ||
+        block->sector_size & (block->sector_size - 1))
+        return -EINVAL;
+    block->sectors -= block->sectors % (block->sector_size / BLOCK_SECTOR_SIZE);
     block->read_only = features & 1ULL << F_RO;
     block->has_flush = features & 1ULL << F_FLUSH;
     block->driver = &driver;
     block->driver_state = disk;
     strcpy(block->model, "virtio-blk");
+    return 0;
 }
 
-static int disk_start(struct pci_device *pci, unsigned int index)
+struct identity {
+    struct wait_queue answered;
+    bool done;
+    int error;
+};
+
+static void identified(struct block_request *request, int error)
+{
+    struct identity *identity = request->owner;
+
+    identity->error = error;
+    identity->done = true;
+    wait_queue_wake_all(&identity->answered);
+}
+
+/* What the disk says of itself: 20 bytes, ended by a zero if shorter.  A disk need not know. */
+static int read_serial(struct virtio_disk *disk)
+{
+    struct identity identity = { .answered = WAIT_QUEUE_INIT };
+    char *text = frames_alloc(0);
+    struct block_request request = { .done = identified, .owner = &identity, .segment_count = 1 };
+    int error;
+
+    if (!text)
+        return -ENOMEM;
+    request.segments[0] =
+        (struct block_segment){ .machine = frames_virt_to_machine(text), .bytes = SERIAL_BYTES };
+    error = submit_as(disk, &request, TYPE_ID);
+    if (!error)
+        kick(&disk->block);
+    while (!error && !identity.done)
+        wait_queue_wait(&identity.answered);
+    for (size_t i = 0; !error && !identity.error && i < SERIAL_BYTES && text[i]; i++)
+        disk->block.serial[i] =
+            strchr(" /\\", text[i]) || text[i] < ' ' || text[i] > '~' ? '_' : text[i];
+    frames_free(text, 0);
+    return error;
+}
+
+static int disk_start(struct pci_device *pci, unsigned int index, struct block_device **started)
 {
     struct virtio_disk *disk = calloc(1, sizeof(*disk));
     uint64_t features;
@@ -218,8 +300,11 @@ static int disk_start(struct pci_device *pci, unsigned int index)
         return -ENOMEM;
     error = virtio_open(&disk->virtio, pci);
     if (!error)
-        error = virtio_negotiate(&disk->virtio, 1ULL << F_RO | 1ULL << F_BLK_SIZE | 1ULL << F_FLUSH,
-                                 &features);
+        error = virtio_negotiate(
+            &disk->virtio, 1ULL << F_RO | 1ULL << F_BLK_SIZE | 1ULL << F_FLUSH | 1ULL << F_TOPOLOGY,
+            &features);
+    if (!error)
+        error = describe(disk, features, index);
     if (!error)
         error = queue_start(disk);
     if (error) {
@@ -227,27 +312,37 @@ static int disk_start(struct pci_device *pci, unsigned int index)
             virtio_fail(&disk->virtio);
         return error; /* the device may still know the memory: it is not given back */
     }
-    describe(disk, features, index);
     pci->driver = "virtio-blk";
-    block_device_register(&disk->block);
-    return partitions_scan(&disk->block);
+    *started = &disk->block;
+    error = read_serial(disk);
+    return error ? error : block_device_register(&disk->block);
 }
 
+/*
+ * A disk's letter is its place among the disks of the machine, whether they start or not: what goes
+ * wrong with one never renames another.
+ */
 void virtio_blk_start(void)
 {
     unsigned int index = 0;
+    char name[16];
 
     for (struct pci_device *pci = pci_devices_first(); pci; pci = pci->next) {
+        struct block_device *disk;
         int error;
 
         if (pci->vendor != 0x1af4 ||
             (pci->device != VIRTIO_BLK_ID_MODERN && pci->device != VIRTIO_BLK_ID_TRANSITIONAL))
             continue;
-        error = disk_start(pci, index);
+        name_by_index(name, sizeof(name), index);
+        error = disk_start(pci, index++, &disk);
+        if (error) {
+            printf("%s: virtio-blk device %02x:%02x.%x does not start: %s\n", name, pci->bus,
+                   pci->slot, pci->function, strerror(-error));
+            continue;
+        }
+        error = partitions_scan(disk);
         if (error)
-            printf("virtio-blk: device %02x:%02x.%x: %s\n", pci->bus, pci->slot, pci->function,
-                   strerror(-error));
-        else
-            index++;
+            printf("%s: its partitions cannot be read: %s\n", name, strerror(-error));
     }
 }

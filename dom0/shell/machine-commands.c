@@ -62,13 +62,18 @@ static int lsblk(int argc, char **argv)
     if (argc != 1)
         return shell_usage("lsblk");
     printf("NAME            SIZE(MiB)  RO  USE   LABEL\n");
-    for (struct block_device *at = block_devices_first(); at; at = at->next)
-        printf("%s%-14s %9llu %3s  %-5s %s\n", at->parent ? "  " : "", at->name,
+    for (struct block_device *at = block_devices_first(); at; at = at->next) {
+        printf("%s%-14s %9llu %3s  %-5s %s", at->parent ? "  " : "", at->name,
                (unsigned long long)at->sectors >> 11, at->read_only ? "yes" : "no",
                at->writers   ? "write"
                : at->readers ? "read"
                              : "-",
                at->parent ? at->partition_name : at->model);
+        if (!at->parent)
+            printf(" pci-%s %s%s sectors of %u", at->place, at->serial[0] ? "virtio-" : "",
+                   at->serial, (unsigned int)at->sector_size);
+        printf("\n");
+    }
     return 0;
 }
 

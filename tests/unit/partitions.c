@@ -3,6 +3,7 @@
  * has a whole disk may write anything there; dom0 reads it at its next start.
  *
  * Sources: dom0/devices/partitions.c
+ * Libraries: -lz
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <zlib.h>
 #include "devices/block-device.h"
 #include "pv-kernel/frames.h"
 
@@ -155,6 +157,139 @@ static void test_mbr_outside(void **state)
     }
 }
 
+#define HEADER  (1u * disk.sector_size)
+#define ENTRIES (2u * disk.sector_size)
+
+static void put64(unsigned int at, uint64_t value)
+{
+    memcpy(image + at, &value, sizeof(value));
+}
+
+/* A guest knows how checksums are made. */
+static void sign(void)
+{
+    uint32_t crc = (uint32_t)crc32(0, (void *)(image + ENTRIES), 128 * 128);
+
+    memcpy(image + HEADER + 88, &crc, 4);
+    memset(image + HEADER + 16, 0, 4);
+    crc = (uint32_t)crc32(0, (void *)(image + HEADER), 92);
+    memcpy(image + HEADER + 16, &crc, 4);
+}
+
+/* The table is refused, the disk is not. */
+static void expect_refused(void)
+{
+    sign();
+    assert_int_equal(partitions_scan(&disk), 0);
+    assert_int_equal(found_count, 0);
+}
+
+static void test_entries_array_past_the_end(void **state)
+{
+    static const uint64_t places[] = {
+        DISK_SECTORS, DISK_SECTORS - 1, UINT64_MAX, UINT64_MAX / 512, 1ULL << 63, 0, 1
+    };
+
+    (void)state;
+    sfdisk("label: gpt\\nstart=2048, size=4096\\n");
+    for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+        put64(HEADER + 72, places[i]);
+        expect_refused();
+    }
+}
+
+static void test_entries_outside(void **state)
+{
+    static const uint64_t ranges[][2] = {
+        { 2048, DISK_SECTORS },
+        { 0, 10 },
+        { 1, 1 },
+        { 33, 2048 },
+        { 2048, UINT64_MAX },
+        { UINT64_MAX, 5 },
+        { 4096, 2048 },
+        { DISK_SECTORS, DISK_SECTORS + 5 },
+    };
+
+    (void)state;
+    sfdisk("label: gpt\\nstart=2048, size=4096\\n");
+    for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++) {
+        put64(ENTRIES + 32, ranges[i][0]);
+        put64(ENTRIES + 40, ranges[i][1]);
+        expect_refused();
+    }
+}
+
+/* The header may not call the whole disk usable, its own tables included. */
+static void test_usable_part_holds_the_table(void **state)
+{
+    (void)state;
+    sfdisk("label: gpt\\nstart=2048, size=4096\\n");
+    put64(HEADER + 40, 2);
+    put64(ENTRIES + 32, 2);
+    expect_refused();
+    put64(HEADER + 40, 34);
+    put64(HEADER + 48, DISK_SECTORS);
+    expect_refused();
+}
+
+static void test_entries_overlap(void **state)
+{
+    (void)state;
+    sfdisk("label: gpt\\nstart=2048, size=4096\\nstart=8192, size=4096\\n");
+    put64(ENTRIES + 128 + 32, 6143);
+    expect_refused();
+    put64(ENTRIES + 128 + 32, 6144);
+    sign();
+    assert_int_equal(partitions_scan(&disk), 0);
+    assert_int_equal(found_count, 2);
+}
+
+static void test_mbr_overlap(void **state)
+{
+    uint32_t start = 6143;
+
+    (void)state;
+    sfdisk("label: dos\\nstart=2048, size=4096\\nstart=8192, size=4096\\n");
+    memcpy(image + 446 + 16 + 8, &start, 4);
+    assert_int_equal(partitions_scan(&disk), 0);
+    assert_int_equal(found_count, 0);
+}
+
+/* Names come to the operator's terminal, numbers into configs. */
+static void test_labels(void **state)
+{
+    (void)state;
+    sfdisk("label: gpt\\nstart=2048, size=4096, name=ab, "
+           "uuid=01234567-89AB-CDEF-0123-456789ABCDEF\\n");
+    image[ENTRIES + 56] = 27;
+    sign();
+    assert_int_equal(partitions_scan(&disk), 0);
+    assert_string_equal(found[0]->partition_name, "?b");
+    assert_string_equal(found[0]->partition_uuid, "01234567-89ab-cdef-0123-456789abcdef");
+    assert_int_equal(found[0]->partition, 1);
+}
+
+/* Everything in a table counts in the disk's own sectors. */
+static void test_sectors_of_4096(void **state)
+{
+    (void)state;
+    sfdisk("label: gpt\\nstart=2048, size=4096, name=big\\n");
+    memmove(image + 8192, image + 1024, 128 * 128);
+    memcpy(image + 4096, image + 512, 512);
+    disk.sector_size = 4096;
+    put64(HEADER + 40, 6);
+    put64(HEADER + 48, DISK_SECTORS / 8 - 6);
+    put64(ENTRIES + 32, 256);
+    put64(ENTRIES + 40, 256 + 512 - 1);
+    sign();
+    assert_int_equal(partitions_scan(&disk), 0);
+    assert_int_equal(found_count, 1);
+    assert_int_equal(found[0]->first_sector, 2048);
+    assert_int_equal(found[0]->sectors, 4096);
+    assert_int_equal(found[0]->sector_size, 4096);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -163,6 +298,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_none, setup, teardown),
         cmocka_unit_test_setup_teardown(test_gpt_damaged, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mbr_outside, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_entries_array_past_the_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_entries_outside, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_usable_part_holds_the_table, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_entries_overlap, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_mbr_overlap, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_labels, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_sectors_of_4096, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

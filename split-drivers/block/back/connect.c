@@ -53,8 +53,9 @@ static int device_open(struct vbd *vbd)
     int error = -ENODEV;
 
     vbd->writable = mode && mode[0] == 'w';
-    vbd->device = params ? block_device_find(params) : NULL;
-    if (vbd->device)
+    if (params)
+        error = block_device_find(params, &vbd->device);
+    if (!error)
         error = block_device_claim(vbd->device, vbd->writable);
     if (error) {
         vbd->device = NULL;
@@ -69,15 +70,20 @@ static int device_open(struct vbd *vbd)
     return error;
 }
 
+/*
+ * Sectors are counted in 512 bytes whatever the disk's own are, as Linux's blkback and blkfront do;
+ * sector-size tells the frontend what its requests must be multiples of.
+ */
 static void device_describe(struct vbd *vbd)
 {
     unsigned int info = vbd->writable ? 0 : VDISK_READONLY;
 
     handshake_write(store, vbd->backend, "sectors", "%llu",
                     (unsigned long long)vbd->device->sectors);
-    handshake_write(store, vbd->backend, "sector-size", "%u", BLOCK_SECTOR_SIZE);
-    handshake_write(store, vbd->backend, "physical-sector-size", "%u",
+    handshake_write(store, vbd->backend, "sector-size", "%u",
                     (unsigned int)vbd->device->sector_size);
+    handshake_write(store, vbd->backend, "physical-sector-size", "%u",
+                    (unsigned int)vbd->device->physical_sector_size);
     handshake_write(store, vbd->backend, "info", "%u", info);
     handshake_write(store, vbd->backend, "feature-flush-cache", "%d", vbd->device->has_flush);
     handshake_write(store, vbd->backend, "feature-barrier", "0");

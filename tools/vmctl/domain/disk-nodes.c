@@ -15,15 +15,16 @@
 #include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
 
-#define CLOSE_WAIT_NS (5 * 1000000000LL)
+#define CLOSE_WAIT_NS   (5 * 1000000000LL)
+#define VERDICT_WAIT_NS (20 * 1000000000LL)
 
 static void write_backend(struct node_writer *writer, const struct disk_config *disk,
-                          uint32_t major, uint32_t minor)
+                          const struct platform_disk *device)
 {
     unsigned int domid = writer->domid, number = disk->number;
 
     node_put(writer, "frontend", "/local/domain/%u/device/vbd/%u", domid, number);
-    node_put(writer, "params", "%s", disk->target);
+    node_put(writer, "params", "%s", device->path);
     node_put(writer, "frontend-id", "%u", domid);
     node_put(writer, "online", "1");
     node_put(writer, "removable", "0");
@@ -34,8 +35,9 @@ static void write_backend(struct node_writer *writer, const struct disk_config *
     node_put(writer, "device-type", "disk");
     node_put(writer, "discard-enable", "0");
     node_put(writer, "specification", "xen");
-    node_put(writer, "physical-device", "%x:%x", (unsigned int)major, (unsigned int)minor);
-    node_put(writer, "physical-device-path", "%s", disk->target);
+    node_put(writer, "physical-device", "%x:%x", (unsigned int)device->major,
+             (unsigned int)device->minor);
+    node_put(writer, "physical-device-path", "%s", device->path);
     node_put(writer, "hotplug-status", "connected");
     node_put(writer, "state", "1");
 }
@@ -53,7 +55,7 @@ static void write_frontend(struct node_writer *writer, const struct disk_config 
 }
 
 static int write_once(struct xs_client *store, uint32_t domid, const struct disk_config *disk,
-                      uint32_t major, uint32_t minor)
+                      const struct platform_disk *device)
 {
     struct node_writer writer;
     char path[80];
@@ -72,18 +74,88 @@ static int write_once(struct xs_client *store, uint32_t domid, const struct disk
     node_writer_base(&writer, path);
     node_make(&writer, "");
     node_give(&writer, "", NODE_SHOWN);
-    write_backend(&writer, disk, major, minor);
+    write_backend(&writer, disk, device);
     return node_writer_end(&writer);
 }
 
 int disk_nodes_write(struct xs_client *store, uint32_t domid, const struct disk_config *disk,
-                     uint32_t major, uint32_t minor)
+                     const struct platform_disk *device)
 {
     int error;
 
     do
-        error = write_once(store, domid, disk, major, minor);
+        error = write_once(store, domid, disk, device);
     while (error == -EAGAIN);
+    return error;
+}
+
+/* 0: it has the device; -EINPROGRESS: not yet. */
+static int backend_verdict(struct xs_client *store, const char *base, char *why, size_t size)
+{
+    char path[120], *text;
+    uint64_t state = XENBUS_UNKNOWN;
+    bool failed;
+
+    snprintf(path, sizeof(path), "%.90s/hotplug-status", base);
+    if (xs_read(store, XS_NO_TX, path, &text, NULL))
+        return -ENOENT;
+    failed = !strcmp(text, "error");
+    free(text);
+    snprintf(path, sizeof(path), "%.90s/hotplug-error", base);
+    if (failed && !xs_read(store, XS_NO_TX, path, &text, NULL)) {
+        snprintf(why, size, "%s", text);
+        free(text);
+    }
+    if (failed)
+        return -EIO;
+    snprintf(path, sizeof(path), "%.90s/state", base);
+    if (xs_read_number(store, XS_NO_TX, path, &state) || state >= XENBUS_CLOSING)
+        return -EIO;
+    return state >= XENBUS_INIT_WAIT ? 0 : -EINPROGRESS;
+}
+
+/* Sleeps until something below a watched node changed, or the time is over. */
+static void watch_sleep(struct xs_client *store, int64_t timeout_ns)
+{
+    char *where, *token;
+
+    if (!xs_wait_watch(store, timeout_ns, &where, &token)) {
+        free(where);
+        free(token);
+    }
+}
+
+/* No more events of a watch that was just taken away. */
+static void watch_end(struct xs_client *store, const char *path, const char *token_given)
+{
+    char *where, *token;
+
+    xs_unwatch(store, path, token_given);
+    while (!xs_wait_watch(store, 0, &where, &token)) {
+        free(where);
+        free(token);
+    }
+}
+
+int disk_nodes_wait(struct xs_client *store, uint32_t domid, const struct disk_config *disk,
+                    char *why, size_t size)
+{
+    int64_t deadline = platform_now_ns() + VERDICT_WAIT_NS, left;
+    char path[80];
+    int error;
+
+    snprintf(why, size, "its backend gave up");
+    snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u/%u", (unsigned int)domid,
+             (unsigned int)disk->number);
+    error = xs_watch(store, path, "verdict");
+    if (error)
+        return error;
+    while ((error = backend_verdict(store, path, why, size)) == -EINPROGRESS &&
+           (left = deadline - platform_now_ns()) > 0)
+        watch_sleep(store, left);
+    watch_end(store, path, "verdict");
+    if (error == -EINPROGRESS)
+        snprintf(why, size, "its backend does not answer");
     return error;
 }
 
@@ -101,7 +173,7 @@ static bool backend_is_closed(struct xs_client *store, const char *base)
 static void backend_close(struct xs_client *store, const char *base)
 {
     int64_t deadline = platform_now_ns() + CLOSE_WAIT_NS, left;
-    char path[120], *where, *token;
+    char path[120];
 
     if (backend_is_closed(store, base))
         return;
@@ -112,15 +184,8 @@ static void backend_close(struct xs_client *store, const char *base)
         return;
     xs_printf(store, XS_NO_TX, path, "%d", XENBUS_CLOSING);
     while (!backend_is_closed(store, base) && (left = deadline - platform_now_ns()) > 0)
-        if (!xs_wait_watch(store, left, &where, &token)) {
-            free(where);
-            free(token);
-        }
-    xs_unwatch(store, path, "close");
-    while (!xs_wait_watch(store, 0, &where, &token)) {
-        free(where);
-        free(token);
-    }
+        watch_sleep(store, left);
+    watch_end(store, path, "close");
 }
 
 void disk_nodes_remove(struct xs_client *store, uint32_t domid)
@@ -142,54 +207,36 @@ void disk_nodes_remove(struct xs_client *store, uint32_t domid)
     xs_rm(store, XS_NO_TX, path);
 }
 
-static const char *short_name(const char *device)
+bool disks_overlap(const struct platform_disk *a, const struct platform_disk *b)
 {
-    return strncmp(device, "/dev/", 5) ? device : device + 5;
-}
-
-/* Is one the other, or a partition of it?  (vda and vda1; nvme0n1 and nvme0n1p2.) */
-static bool devices_overlap(const char *a, const char *b)
-{
-    a = short_name(a);
-    b = short_name(b);
-    if (strlen(a) > strlen(b)) {
-        const char *longer = a;
-
-        a = b;
-        b = longer;
-    }
-    size_t length = strlen(a);
-
-    if (strncmp(a, b, length) != 0)
-        return false;
-    b += length;
-    if (!*b)
+    if (!strcmp(a->path, b->path))
         return true;
-    if (*b == 'p')
-        b++;
-    else if (length && a[length - 1] >= '0' && a[length - 1] <= '9')
-        return false; /* vda1 and vda10 */
-    return *b && strspn(b, "0123456789") == strlen(b);
+    return !strcmp(a->disk, b->disk) && a->first < b->first + b->sectors &&
+           b->first < a->first + a->sectors;
 }
 
 static bool backend_excludes(struct xs_client *store, const char *base,
-                             const struct disk_config *disk)
+                             const struct platform_disk *device, bool writable)
 {
     char path[120], *target, *mode = NULL;
+    struct platform_disk other = { .disk = "" };
     bool excludes = false;
 
     snprintf(path, sizeof(path), "%.90s/params", base);
     if (xs_read(store, XS_NO_TX, path, &target, NULL))
         return false;
+    if (platform_disk_find(target, &other)) /* gone meanwhile: what is known is its name */
+        snprintf(other.path, sizeof(other.path), "%.63s", target);
+    free(target);
     snprintf(path, sizeof(path), "%.90s/mode", base);
     if (!xs_read(store, XS_NO_TX, path, &mode, NULL))
-        excludes = devices_overlap(target, disk->target) && (disk->writable || mode[0] == 'w');
-    free(target);
+        excludes = disks_overlap(&other, device) && (writable || mode[0] == 'w');
     free(mode);
     return excludes;
 }
 
-int disk_check_free(struct xs_client *store, const struct disk_config *disk, uint32_t *user)
+int disk_check_free(struct xs_client *store, const struct platform_disk *device, bool writable,
+                    uint32_t *user)
 {
     char **domains, path[100];
     size_t count;
@@ -207,7 +254,7 @@ int disk_check_free(struct xs_client *store, const struct disk_config *disk, uin
         for (size_t j = 0; j < disk_count && !error; j++) {
             snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%.20s/%.20s", domains[i],
                      disks[j]);
-            if (backend_excludes(store, path, disk)) {
+            if (backend_excludes(store, path, device, writable)) {
                 *user = (uint32_t)strtoul(domains[i], NULL, 10);
                 error = -EBUSY;
             }

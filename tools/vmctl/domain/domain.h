@@ -21,10 +21,9 @@ struct xs_client;
 /* Builds a guest and its devices and leaves it paused.  On failure nothing is left behind. */
 int domain_start(struct domain_config *config, struct xs_client *store, uint32_t *domid,
                  struct failure *failure);
-/* Ends it at once and takes away its devices and nodes. */
+/* Ends it at once and takes away its devices and nodes; its memory is free then.  -EBUSY with a
+ * failure: it has ended, but others hold on to some of its memory. */
 int domain_end(struct xs_client *store, uint32_t domid, struct failure *failure);
-/* The second half of that, for a domain the hypervisor has forgotten already. */
-void domain_forget(struct xs_client *store, uint32_t domid);
 
 /* By name or number. -ESRCH with a failure. */
 int domain_find(struct xs_client *store, const char *text, uint32_t *domid,

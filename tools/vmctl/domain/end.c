@@ -16,24 +16,27 @@
 #include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
 
-void domain_forget(struct xs_client *store, uint32_t domid)
-{
-    disk_nodes_remove(store, domid);
-    xs_release(store, domid);
-    domain_nodes_remove(store, domid);
-}
+#define GONE_WAIT_NS (10 * 1000000000LL)
 
 /*
  * The domain lives on, as a name in the list, until the last of its pages is let go: by the
  * backends, xenstore and the console service, which all do so on their own.
  */
-static void wait_until_gone(uint32_t domid)
+static int wait_until_gone(uint32_t domid, struct failure *failure)
 {
-    int64_t deadline = platform_now_ns() + 3000000000;
+    int64_t deadline = platform_now_ns() + GONE_WAIT_NS;
     struct xen_domctl_getdomaininfo info;
 
-    while (!domain_info(domid, &info) && platform_now_ns() < deadline)
+    while (!domain_info(domid, &info)) {
+        if (platform_now_ns() >= deadline)
+            return failure_set(failure, -EBUSY,
+                               "domain %u has ended, but others still hold %llu KiB of its memory "
+                               "(end the guests it shared memory with; vmctl list shows it until "
+                               "then)",
+                               (unsigned int)domid, (unsigned long long)info.tot_pages * 4);
         platform_sleep_ns(5000000);
+    }
+    return 0;
 }
 
 int domain_end(struct xs_client *store, uint32_t domid, struct failure *failure)
@@ -50,8 +53,7 @@ int domain_end(struct xs_client *store, uint32_t domid, struct failure *failure)
     if (error && error != -ESRCH)
         return failure_set(failure, error, "domain %u cannot be ended: %s (see vmctl dmesg)",
                            (unsigned int)domid, failure_reason(error));
-    wait_until_gone(domid);
-    return 0;
+    return wait_until_gone(domid, failure);
 }
 
 void domain_name(struct xs_client *store, uint32_t domid, char *name, size_t size)

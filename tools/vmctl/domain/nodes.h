@@ -4,6 +4,7 @@
 #ifndef TOOLS_VMCTL_DOMAIN_NODES_H
 #define TOOLS_VMCTL_DOMAIN_NODES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,6 +12,7 @@
 
 struct xs_client;
 struct guest_build;
+struct platform_disk;
 
 /* /local/domain/N and /vm/UUID: everything but devices, in one transaction.  -EEXIST if the name
  * is taken. */
@@ -18,12 +20,20 @@ int domain_nodes_write(struct xs_client *store, const struct domain_config *conf
                        const struct guest_build *build);
 void domain_nodes_remove(struct xs_client *store, uint32_t domid);
 
-/* A disk's frontend and backend nodes, in one transaction. */
+/* A disk's frontend and backend nodes, in one transaction.  The backend is told the device itself,
+ * so that it opens what was checked here. */
 int disk_nodes_write(struct xs_client *store, uint32_t domid, const struct disk_config *disk,
-                     uint32_t major, uint32_t minor);
+                     const struct platform_disk *device);
+/* Waits until the backend has the device: 0, or -errno and why not in its own words. */
+int disk_nodes_wait(struct xs_client *store, uint32_t domid, const struct disk_config *disk,
+                    char *why, size_t size);
 /* Asks the backends to let go, waits for them, removes their nodes. */
 void disk_nodes_remove(struct xs_client *store, uint32_t domid);
-/* Who uses a device in a way that excludes this use: 0 nobody, -EBUSY and his domid. */
-int disk_check_free(struct xs_client *store, const struct disk_config *disk, uint32_t *user);
+/* Who uses sectors of the device in a way that excludes this use: 0 nobody, -EBUSY and his domid.
+ */
+int disk_check_free(struct xs_client *store, const struct platform_disk *device, bool writable,
+                    uint32_t *user);
+/* Do the two share sectors?  A disk does with its partitions. */
+bool disks_overlap(const struct platform_disk *a, const struct platform_disk *b);
 
 #endif

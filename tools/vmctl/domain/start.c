@@ -29,22 +29,45 @@ struct start {
     bool introduced;
 };
 
+/* Of one guest's own disks too, no one may write what another holds. */
+static int check_own_disks(struct start *start, size_t index)
+{
+    const struct disk_config *disks = start->config->disks;
+
+    for (size_t i = 0; i < index; i++)
+        if (disks_overlap(&start->disks[i], &start->disks[index]) &&
+            (disks[i].writable || disks[index].writable))
+            return failure_set(
+                start->failure, -EBUSY,
+                "%s: disk %s: shares sectors with disk %s of the same guest (give it "
+                "one of them, or both with mode r)",
+                start->config->name, disks[index].target, disks[i].target);
+    return 0;
+}
+
 static int check_disk(struct start *start, size_t index)
 {
     const struct disk_config *disk = &start->config->disks[index];
+    struct platform_disk *device = &start->disks[index];
     char name[64];
     uint32_t user;
-    int error = platform_disk_find(disk->target, &start->disks[index]);
+    int error = platform_disk_find(disk->target, device);
 
+    if (error == -EMLINK)
+        return failure_set(start->failure, error,
+                           "%s: disk %s: more than one device has this name (use its place, "
+                           "/dev/disk/by-path/pci-..., as lsblk shows it)",
+                           start->config->name, disk->target);
     if (error)
         return failure_set(start->failure, error, "%s: disk %s: %s (check the device's name)",
                            start->config->name, disk->target, failure_reason(error));
-    if (disk->writable && start->disks[index].read_only)
+    if (disk->writable && device->read_only)
         return failure_set(start->failure, -EROFS,
                            "%s: disk %s: the device is read-only (give it mode r)",
                            start->config->name, disk->target);
-    if (!disk_check_free(start->store, disk, &user))
-        return 0;
+    error = check_own_disks(start, index);
+    if (error || !disk_check_free(start->store, device, disk->writable, &user))
+        return error;
     domain_name(start->store, user, name, sizeof(name));
     return failure_set(start->failure, -EBUSY,
                        "%s: disk %s: in use by guest %s (end that guest, or give both mode r)",
@@ -155,6 +178,32 @@ static int start_build(struct start *start)
     return guest_build(build);
 }
 
+/* Both ends of each disk, and then the backends' word: a guest never starts without a disk. */
+static int publish_disks(struct start *start)
+{
+    const struct domain_config *config = start->config;
+    uint32_t domid = start->build.domid;
+    char why[160];
+    int error = 0;
+
+    for (size_t i = 0; i < config->disk_count && !error; i++)
+        error = disk_nodes_write(start->store, domid, &config->disks[i], &start->disks[i]);
+    if (error)
+        return failure_set(start->failure, error,
+                           "%s: its disks' xenstore nodes cannot be written: %s (see "
+                           "xenstore's log)",
+                           config->name, failure_reason(error));
+    for (size_t i = 0; i < config->disk_count; i++) {
+        error = disk_nodes_wait(start->store, domid, &config->disks[i], why, sizeof(why));
+        if (error)
+            return failure_set(start->failure, error,
+                               "%s: disk %s: not served: %s (is it free, and the block backend "
+                               "running?)",
+                               config->name, config->disks[i].target, why);
+    }
+    return 0;
+}
+
 static int start_publish(struct start *start)
 {
     struct domain_config *config = start->config;
@@ -172,10 +221,7 @@ static int start_publish(struct start *start)
                            "%s: xenstore does not take it in: %s (see "
                            "xenstore's log)",
                            config->name, failure_reason(error));
-    for (size_t i = 0; i < config->disk_count && !error; i++)
-        error = disk_nodes_write(start->store, build->domid, &config->disks[i],
-                                 start->disks[i].major, start->disks[i].minor);
-    return error;
+    return publish_disks(start);
 }
 
 int domain_start(struct domain_config *config, struct xs_client *store, uint32_t *domid,

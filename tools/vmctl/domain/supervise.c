@@ -64,7 +64,8 @@ static enum end_action action_for(const struct domain_config *config, uint32_t r
     return config->on_crash;
 }
 
-/* Moves a stopped guest out of the way under another name. */
+/* Moves a stopped guest out of the way under another name.  Its memory stays to be looked at; its
+ * disks go, since the one that comes after it needs them. */
 static void rename_stopped(struct xs_client *store, struct domain_config *config, uint32_t domid)
 {
     char path[64];
@@ -72,6 +73,7 @@ static void rename_stopped(struct xs_client *store, struct domain_config *config
     snprintf(path, sizeof(path), "/local/domain/%u/name", (unsigned int)domid);
     xs_printf(store, XS_NO_TX, path, "%s-%u", config->name, (unsigned int)domid);
     config->has_uuid = false;
+    disk_nodes_remove(store, domid);
 }
 
 /* 0 and another domid if the guest runs again. */

@@ -92,18 +92,29 @@ void platform_sleep_ns(uint64_t duration_ns)
     task_sleep_ns(duration_ns);
 }
 
+void platform_yield(void)
+{
+    task_yield();
+}
+
 int platform_background(const char *name, void (*function)(void *), void *argument)
 {
     return task_spawn(name, function, argument, BACKGROUND_STACK) ? 0 : -ENOMEM;
 }
 
-int platform_disk_find(const char *path, struct platform_disk *disk)
+int platform_disk_find(const char *name, struct platform_disk *disk)
 {
-    const struct block_device *device = block_device_find(path);
+    struct block_device *device;
+    int error = block_device_find(name, &device);
 
-    if (!device)
-        return -ENODEV;
-    *disk = (struct platform_disk){ .sectors = device->sectors, .read_only = device->read_only };
+    if (error)
+        return error;
+    *disk = (struct platform_disk){ .first = device->first_sector,
+                                    .sectors = device->sectors,
+                                    .read_only = device->read_only };
+    snprintf(disk->path, sizeof(disk->path), "/dev/%s", device->name);
+    snprintf(disk->disk, sizeof(disk->disk), "%s",
+             device->parent ? device->parent->name : device->name);
     return 0;
 }
 

@@ -33,17 +33,22 @@ int64_t platform_now_ns(void);
 /* Seconds since 1970. */
 int64_t platform_wall_seconds(void);
 void platform_sleep_ns(uint64_t duration_ns);
+/* Lets others run, in the middle of long work. */
+void platform_yield(void);
 
 /* Runs a function beside the caller, outliving it: a task here, a daemon process there. */
 int platform_background(const char *name, void (*function)(void *), void *argument);
 
-/* What a `phy:` disk's target is. */
+/* What a `phy:` disk's target is, whichever of its names it was asked by. */
 struct platform_disk {
-    uint64_t sectors; /* of 512 bytes */
+    char path[64];           /* the device: /dev/vda1 */
+    char disk[32];           /* the disk it is, or is a part of: vda */
+    uint64_t first, sectors; /* of 512 bytes: where on that disk, and how many */
     bool read_only;
     uint32_t major, minor; /* what the backend's physical-device node holds */
 };
-int platform_disk_find(const char *path, struct platform_disk *disk);
+/* -ENODEV and the like: there is none; -EMLINK: the name fits more than one. */
+int platform_disk_find(const char *name, struct platform_disk *disk);
 
 /* A guest's console, as dom0/consoles/consoles.h describes it. */
 struct platform_console;

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +162,11 @@ void platform_sleep_ns(uint64_t duration_ns)
     nanosleep(&rest, NULL);
 }
 
+/* Processes are not asked. */
+void platform_yield(void)
+{
+}
+
 int platform_background(const char *name, void (*function)(void *), void *argument)
 {
     (void)name;
@@ -183,24 +189,84 @@ int platform_background(const char *name, void (*function)(void *), void *argume
     _exit(0);
 }
 
-int platform_disk_find(const char *path, struct platform_disk *disk)
+/* A number in a file of a device's folder in /sys; 0 if there is none. */
+static uint64_t sys_number(const char *folder, const char *file)
+{
+    unsigned long long number = 0;
+    char path[256];
+
+    snprintf(path, sizeof(path), "%.200s/%s", folder, file);
+    FILE *in = fopen(path, "re");
+
+    if (!in)
+        return 0;
+    if (fscanf(in, "%llu", &number) != 1)
+        number = 0;
+    fclose(in);
+    return number;
+}
+
+/* The disk's name: of a partition, that of the folder its own lies in. */
+static void find_disk_name(struct platform_disk *disk)
+{
+    char link[64], folder[PATH_MAX], *name;
+
+    snprintf(link, sizeof(link), "/sys/dev/block/%u:%u", (unsigned int)disk->major,
+             (unsigned int)disk->minor);
+    snprintf(disk->disk, sizeof(disk->disk), "%u:%u", (unsigned int)disk->major,
+             (unsigned int)disk->minor);
+    if (!realpath(link, folder))
+        return;
+    if (sys_number(folder, "partition")) {
+        disk->first = sys_number(folder, "start");
+        *strrchr(folder, '/') = '\0';
+    }
+    name = strrchr(folder, '/');
+    if (name)
+        snprintf(disk->disk, sizeof(disk->disk), "%.31s", name + 1);
+}
+
+/* udev's links say what PARTLABEL= and PARTUUID= mean. */
+static int device_path(const char *name, char *path, size_t size)
+{
+    char link[320], whole[PATH_MAX];
+
+    if (!strncmp(name, "PARTLABEL=", 10))
+        snprintf(link, sizeof(link), "/dev/disk/by-partlabel/%.256s", name + 10);
+    else if (!strncmp(name, "PARTUUID=", 9))
+        snprintf(link, sizeof(link), "/dev/disk/by-partuuid/%.256s", name + 9);
+    else
+        snprintf(link, sizeof(link), "%s%.256s", name[0] == '/' ? "" : "/dev/", name);
+    if (!realpath(link, whole))
+        return -errno;
+    return snprintf(path, size, "%s", whole) < (int)size ? 0 : -ENAMETOOLONG;
+}
+
+int platform_disk_find(const char *name, struct platform_disk *disk)
 {
     struct stat status;
     uint64_t bytes = 0;
-    int fd, read_only = 0;
+    int fd, read_only = 0, error;
 
-    if (stat(path, &status))
+    memset(disk, 0, sizeof(*disk));
+    error = device_path(name, disk->path, sizeof(disk->path));
+    if (error)
+        return error;
+    if (stat(disk->path, &status))
         return -errno;
     if (!S_ISBLK(status.st_mode))
         return -ENOTBLK;
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    fd = open(disk->path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return -errno;
     ioctl(fd, _IOR(0x12, 114, size_t), &bytes); /* BLKGETSIZE64 */
     ioctl(fd, _IO(0x12, 94), &read_only);       /* BLKROGET */
     close(fd);
-    *disk = (struct platform_disk){ bytes / 512, read_only != 0, major(status.st_rdev),
-                                    minor(status.st_rdev) };
+    disk->sectors = bytes / 512;
+    disk->read_only = read_only != 0;
+    disk->major = major(status.st_rdev);
+    disk->minor = minor(status.st_rdev);
+    find_disk_name(disk);
     return 0;
 }
 
