@@ -75,17 +75,14 @@ ALL += $(BUILD)/dom0/hello.gz
 # The demo guest and dom0's initrd.
 DEMO := $(BUILD)/demo
 
-$(DEMO)/disk.img: tools/make-demo
+$(DEMO)/pristine.img: tools/make-demo
 	tools/make-demo $(DEMO) $(CACHE)
 
-$(BUILD)/dom0/initrd.cpio: $(DEMO)/disk.img
+$(BUILD)/dom0/initrd.cpio: $(DEMO)/pristine.img
 	@mkdir -p $(@D)
 	cd $(DEMO)/root0 && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 > $(abspath $@)
 
-$(BUILD)/paravane.iso: tools/run $(BUILD)/hypervisor/paravane.gz $(BUILD)/dom0/dom0.gz $(BUILD)/dom0/initrd.cpio
-	tools/run --iso $@
-
-ALL += $(BUILD)/dom0/dom0.gz $(BUILD)/dom0/initrd.cpio $(BUILD)/paravane.iso
+ALL += $(BUILD)/dom0/dom0.gz $(BUILD)/dom0/initrd.cpio
 
 .PHONY: deps run
 deps:

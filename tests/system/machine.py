@@ -48,10 +48,10 @@ class Result:
 
 
 def demo_disk(folder):
-    """A copy of the demo disk, so that runs do not see each other's writes."""
+    """A copy of the demo disk as it was made: runs see neither each other's writes nor the user's."""
     disk = pathlib.Path(folder) / "disk.img"
     if not disk.exists():
-        subprocess.run(["cp", "--sparse=always", BUILD / "demo" / "disk.img", disk], check=True)
+        subprocess.run(["cp", "--sparse=always", BUILD / "demo" / "pristine.img", disk], check=True)
     return disk
 
 

@@ -1,6 +1,10 @@
 """Disks and partitions of guests: who may have what at the same time, reading and writing, a
-read-only disk, a whole disk with its partitions."""
-from machine import run_script
+read-only disk, a whole disk with its partitions; and disks whose tables lie."""
+import struct
+import subprocess
+import zlib
+
+from machine import demo_disk, run_script
 
 KERNEL = 'kernel = "/boot/demo/vmlinuz"\nramdisk = "/boot/demo/initrd.gz"\nextra = "console=hvc0"\n'
 
@@ -21,10 +25,11 @@ def test_sharing(hv, tmp_path):
     config(extra, "whole", "phy:/dev/vda,xvda,r")
     config(extra, "busy", "phy:/dev/vda,xvda,w")
     config(extra, "absent", "phy:/dev/vdz,xvda,w")
+    config(extra, "twice", "phy:/dev/vda,xvda,w", "phy:PARTLABEL=paravane-scratch,xvdb,w")
     result = run_script(tmp_path, hv, [
         "! vmctl create /extra/both.cfg", "! vmctl create /extra/busy.cfg",
         "! vmctl create /extra/absent.cfg",
-        "vmctl destroy demo",
+        "vmctl destroy demo", "! vmctl create /extra/twice.cfg", "! vmctl domid twice",
         "vmctl create /extra/both.cfg",
         "vmctl console both --expect BusyBox --timeout 60",
         typed("both", "dd if=/dev/urandom of=/dev/xvda bs=1M count=20 conv=fsync; echo w-$?", "w-0"),
@@ -41,9 +46,55 @@ def test_sharing(hv, tmp_path):
     assert "in use" in result.of("! vmctl create /extra/both.cfg")
     assert "in use" in result.of("! vmctl create /extra/busy.cfg", 1)
     assert "vdz" in result.of("! vmctl create /extra/absent.cfg")
+    assert "shares sectors" in result.of("! vmctl create /extra/twice.cfg")
     assert "xvda2" in result.of("vmctl console whole --send")
     lines = {line.split()[0]: line.split() for line in result.of("lsblk").splitlines()[1:]
              if line.startswith("  vda")}
     assert lines["vda1"][3] == "read" and lines["vda2"][3] == "write"
     assert all(line.split()[3] == "-" for line in result.of("lsblk", 1).splitlines()[1:]
                if line.strip().startswith("vda"))
+
+
+def lying_disk(path):
+    """A GPT with good checksums whose entries lie past the disk's end, named as the demo's is."""
+    subprocess.run(["truncate", "-s", "16M", path], check=True)
+    subprocess.run(["/sbin/sfdisk", "-q", path], input="label: gpt\nname=paravane-demo\n", text=True,
+                   check=True)
+    with open(path, "r+b") as disk:
+        disk.seek(512)
+        header = bytearray(disk.read(92))
+        struct.pack_into("<Q", header, 72, 1 << 40)
+        struct.pack_into("<I", header, 16, 0)
+        struct.pack_into("<I", header, 16, zlib.crc32(header))
+        disk.seek(512)
+        disk.write(header)
+
+
+def large_sectors(path):
+    subprocess.run(["truncate", "-s", "64M", path], check=True)
+    subprocess.run(["/sbin/fdisk", "-b", "4096", "-w", "never", path], input="g\nn\n1\n\n\nw\n",
+                   text=True, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_tables_that_lie_and_large_sectors(tmp_path):
+    """A table that makes no sense costs its disk its partitions, and nobody his name; a disk with
+    sectors of 4096 bytes is one for its guest too."""
+    extra, lying, large = tmp_path / "extra", tmp_path / "lying.img", tmp_path / "large.img"
+    extra.mkdir()
+    lying_disk(lying)
+    large_sectors(large)
+    config(extra, "large", "phy:/dev/disk/by-id/virtio-large-part1,xvda,w")
+    typing = "dd if=/dev/urandom of=/d bs=4k count=9 && dd if=/d of=/dev/xvda bs=4k conv=fsync && " \
+             "dd if=/dev/xvda bs=4k count=9 | cmp - /d && " \
+             "echo same-$(cat /sys/block/xvda/queue/logical_block_size)"
+    result = run_script(tmp_path, "paravane", [
+        "lsblk", "vmctl list --json", "vmctl destroy demo",
+        "vmctl create /extra/large.cfg", "vmctl console large --expect BusyBox --timeout 90",
+        typed("large", typing, "same-4096"),
+    ], EXTRA=extra, DISK=f"{lying},{demo_disk(tmp_path)}",
+        QEMU_ARGS=f"-drive if=none,id=large,format=raw,file={large} -device virtio-blk-pci,drive=large,"
+                  "serial=large,logical_block_size=4096,physical_block_size=4096").ok()
+    names = [line.split()[0] for line in result.of("lsblk").splitlines()[1:]]
+    assert names == ["vda", "vdb", "vdb1", "vdb2", "vdc", "vdc1"]
+    assert "vda: partition table: it leaves the disk: not used" in result.output
+    assert result.json("vmctl list --json")[1]["name"] == "demo"
