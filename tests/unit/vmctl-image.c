@@ -27,6 +27,7 @@
 #include <zstd.h>
 
 #include "vmctl/image/image.h"
+#include "vmctl/image/unpack.h"
 #include "vmctl/platform/platform.h"
 
 int platform_file_open(const char *path, const void **data, size_t *size)
@@ -180,6 +181,47 @@ static void bad_elf_files_are_told_apart(void **state)
     expect_refusal("neither ELF nor bzImage");
     assert_int_not_equal(load("", 0), 0);
     assert_non_null(strstr(failure.text, "empty"));
+}
+
+static void notes_with_odd_addresses_are_refused(void **state)
+{
+    (void)state;
+    note64(3, 0xffffffff80000100);
+    expect_refusal("not a page's address");
+    make_kernel(NULL);
+    note64(4, 0x800);
+    expect_refusal("not a page's address");
+    make_kernel(NULL);
+    note64(4, 0x2000000);
+    expect_refusal("below its own base");
+    make_kernel(NULL);
+    note64(3, 0xfffffffffffff000); /* it wraps before the kernel begins */
+    note64(1, 0xfff100);
+    expect_refusal("entry point is outside");
+}
+
+/* What would be read, or cleared, again and again. */
+static void repetitions_are_refused(void **state)
+{
+    static uint8_t large[1 << 20];
+
+    (void)state;
+    put16(56, 3);
+    memcpy(kernel + 0x40 + 112, kernel + 0x40, 56); /* the same segment once more */
+    expect_refusal("segments overlap");
+    put64(0x40 + 112 + 24, 0x1001fff);
+    expect_refusal("segments overlap");
+    put64(0x40 + 112 + 24, 0x1002000);
+    assert_int_equal(load(kernel, sizeof(kernel)), 0);
+    kernel_image_close(&image);
+    make_kernel(NULL);
+    memcpy(large, kernel, sizeof(kernel));
+    memset(large + sizeof(kernel), 0, sizeof(large) - sizeof(kernel));
+    uint64_t size = sizeof(large) - NOTES; /* zeroes: notes of twelve bytes */
+
+    memcpy(large + 0x40 + 56 + 32, &size, 8);
+    assert_int_not_equal(load(large, sizeof(large)), 0);
+    assert_non_null(strstr(failure.text, "too many notes"));
 }
 
 static uint8_t packed[4 * KERNEL_SIZE];
@@ -384,6 +426,74 @@ static void unpacked_images_are_kept(void **state)
     kernel_image_close(&image);
 }
 
+/* The bound holds where sizes have passed it, and a packed file's claim is not paid for. */
+static void bounds_of_unpacking(void **state)
+{
+    struct unpacked out = { NULL, UNPACKED_MAX + 1, 2 * (size_t)UNPACKED_MAX };
+
+    (void)state;
+    assert_int_equal(unpacked_reserve(&out, 1), -EFBIG);
+    out.size = UNPACKED_MAX - 10;
+    assert_int_equal(unpacked_window(&out), 10);
+    assert_int_equal(unpacked_reserve(&out, 11), -EFBIG);
+    out = (struct unpacked){ NULL, 0, 0 };
+    unpacked_expect(&out, UNPACKED_MAX, 1000);
+    assert_null(out.data);
+    unpacked_expect(&out, 16000, 1000);
+    assert_non_null(out.data);
+    free(out.data);
+}
+
+/* What images were once kept by: every step can be undone. */
+#define MULTIPLIER 0x9e3779b97f4a7c15ULL
+
+static uint64_t hash_words(const uint8_t *data, size_t size)
+{
+    uint64_t hash = 0xcbf29ce484222325ULL, word;
+
+    for (; size; data += 8, size -= 8) {
+        memcpy(&word, data, 8);
+        hash = (hash ^ word) * MULTIPLIER;
+        hash ^= hash >> 29;
+    }
+    return hash;
+}
+
+/* The last word with which a hash that stands at `before` becomes `after`. */
+static uint64_t word_for(uint64_t before, uint64_t after)
+{
+    uint64_t inverse = MULTIPLIER, x = after ^ after >> 29 ^ after >> 58;
+
+    for (int i = 0; i < 6; i++)
+        inverse *= 2 - MULTIPLIER * inverse;
+    return before ^ x * inverse;
+}
+
+static void a_kernel_never_starts_as_another(void **state)
+{
+    static uint8_t first[sizeof(packed)], second[sizeof(packed)];
+    size_t size = 2 * KERNEL_SIZE;
+    uint64_t word;
+
+    (void)state;
+    kernel[0x1002] = 1;
+    size_t length = pack_gzip();
+
+    memcpy(first, packed, length);
+    kernel[0x1002] = 2;
+    length = pack_gzip();
+    memcpy(second, packed, length);
+    word = word_for(hash_words(second, size - 8), hash_words(first, size));
+    memcpy(second + size - 8, &word, 8); /* behind the packed data: nobody's business */
+    assert_true(hash_words(first, size) == hash_words(second, size));
+    assert_int_equal(load(first, size), 0);
+    assert_int_equal(image.data[0x1002], 1);
+    kernel_image_close(&image);
+    assert_int_equal(load(second, size), 0);
+    assert_int_equal(image.data[0x1002], 2);
+    kernel_image_close(&image);
+}
+
 static void random_elf_files_do_no_harm(void **state)
 {
     unsigned int seed = 5;
@@ -413,6 +523,10 @@ int main(void)
         cmocka_unit_test_setup(truncated_and_corrupt_data_is_refused, make_kernel),
         cmocka_unit_test_setup(bombs_are_bounded, make_kernel),
         cmocka_unit_test_setup(unpacked_images_are_kept, make_kernel),
+        cmocka_unit_test_setup(notes_with_odd_addresses_are_refused, make_kernel),
+        cmocka_unit_test_setup(repetitions_are_refused, make_kernel),
+        cmocka_unit_test_setup(bounds_of_unpacking, make_kernel),
+        cmocka_unit_test_setup(a_kernel_never_starts_as_another, make_kernel),
         cmocka_unit_test_setup(random_elf_files_do_no_harm, make_kernel),
     };
 

@@ -184,6 +184,59 @@ static void ranges_that_collide_are_refused(void **state)
     free(tables);
 }
 
+/* Where a kernel's notes may not put it: across a half's end, into the hypervisor's part or the
+ * hole, or so high that what follows it wraps. */
+static void kernels_stay_in_a_guests_addresses(void **state)
+{
+    static const uint64_t bases[] = {
+        0xfffffffffffff000, 0xffffffffffc00000, 0x00007fffffff0000,
+        0x0000800000000000, 0x7fffffffffffe000, 0xffff7ffffffff000,
+        0xffff800000000000, 0xffff87ffffffe000, 0xffff87ffff000000,
+    };
+    static const uint64_t lists[] = { 0xffff800000000000, 0x800000000000, 0xffffff8000000000 };
+    struct guest_layout layout;
+    uint64_t wanted;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bases) / sizeof(*bases); i++) {
+        struct kernel_elf elf = small_kernel();
+
+        elf.virt_base = bases[i];
+        assert_int_equal(guest_layout_plan(&layout, &elf, 0, 64 << 8, &wanted), -ERANGE);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        struct kernel_elf elf = linux_kernel();
+
+        elf.init_p2m = lists[i];
+        assert_int_equal(guest_layout_plan(&layout, &elf, 0, 1024 << 8, &wanted), -ERANGE);
+    }
+}
+
+/* Any base that is taken leads to tables that hold within their plan (the sanitizer looks on). */
+static void every_base_is_taken_or_refused(void **state)
+{
+    unsigned int seed = 11, taken = 0;
+    struct guest guest;
+
+    (void)state;
+    for (int i = 0; i < 2000; i++) {
+        struct kernel_elf elf = small_kernel();
+        uint64_t wanted;
+
+        for (int bits = 0; bits < 64; bits += 16)
+            elf.virt_base = elf.virt_base << 16 | ((uint64_t)rand_r(&seed) & 0xffff);
+        elf.virt_base = elf.virt_base >> rand_r(&seed) % 52 & ~4095ULL;
+        if (rand_r(&seed) & 1)
+            elf.virt_base = ~elf.virt_base & ~4095ULL;
+        if (guest_layout_plan(&guest.layout, &elf, 0, 16 << 8, &wanted))
+            continue;
+        taken++;
+        build(&guest, &elf, 0, 16 << 8);
+        check_mappings(&guest);
+    }
+    assert_true(taken > 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -191,6 +244,8 @@ int main(void)
         cmocka_unit_test(small_kernels_fit_into_a_mebibyte),
         cmocka_unit_test(too_little_memory_says_how_much),
         cmocka_unit_test(ranges_that_collide_are_refused),
+        cmocka_unit_test(kernels_stay_in_a_guests_addresses),
+        cmocka_unit_test(every_base_is_taken_or_refused),
     };
 
     return cmocka_run_group_tests_name("vmctl-layout", tests, NULL, NULL);

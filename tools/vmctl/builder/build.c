@@ -31,6 +31,11 @@ static int plan_layout(struct guest_build *build)
     int error =
         guest_layout_plan(&build->layout, &build->kernel->elf, build->ramdisk_size, pages, &wanted);
 
+    if (error == -ERANGE)
+        return failure_set(build->failure, -EINVAL,
+                           "%s: kernel: it does not fit where its notes want it in a guest's "
+                           "address space (use another kernel)",
+                           build->name);
     if (error)
         return failure_set(build->failure, error,
                            "%s: kernel and ramdisk do not fit into %llu MiB (give it memory = %llu "

@@ -38,7 +38,8 @@ struct guest_layout {
     struct table_plan p2m_tables; /* if p2m_separate */
 };
 
-/* -ENOSPC: the domain's memory is too small (*wanted says how many pages would do). */
+/* -ENOSPC: the domain's memory is too small (*wanted says how many pages would do).  -ERANGE: where
+ * the kernel wants to be, it and what follows it are not all in one half of a guest's addresses. */
 int guest_layout_plan(struct guest_layout *layout, const struct kernel_elf *elf,
                       uint64_t ramdisk_size, uint64_t pages, uint64_t *wanted);
 

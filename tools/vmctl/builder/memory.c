@@ -14,7 +14,7 @@
 #include "vmctl/platform/platform.h"
 
 #define PAGE        4096u
-#define WINDOW      1024u
+#define WINDOW      256u
 #define BATCH       256u
 #define LARGE_ORDER 9u
 
@@ -37,6 +37,7 @@ static int populate_order(struct guest_build *build, uint64_t *pfn, unsigned int
             for (uint64_t j = 0; j < extent; j++)
                 build->p2m[*pfn + i * extent + j] = frames[i] + j;
         *pfn += done * extent;
+        platform_yield();
         if (done < count)
             return -ENOMEM;
     }
@@ -88,6 +89,7 @@ static int for_each_window(struct guest_build *build, uint64_t pfn, size_t offse
         else
             memset((uint8_t *)window + offset, 0, bytes);
         platform_foreign_unmap(window, pages);
+        platform_yield(); /* guests' disks and consoles are served by the tasks beside this one */
         from = from ? from + bytes : NULL;
         size -= bytes;
         pfn += pages;

@@ -81,12 +81,13 @@ int page_tables_fill(const struct guest_layout *layout, const uint64_t *p2m, pag
 {
     const struct table_plan *plan = &layout->kernel_tables;
     uint64_t last_table = plan->first_pfn + table_plan_count(plan);
+    uint64_t mapped = (plan->virt_end - plan->virt_start) / 4096;
     struct range range;
     int error = range_start(&range, plan, p2m, root, kernel);
 
-    for (uint64_t virt = plan->virt_start, pfn = 0; virt != plan->virt_end && pfn < layout->pages;
-         virt += 4096, pfn++)
-        map_page(&range, virt, pfn, pfn < layout->root_pfn || pfn >= last_table);
+    for (uint64_t pfn = 0; pfn < mapped && pfn < layout->pages; pfn++)
+        map_page(&range, plan->virt_start + pfn * 4096, pfn,
+                 pfn < layout->root_pfn || pfn >= last_table);
     if (error || !layout->p2m_separate)
         return error;
     plan = &layout->p2m_tables;

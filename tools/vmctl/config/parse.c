@@ -16,11 +16,14 @@
 #include <string.h>
 
 #define NESTING_MAX 4
+/* A config is a page or two; what is longer is something else, or wants to keep us busy. */
+#define BYTES_MAX   (64u << 10)
+#define ENTRIES_MAX 1024u
 
 struct parser {
     struct config *config;
     const char *at, *end;
-    unsigned int line;
+    unsigned int line, entries;
     struct failure *failure;
 };
 
@@ -137,12 +140,16 @@ static int parse_string(struct parser *parser, struct config_value *value)
 
 static int parse_value(struct parser *parser, struct config_value **value, unsigned int depth);
 
+/* Lists double their room when they have used it up: it is always the next power of two. */
 static int list_add(struct config_value *list, struct config_value *item)
 {
-    struct config_value **items = realloc(list->items, (list->count + 1) * sizeof(*items));
+    struct config_value **items = list->items;
 
-    if (!items)
-        return -ENOMEM;
+    if (!(list->count & (list->count - 1))) {
+        items = realloc(items, (list->count ? 2 * list->count : 1) * sizeof(*items));
+        if (!items)
+            return -ENOMEM;
+    }
     list->items = items;
     items[list->count++] = item;
     return 0;
@@ -228,10 +235,10 @@ static int entry_append(struct parser *parser, struct config_entry *entry,
         strcat(both, value->string);
         old->string = both;
     }
-    while (!error && value->count) {
-        error = list_add(old, value->items[0]);
+    for (size_t i = 0; i < value->count && !error; i++) {
+        error = list_add(old, value->items[i]);
         if (!error)
-            memmove(value->items, value->items + 1, --value->count * sizeof(value->items[0]));
+            value->items[i] = NULL; /* it is the other list's now */
     }
     if (!error)
         value_free(value);
@@ -280,6 +287,8 @@ static int parse_entry(struct parser *parser)
 
     if (!length || length > 64)
         return syntax_error(parser, "no key here", "a line is KEY = VALUE");
+    if (++parser->entries > ENTRIES_MAX)
+        return syntax_error(parser, "too many lines KEY = VALUE", "a config has at most 1024");
     skip(parser, false);
     if (look(parser) == '+') {
         append = true;
@@ -338,11 +347,13 @@ int config_parse(struct config **config, const char *file, const char *text, siz
         return -ENOMEM;
     (*config)->file = file;
     (*config)->last = &(*config)->first;
-    struct parser parser = { *config, text, text + size, 1, failure };
-    int error = check_text(text, size)
+    struct parser parser = { *config, text, text + size, 1, 0, failure };
+    int error = check_text(text, size < BYTES_MAX ? size : BYTES_MAX)
                     ? failure_set(failure, -EINVAL,
                                   "%s: not a text file (a config has lines KEY = VALUE)", file)
-                    : parse_file(&parser);
+                : size > BYTES_MAX ? failure_set(failure, -EINVAL,
+                                                 "%s: too long (a config has at most 64 KiB)", file)
+                                   : parse_file(&parser);
 
     if (error) {
         config_free(*config);

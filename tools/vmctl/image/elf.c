@@ -43,6 +43,7 @@ struct elf_note {
 #define PT_NOTE        4u
 #define SHT_NOTE       7u
 #define PHYSICAL_MAX   (1ULL << 40)
+#define NOTES_MAX      4096u /* a kernel has some twenty */
 
 struct reader {
     struct kernel_elf *elf;
@@ -52,6 +53,7 @@ struct reader {
     struct failure *failure;
     struct elf_header header;
     bool xen_notes, has_entry;
+    unsigned int notes;
     char xen_version[16], pae[8];
 };
 
@@ -97,6 +99,10 @@ static int read_load(struct reader *reader, const struct elf_program *program)
                          "is the file complete?");
     if (program->paddr > PHYSICAL_MAX || program->memsz > PHYSICAL_MAX)
         return elf_error(reader, "corrupt: a segment's address is absurd", "use another kernel");
+    for (size_t i = 0; i < elf->segment_count; i++)
+        if (program->paddr < elf->segments[i].physical + elf->segments[i].memory_size &&
+            elf->segments[i].physical < program->paddr + program->memsz)
+            return elf_error(reader, "corrupt: its segments overlap", "use another kernel");
     struct elf_segment *segment = &elf->segments[elf->segment_count++];
 
     *segment =
@@ -165,14 +171,16 @@ static void read_note(struct reader *reader, uint32_t type, const uint8_t *desc,
     }
 }
 
-/* The notes of a segment or section; a broken one ends the list. */
+/* The notes of a segment or section; a broken one ends the list.  Many lists may lie in the same
+ * bytes of the file, so what counts is how many notes are read in all. */
 static void read_notes(struct reader *reader, uint64_t offset, uint64_t size)
 {
     if (!within(reader, offset, size))
         return;
-    while (size >= sizeof(struct elf_note)) {
+    while (reader->notes <= NOTES_MAX && size >= sizeof(struct elf_note)) {
         struct elf_note note;
 
+        reader->notes++;
         memcpy(&note, reader->data + offset, sizeof(note));
         uint64_t name = offset + sizeof(note);
         uint64_t name_room = ((uint64_t)note.name_size + 3) & ~3ULL;
@@ -225,10 +233,36 @@ static void read_sections(struct reader *reader)
     }
 }
 
+/* Where the notes say the kernel lies; that it fits there with all that follows it is layout.c's.
+ */
+static int check_addresses(struct reader *reader)
+{
+    struct kernel_elf *elf = reader->elf;
+
+    if (elf->virt_base & 4095 || elf->paddr_offset & 4095)
+        return elf_error(reader, "its VIRT_BASE or PADDR_OFFSET note is not a page's address",
+                         "use another kernel");
+    if (elf->start < elf->paddr_offset)
+        return elf_error(reader, "corrupt: loads below its own base", "use another kernel");
+    uint64_t low = elf->virt_base + elf->start - elf->paddr_offset;
+    uint64_t high = elf->virt_base + elf->end - elf->paddr_offset;
+
+    if (low < elf->virt_base || high < low || elf->entry < low || elf->entry >= high)
+        return elf_error(reader, "corrupt: its entry point is outside it", "use another kernel");
+    if (elf->has_hypercall_page &&
+        (elf->hypercall_page < low || elf->hypercall_page >= high || elf->hypercall_page & 4095))
+        return elf_error(reader, "corrupt: its hypercall page is outside it", "use another kernel");
+    if (elf->has_init_p2m && elf->init_p2m & ((1ULL << 39) - 1))
+        return elf_error(reader, "its INIT_P2M note is not usable", "use another kernel");
+    return 0;
+}
+
 static int check_notes(struct reader *reader)
 {
     struct kernel_elf *elf = reader->elf;
 
+    if (reader->notes > NOTES_MAX)
+        return elf_error(reader, "too many notes", "use another kernel");
     if (!reader->xen_notes)
         return elf_error(reader, "not a Xen PV kernel: it has no Xen notes",
                          "build it with CONFIG_XEN_PV");
@@ -239,19 +273,7 @@ static int check_notes(struct reader *reader)
         return elf_error(reader, "no PV entry point", "build it with CONFIG_XEN_PV");
     if (!elf->segment_count)
         return elf_error(reader, "nothing to load in it", "is the file complete?");
-    if (elf->start < elf->paddr_offset)
-        return elf_error(reader, "corrupt: loads below its own base", "use another kernel");
-    uint64_t low = elf->virt_base + elf->start - elf->paddr_offset;
-    uint64_t high = elf->virt_base + elf->end - elf->paddr_offset;
-
-    if (high < low || elf->entry < low || elf->entry >= high)
-        return elf_error(reader, "corrupt: its entry point is outside it", "use another kernel");
-    if (elf->has_hypercall_page &&
-        (elf->hypercall_page < low || elf->hypercall_page >= high || elf->hypercall_page & 4095))
-        return elf_error(reader, "corrupt: its hypercall page is outside it", "use another kernel");
-    if (elf->has_init_p2m && elf->init_p2m & ((1ULL << 39) - 1))
-        return elf_error(reader, "its INIT_P2M note is not usable", "use another kernel");
-    return 0;
+    return check_addresses(reader);
 }
 
 int kernel_elf_parse(struct kernel_elf *elf, const char *file, const uint8_t *data, size_t size,

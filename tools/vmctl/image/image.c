@@ -20,10 +20,11 @@
 #define PAYLOAD_LENGTH   0x24c
 #define SETUP_HEADER_END 0x250
 
-#define KEPT_MAX 2
+#define KEPT_MAX      2
+#define COMPARE_PIECE (256u << 10)
 
 struct kept_image {
-    uint64_t hash;
+    uint8_t *packed; /* a copy; NULL: nothing is kept here */
     size_t packed_size;
     struct unpacked unpacked;
     unsigned int users;
@@ -41,26 +42,35 @@ static uint32_t word_at(const uint8_t *data, size_t offset)
     return word;
 }
 
-static uint64_t content_hash(const uint8_t *data, size_t size)
+/* Are they the same bytes?  Megabytes take a while: others run between two pieces. */
+static bool same_bytes(const uint8_t *a, const uint8_t *b, size_t size)
 {
-    uint64_t hash = 0xcbf29ce484222325ULL, word;
+    for (size_t at = 0; at < size; at += COMPARE_PIECE) {
+        size_t piece = size - at < COMPARE_PIECE ? size - at : COMPARE_PIECE;
 
-    for (; size >= sizeof(word); data += sizeof(word), size -= sizeof(word)) {
-        memcpy(&word, data, sizeof(word));
-        hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
-        hash ^= hash >> 29;
+        if (memcmp(a + at, b + at, piece) != 0)
+            return false;
+        if (unpack_pause)
+            unpack_pause();
     }
-    while (size--)
-        hash = (hash ^ *data++) * 0x100000001b3ULL;
-    return hash;
+    return true;
 }
 
-static struct kept_image *kept_find(uint64_t hash, size_t size)
+/* With its packed bytes, not with a hash of them: one owner's file never starts as another's. */
+static struct kept_image *kept_find(const uint8_t *data, size_t size)
 {
-    for (size_t i = 0; i < KEPT_MAX; i++)
-        if (kept_images[i].unpacked.data && kept_images[i].hash == hash &&
-            kept_images[i].packed_size == size)
-            return &kept_images[i];
+    for (size_t i = 0; i < KEPT_MAX; i++) {
+        struct kept_image *kept = &kept_images[i];
+
+        if (!kept->packed || kept->packed_size != size)
+            continue;
+        kept->users++; /* it stays what it is while we compare */
+        bool same = same_bytes(kept->packed, data, size);
+
+        kept->users--;
+        if (same)
+            return kept;
+    }
     return NULL;
 }
 
@@ -73,6 +83,7 @@ static struct kept_image *kept_place(void)
         if (!kept_images[i].users && (!oldest || kept_images[i].last_use < oldest->last_use))
             oldest = &kept_images[i];
     if (oldest) {
+        free(oldest->packed);
         free(oldest->unpacked.data);
         memset(oldest, 0, sizeof(*oldest));
     }
@@ -92,6 +103,10 @@ static int unpack_error(const char *file, const struct unpacker *unpacker, int e
                            "kernel %s: not enough memory to unpack it (give dom0 "
                            "more memory)",
                            file);
+    if (error == -EFBIG)
+        return failure_set(failure, error,
+                           "kernel %s: unpacks to more than %u MiB (use another kernel)", file,
+                           UNPACKED_MAX >> 20);
     return failure_set(failure, error, "kernel %s: corrupt %s data (copy the file again)", file,
                        unpacker->name);
 }
@@ -102,16 +117,22 @@ static int unpack_into(struct kept_image *kept, const struct unpacker *unpacker,
                        const uint8_t *data, size_t size)
 {
     struct unpacked unpacked = { NULL, 0, 0 };
+    uint8_t *copy = malloc(size);
 
+    if (!copy)
+        return -ENOMEM;
+    memcpy(copy, data, size);
     kept->users++;
-    unpacked_expect(&unpacked, size >= 4 ? word_at(data, size - 4) : 0);
+    unpacked_expect(&unpacked, size >= 4 ? word_at(data, size - 4) : 0, size);
     int error = unpacker->unpack(data, size, &unpacked);
 
     kept->users--;
     if (error) {
+        free(copy);
         free(unpacked.data);
         return error;
     }
+    kept->packed = copy;
     kept->packed_size = size;
     kept->unpacked = unpacked;
     uint8_t *fitting = realloc(unpacked.data, unpacked.size ? unpacked.size : 1);
@@ -126,8 +147,7 @@ static int image_unpack(struct kernel_image *image, const char *file,
                         const struct unpacker *unpacker, const uint8_t *data, size_t size,
                         struct failure *failure)
 {
-    uint64_t hash = content_hash(data, size);
-    struct kept_image *kept = kept_find(hash, size);
+    struct kept_image *kept = kept_find(data, size);
 
     if (!kept) {
         kept = kept_place(); /* before unpacking: it may give memory back */
@@ -135,7 +155,6 @@ static int image_unpack(struct kernel_image *image, const char *file,
 
         if (error)
             return unpack_error(file, unpacker, error, failure);
-        kept->hash = hash;
     }
     kept->users++;
     kept->last_use = ++use_clock;

@@ -2,7 +2,7 @@
  * A kernel file, unpacked if need be, and what is in it.
  *
  * An ELF file is taken as it is; a bzImage's payload and a packed ELF file are unpacked, and
- * the last few unpacked ones are kept by their packed bytes' hash: unpacking costs more time
+ * the last few unpacked ones are kept with their packed bytes: unpacking costs more time
  * than all the rest of starting a guest.
  */
 #ifndef TOOLS_VMCTL_IMAGE_IMAGE_H

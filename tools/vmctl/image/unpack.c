@@ -10,19 +10,21 @@
 #define FIRST_CAPACITY (8u << 20)
 #define EXPECT_SLACK   ((8u << 20) + 65536) /* the most any unpacker asks for at once */
 #define WINDOW         (256u << 10)
+#define PACKED_BY_MAX  16u /* a kernel is packed by four to eight */
 
 void (*unpack_pause)(void);
 
 size_t unpacked_window(const struct unpacked *out)
 {
-    size_t room = out->capacity - out->size;
+    size_t limit = out->capacity < UNPACKED_MAX ? out->capacity : UNPACKED_MAX;
+    size_t room = limit - out->size;
 
     return room < WINDOW ? room : WINDOW;
 }
 
-void unpacked_expect(struct unpacked *out, size_t size)
+void unpacked_expect(struct unpacked *out, size_t size, size_t packed_size)
 {
-    if (size > UNPACKED_MAX)
+    if (size > UNPACKED_MAX || size / PACKED_BY_MAX > packed_size)
         return;
     out->data = malloc(size + EXPECT_SLACK);
     out->capacity = out->data ? size + EXPECT_SLACK : 0;
@@ -34,12 +36,14 @@ int unpacked_reserve(struct unpacked *out, size_t more)
 
     if (unpack_pause)
         unpack_pause();
-    if (more > UNPACKED_MAX - out->size)
+    if (out->size > UNPACKED_MAX || more > UNPACKED_MAX - out->size)
         return -EFBIG;
     while (capacity < out->size + more)
         capacity *= 2;
     if (capacity == out->capacity)
         return 0;
+    if (capacity > UNPACKED_MAX)
+        capacity = UNPACKED_MAX;
     uint8_t *data = realloc(out->data, capacity);
 
     if (!data)

@@ -20,11 +20,11 @@ struct unpacked {
 };
 
 /* Makes room for so many bytes in an empty buffer, if it can: what a packed kernel says of its
- * size (its last four bytes do), which may be a lie. */
-void unpacked_expect(struct unpacked *out, size_t size);
+ * size (its last four bytes do), which may be a lie: no more than its packed bytes make likely. */
+void unpacked_expect(struct unpacked *out, size_t size, size_t packed_size);
 /* Makes room for at least `more` bytes (and then some). -EFBIG beyond the bound, -ENOMEM. */
 int unpacked_reserve(struct unpacked *out, size_t more);
-/* How much of that room to fill before reserving again. */
+/* How much of that room to fill before reserving again: never beyond the bound. */
 size_t unpacked_window(const struct unpacked *out);
 
 /*
