@@ -2,7 +2,7 @@
  * Fuzzer: any bytes as a config.  Either it is understood or a reason is given.
  *
  * Sources: tools/vmctl/config/parse.c tools/vmctl/config/disk.c
- * Sources: tools/vmctl/config/domain-config.c tools/vmctl/failure.c
+ * Sources: tools/vmctl/config/domain-config.c tools/vmctl/config/cpu-list.c tools/vmctl/failure.c
  */
 #include <stddef.h>
 #include <stdint.h>

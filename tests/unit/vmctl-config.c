@@ -2,7 +2,8 @@
  * vmctl's configs: syntax, keys, disks, and messages that name file, line and remedy.
  *
  * Sources: tools/vmctl/config/parse.c tools/vmctl/config/disk.c
- * Sources: tools/vmctl/config/domain-config.c tools/vmctl/failure.c
+ * Sources: tools/vmctl/config/domain-config.c tools/vmctl/config/cpu-list.c
+ * Sources: tools/vmctl/failure.c
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -204,6 +205,51 @@ static void random_bytes_do_no_harm(void **state)
     }
 }
 
+static void cpus_are_lists(void **state)
+{
+    (void)state;
+    assert_int_equal(parse(BASE "vcpus = 2\ncpus = '0-3,^1, 5'\n"), 0);
+    assert_int_equal(domain.cpus[0], 0x2d);
+    assert_int_equal(domain.cpus[1], 0x2d);
+    assert_int_equal(parse(BASE "vcpus = 3\ncpus = ['1', 2]\n"), 0);
+    assert_int_equal(domain.cpus[0], 2);
+    assert_int_equal(domain.cpus[1], 4);
+    assert_int_equal(domain.cpus[2], 0);
+    assert_int_equal(parse(BASE "cpus = 'all'\ncap = 0\ncpu_weight = 256\n"), 0);
+    assert_true(domain.cpus[0] == UINT64_MAX);
+    expect_refusal(BASE "cpus = ''\n", "not a list of CPUs");
+    expect_refusal(BASE "cpus = '3-1'\n", "not a list of CPUs");
+    expect_refusal(BASE "cpus = '0,^0'\n", "not a list of CPUs");
+    expect_refusal(BASE "cpus = '64'\n", "not a list of CPUs");
+    expect_refusal(BASE "cpus = '99999999999999999999'\n", "not a list of CPUs");
+    expect_refusal(BASE "cpus = 'nodes:1'\n", "not a list of CPUs");
+    expect_refusal(BASE "cpus = [['1']]\n", "not a list of CPUs");
+    expect_refusal(BASE "cap = 50\n", "cap: not supported");
+    expect_refusal(BASE "cpu_weight = 512\n", "weights are not supported");
+    expect_refusal(BASE "cpus_soft = '1'\n", "cpus_soft: not supported");
+}
+
+/* What would keep dom0's only processor busy is refused for its length. */
+static void configs_have_bounds(void **state)
+{
+    char *text = malloc(1 << 20), *at = text;
+
+    (void)state;
+    memset(text, '#', 1 << 20);
+    text[(64 << 10) + 1] = '\0';
+    expect_refusal(text, "too long");
+    at += sprintf(at, BASE);
+    for (int i = 0; i < 1025; i++)
+        at += sprintf(at, "k%d=1\n", i);
+    expect_refusal(text, "too many lines");
+    at = text + sprintf(text, BASE "disk = [");
+    for (int i = 0; i < 20000; i++)
+        at += sprintf(at, "1,");
+    sprintf(at, "]\n");
+    expect_refusal(text, "too many disks");
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -217,6 +263,8 @@ int main(void)
         cmocka_unit_test(junk_is_called_junk),
         cmocka_unit_test(disks_have_xls_syntax),
         cmocka_unit_test(random_bytes_do_no_harm),
+        cmocka_unit_test(cpus_are_lists),
+        cmocka_unit_test(configs_have_bounds),
     };
 
     return cmocka_run_group_tests_name("vmctl-config", tests, NULL, NULL);

@@ -142,6 +142,24 @@ int domain_set_max_vcpus(uint32_t domid, uint32_t count)
     return hypervisor_domctl(domid, &control);
 }
 
+int domain_set_affinity(uint32_t domid, uint32_t vcpu, uint64_t cpus)
+{
+    uint64_t *map = platform_buffer_alloc(sizeof(*map));
+    struct xen_domctl control = { .cmd = XEN_DOMCTL_setvcpuaffinity };
+
+    if (!map)
+        return -ENOMEM;
+    *map = cpus;
+    control.u.vcpuaffinity.vcpu = vcpu;
+    control.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
+    control.u.vcpuaffinity.cpumap_hard.bitmap = ADDRESS(map);
+    control.u.vcpuaffinity.cpumap_hard.nr_bits = 64;
+    int error = hypervisor_domctl(domid, &control);
+
+    platform_buffer_free(map, sizeof(*map));
+    return error;
+}
+
 int domain_set_tsc_mode(uint32_t domid, uint32_t mode)
 {
     struct xen_domctl control = { .cmd = XEN_DOMCTL_settscinfo };

@@ -29,6 +29,8 @@ int domain_info(uint32_t domid, struct xen_domctl_getdomaininfo *info);
 int domain_info_list(struct xen_domctl_getdomaininfo *list, size_t room, size_t *count);
 int domain_set_max_memory(uint32_t domid, uint64_t kib);
 int domain_set_max_vcpus(uint32_t domid, uint32_t count);
+/* cpus: a bit for each of the machine's CPUs the vCPU may run on. */
+int domain_set_affinity(uint32_t domid, uint32_t vcpu, uint64_t cpus);
 int domain_set_tsc_mode(uint32_t domid, uint32_t mode);
 int domain_set_vcpu_context(uint32_t domid, uint32_t vcpu,
                             const struct vcpu_guest_context *context);

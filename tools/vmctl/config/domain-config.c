@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "vmctl/config/cpu-list.h"
 #include "vmctl/config/parse.h"
 
-#define VCPUS_MAX      32
 #define MEMORY_MIB_MAX (1 << 24)
 
 struct reader {
@@ -142,6 +142,47 @@ static int read_vcpus(struct reader *reader)
     return error;
 }
 
+/* One item of `cpus`: a list in a string, or a plain number. */
+static int read_cpu_list(struct reader *reader, const struct config_value *value, uint64_t *cpus)
+{
+    if (value->kind == CONFIG_NUMBER && value->number >= 0 && value->number < 64)
+        *cpus = 1ULL << value->number;
+    else if (value->kind != CONFIG_STRING || cpu_list_parse(value->string, cpus))
+        return key_error(reader, "not a list of CPUs", "write \"0-3,5\" or \"all\"");
+    return 0;
+}
+
+/* One list for all vCPUs, or a list of lists, one for each. */
+static int read_cpus(struct reader *reader)
+{
+    const struct config_value *value = reader->entry->value;
+    uint64_t *cpus = reader->domain->cpus, same = 0;
+    int error = 0;
+
+    if (value->kind != CONFIG_LIST) {
+        error = read_cpu_list(reader, value, &same);
+        for (size_t i = 0; i < VCPUS_MAX; i++)
+            cpus[i] = same;
+        return error;
+    }
+    if (value->count > VCPUS_MAX)
+        return key_error(reader, "too many lists", "one for each vCPU");
+    for (size_t i = 0; i < value->count && !error; i++)
+        error = read_cpu_list(reader, value->items[i], &cpus[i]);
+    return error;
+}
+
+/* 256 is what everybody has. */
+static int read_weight(struct reader *reader)
+{
+    int64_t weight = 0;
+    int error = read_number(reader, 0, 65535, &weight);
+
+    if (!error && weight && weight != 256)
+        error = key_error(reader, "weights are not supported yet", "take the line out");
+    return error;
+}
+
 static int read_disk(struct reader *reader)
 {
     const struct config_value *list = reader->entry->value;
@@ -246,7 +287,8 @@ static const struct {
     { "disk", read_disk },           { "on_poweroff", read_on_poweroff },
     { "on_reboot", read_on_reboot }, { "on_crash", read_on_crash },
     { "tsc_mode", read_tsc_mode },   { "type", read_type },
-    { "builder", read_type },
+    { "builder", read_type },        { "cpus", read_cpus },
+    { "cpu_weight", read_weight },
 };
 
 /* Without these the guest runs all the same. */
@@ -267,10 +309,6 @@ static const char *const ignored_keys[] = {
     "on_watchdog",
     "on_soft_reset",
     "pool",
-    "cpu_weight",
-    "cap",
-    "cpus",
-    "cpus_soft",
     "seclabel",
     "init_seclabel",
     "device_tree",
@@ -298,6 +336,8 @@ static const char *const ignored_keys[] = {
 
 /* With these ignored he would not get what he asked for. */
 static const char *const refused_keys[] = {
+    "cap",
+    "cpus_soft",
     "vif",
     "pci",
     "bootloader",

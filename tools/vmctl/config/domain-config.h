@@ -12,6 +12,7 @@
 #include "vmctl/failure.h"
 
 #define DISKS_MAX 16
+#define VCPUS_MAX 32
 
 /* What to do when the guest ends. */
 enum end_action { END_DESTROY, END_RESTART, END_PRESERVE, END_RENAME_RESTART };
@@ -26,7 +27,8 @@ struct domain_config {
     uint64_t memory_kib;
     uint64_t maxmem_kib;
     uint32_t vcpus;
-    uint32_t tsc_mode; /* 0 default, 1 emulate, 2 native */
+    uint64_t cpus[VCPUS_MAX]; /* of each vCPU, those of the machine's it may run on; 0: any */
+    uint32_t tsc_mode;        /* 0 default, 1 emulate, 2 native */
     struct disk_config disks[DISKS_MAX];
     size_t disk_count;
     enum end_action on_poweroff, on_reboot, on_crash;

@@ -104,12 +104,30 @@ static int check_memory(struct start *start)
         start->config->name, (unsigned long long)wanted >> 10, (unsigned long long)free_kib >> 10);
 }
 
+static int check_cpus(struct start *start)
+{
+    const struct domain_config *config = start->config;
+    struct xen_sysctl_physinfo machine;
+
+    if (machine_info(&machine) || machine.nr_cpus >= 64)
+        return 0;
+    for (uint32_t i = 0; i < config->vcpus; i++)
+        if (config->cpus[i] && !(config->cpus[i] & ((1ULL << machine.nr_cpus) - 1)))
+            return failure_set(start->failure, -EINVAL,
+                               "%s: cpus: the machine has none of those for vCPU %u (it has CPUs 0 "
+                               "to %u)",
+                               config->name, (unsigned int)i, (unsigned int)machine.nr_cpus - 1);
+    return 0;
+}
+
 /* Opens the files and checks the rest: nothing has been made yet. */
 static int start_prepare(struct start *start)
 {
     struct domain_config *config = start->config;
     int error = check_name(start);
 
+    if (!error)
+        error = check_cpus(start);
     for (size_t i = 0; i < config->disk_count && !error; i++)
         error = check_disk(start, i);
     if (!error && config->ramdisk[0]) {
@@ -153,6 +171,9 @@ static int start_make_domain(struct start *start)
     error = domain_set_max_vcpus(build->domid, config->vcpus);
     if (!error)
         error = domain_set_max_memory(build->domid, config->maxmem_kib + MAX_MEMORY_SLACK_KIB);
+    for (uint32_t i = 0; i < config->vcpus && !error; i++)
+        if (config->cpus[i])
+            error = domain_set_affinity(build->domid, i, config->cpus[i]);
     if (!error && config->tsc_mode)
         domain_set_tsc_mode(build->domid, config->tsc_mode); /* a wish */
     if (!error)

@@ -1,0 +1,609 @@
+/*
+ * Starting and ending guests around their disks: what is shared with whom, what the backend says,
+ * what a guest that has ended leaves.  Hypervisor, store and backend are fakes; time passes when
+ * somebody waits.
+ *
+ * Sources: tools/vmctl/domain/start.c tools/vmctl/domain/end.c tools/vmctl/domain/disk-nodes.c
+ * tools/vmctl/domain/writer.c tools/vmctl/domain/supervise.c tools/vmctl/failure.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hypercall-abi/sched.h"
+#include "vmctl/builder/build.h"
+#include "vmctl/domain/domain.h"
+#include "vmctl/domain/nodes.h"
+#include "vmctl/hypervisor.h"
+#include "vmctl/platform/platform.h"
+#include "xenstore/client.h"
+
+/* The store: paths and values. */
+#define NODES 256
+
+static struct {
+    char path[128], value[128];
+} nodes[NODES];
+
+static char *node_value(const char *path)
+{
+    for (size_t i = 0; i < NODES; i++)
+        if (!strcmp(nodes[i].path, path))
+            return nodes[i].value;
+    return NULL;
+}
+
+static void node_set(const char *path, const char *value)
+{
+    for (size_t i = 0; !node_value(path); i++)
+        if (!nodes[i].path[0])
+            snprintf(nodes[i].path, sizeof(nodes[i].path), "%s", path);
+    snprintf(node_value(path), sizeof(nodes[0].value), "%s", value);
+}
+
+static bool is_below(const char *path, const char *above)
+{
+    size_t length = strlen(above);
+
+    return !strncmp(path, above, length) && (!path[length] || path[length] == '/');
+}
+
+struct xs_client *xs_open(void)
+{
+    return (struct xs_client *)nodes;
+}
+
+void xs_close(struct xs_client *client)
+{
+    (void)client;
+}
+
+int xs_read(struct xs_client *client, uint32_t tx, const char *path, char **value, size_t *length)
+{
+    (void)client;
+    (void)tx;
+    (void)length;
+    if (!node_value(path))
+        return -ENOENT;
+    *value = strdup(node_value(path));
+    return 0;
+}
+
+int xs_read_number(struct xs_client *client, uint32_t tx, const char *path, uint64_t *number)
+{
+    (void)client;
+    (void)tx;
+    if (!node_value(path))
+        return -ENOENT;
+    *number = strtoull(node_value(path), NULL, 10);
+    return 0;
+}
+
+int xs_write(struct xs_client *client, uint32_t tx, const char *path, const void *value,
+             size_t length)
+{
+    char text[128];
+
+    (void)client;
+    (void)tx;
+    snprintf(text, sizeof(text), "%.*s", (int)length, (const char *)value);
+    node_set(path, text);
+    return 0;
+}
+
+int xs_printf(struct xs_client *client, uint32_t tx, const char *path, const char *format, ...)
+{
+    va_list arguments;
+    char text[128];
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    return xs_write(client, tx, path, text, strlen(text));
+}
+
+int xs_rm(struct xs_client *client, uint32_t tx, const char *path)
+{
+    (void)client;
+    (void)tx;
+    for (size_t i = 0; i < NODES; i++)
+        if (is_below(nodes[i].path, path))
+            nodes[i].path[0] = '\0';
+    return 0;
+}
+
+int xs_list(struct xs_client *client, uint32_t tx, const char *path, char ***names, size_t *count)
+{
+    char **list = calloc(NODES, sizeof(char *) + 128), *text = (char *)(list + NODES);
+    size_t length = strlen(path);
+
+    (void)client;
+    (void)tx;
+    *count = 0;
+    for (size_t i = 0; i < NODES; i++) {
+        const char *child = nodes[i].path + length + 1;
+        bool known = !is_below(nodes[i].path, path) || !nodes[i].path[length];
+
+        snprintf(text, 128, "%.*s", known ? 0 : (int)strcspn(child, "/"), known ? "" : child);
+        for (size_t j = 0; j < *count; j++)
+            known |= !strcmp(list[j], text);
+        if (known)
+            continue;
+        list[(*count)++] = text;
+        text += 128;
+    }
+    *names = list;
+    if (!*count)
+        free(list);
+    return *count ? 0 : -ENOENT;
+}
+
+int xs_set_perms(struct xs_client *client, uint32_t tx, const char *path, const char *const *perms,
+                 size_t count)
+{
+    (void)client;
+    (void)tx;
+    (void)path;
+    (void)perms;
+    (void)count;
+    return 0;
+}
+
+int xs_transaction_start(struct xs_client *client, uint32_t *tx)
+{
+    (void)client;
+    *tx = 1;
+    return 0;
+}
+
+int xs_transaction_end(struct xs_client *client, uint32_t tx, bool abort)
+{
+    (void)client;
+    (void)tx;
+    (void)abort;
+    return 0;
+}
+
+int xs_watch(struct xs_client *client, const char *path, const char *token)
+{
+    (void)client;
+    (void)path;
+    (void)token;
+    return 0;
+}
+
+int xs_unwatch(struct xs_client *client, const char *path, const char *token)
+{
+    (void)client;
+    (void)path;
+    (void)token;
+    return 0;
+}
+
+int xs_introduce(struct xs_client *client, uint32_t domid, uint64_t gfn, uint32_t port)
+{
+    (void)client;
+    (void)domid;
+    (void)gfn;
+    (void)port;
+    return 0;
+}
+
+int xs_release(struct xs_client *client, uint32_t domid)
+{
+    (void)client;
+    (void)domid;
+    return 0;
+}
+
+/* The backend, which has its turn when somebody waits. */
+static enum { SERVES, REFUSES, SLEEPS } backend;
+static int64_t now;
+static bool interrupted;
+
+static void backend_turn(void)
+{
+    for (size_t i = 0; i < NODES && backend != SLEEPS; i++) {
+        char base[128], path[160];
+        char *end = strstr(nodes[i].path, "/state");
+
+        if (!is_below(nodes[i].path, "/local/domain/0/backend") || !end)
+            continue;
+        snprintf(base, sizeof(base), "%.*s", (int)(end - nodes[i].path), nodes[i].path);
+        if (!strcmp(nodes[i].value, "5"))
+            strcpy(nodes[i].value, "6");
+        if (strcmp(nodes[i].value, "1") != 0)
+            continue;
+        if (backend == SERVES) {
+            strcpy(nodes[i].value, "2");
+            continue;
+        }
+        snprintf(path, sizeof(path), "%s/hotplug-error", base);
+        node_set(path, "the disk is on fire");
+        snprintf(path, sizeof(path), "%s/hotplug-status", base);
+        node_set(path, "error");
+    }
+}
+
+int xs_wait_watch(struct xs_client *client, int64_t timeout_ns, char **path, char **token)
+{
+    (void)client;
+    now += timeout_ns > 0 ? timeout_ns : 0;
+    backend_turn();
+    if (timeout_ns >= 0 && timeout_ns != 100 * 1000000)
+        return -ETIMEDOUT;
+    *path = strdup("");
+    *token = strdup("");
+    return 0;
+}
+
+/* The platform: two disks, the first with two partitions that overlap. */
+int platform_disk_find(const char *name, struct platform_disk *disk)
+{
+    static const struct platform_disk disks[] = {
+        { .path = "/dev/vda", .disk = "vda", .sectors = 1000 },
+        { .path = "/dev/vda1", .disk = "vda", .first = 100, .sectors = 100 },
+        { .path = "/dev/vda2", .disk = "vda", .first = 150, .sectors = 100 },
+        { .path = "/dev/vda3", .disk = "vda", .first = 250, .sectors = 100 },
+        { .path = "/dev/vdb", .disk = "vdb", .sectors = 1000, .read_only = true },
+    };
+
+    if (!strcmp(name, "PARTLABEL=two"))
+        return -EMLINK;
+    if (!strcmp(name, "PARTLABEL=one"))
+        name = "/dev/vda1";
+    for (size_t i = 0; i < sizeof(disks) / sizeof(*disks); i++)
+        if (!strcmp(disks[i].path, name)) {
+            *disk = disks[i];
+            return 0;
+        }
+    return -ENODEV;
+}
+
+int64_t platform_now_ns(void)
+{
+    return now;
+}
+
+void platform_sleep_ns(uint64_t duration_ns)
+{
+    now += (int64_t)duration_ns;
+    backend_turn();
+}
+
+bool platform_interrupted(void)
+{
+    return interrupted;
+}
+
+void platform_random(void *buffer, size_t size)
+{
+    memset(buffer, 7, size);
+}
+
+int platform_file_open(const char *path, const void **data, size_t *size)
+{
+    (void)path;
+    (void)data;
+    (void)size;
+    return -ENOENT;
+}
+
+void platform_file_close(const void *data, size_t size)
+{
+    (void)data;
+    (void)size;
+}
+
+int platform_background(const char *name, void (*function)(void *), void *argument)
+{
+    (void)name;
+    (void)function;
+    (void)argument;
+    return 0;
+}
+
+/* The hypervisor: domains by number. */
+static struct {
+    bool there, held;
+    uint32_t flags;
+} domains[8];
+
+static uint64_t affinity[VCPUS_MAX];
+
+int domain_create(const uint8_t uuid[16], uint32_t vcpus, uint32_t *domid)
+{
+    (void)uuid;
+    (void)vcpus;
+    for (*domid = 1; domains[*domid].there;)
+        ++*domid;
+    domains[*domid].there = true;
+    domains[*domid].flags = 0;
+    return 0;
+}
+
+int domain_destroy(uint32_t domid)
+{
+    domains[domid].there = domains[domid].held;
+    return 0;
+}
+
+int domain_info(uint32_t domid, struct xen_domctl_getdomaininfo *info)
+{
+    memset(info, 0, sizeof(*info));
+    if (domid >= 8 || !domains[domid].there)
+        return -ESRCH;
+    info->flags = domains[domid].flags;
+    info->tot_pages = 3;
+    memset(info->handle, 7, sizeof(info->handle));
+    info->handle[6] = 0x47;
+    info->handle[8] = 0x87;
+    return 0;
+}
+
+int domain_pause(uint32_t domid)
+{
+    return domains[domid].there ? 0 : -ESRCH;
+}
+
+/* The second guest of a test is one that powers off. */
+int domain_unpause(uint32_t domid)
+{
+    if (domid == 2)
+        domains[domid].flags = XEN_DOMINF_shutdown | SHUTDOWN_poweroff << XEN_DOMINF_shutdownshift;
+    return 0;
+}
+
+int domain_set_max_memory(uint32_t domid, uint64_t kib)
+{
+    (void)domid;
+    (void)kib;
+    return 0;
+}
+
+int domain_set_max_vcpus(uint32_t domid, uint32_t count)
+{
+    (void)domid;
+    (void)count;
+    return 0;
+}
+
+int domain_set_affinity(uint32_t domid, uint32_t vcpu, uint64_t cpus)
+{
+    (void)domid;
+    affinity[vcpu] = cpus;
+    return 0;
+}
+
+int domain_set_tsc_mode(uint32_t domid, uint32_t mode)
+{
+    (void)domid;
+    (void)mode;
+    return 0;
+}
+
+int domain_alloc_port(uint32_t domid, uint32_t *port)
+{
+    *port = domid;
+    return 0;
+}
+
+int machine_info(struct xen_sysctl_physinfo *info)
+{
+    *info = (struct xen_sysctl_physinfo){ .nr_cpus = 2, .free_pages = 1 << 20 };
+    return 0;
+}
+
+int kernel_image_open(struct kernel_image *image, const char *file, struct failure *failure)
+{
+    (void)image;
+    (void)file;
+    (void)failure;
+    return 0;
+}
+
+void kernel_image_close(struct kernel_image *image)
+{
+    (void)image;
+}
+
+int guest_build(struct guest_build *build)
+{
+    (void)build;
+    return 0;
+}
+
+int domain_nodes_write(struct xs_client *store, const struct domain_config *config,
+                       const struct guest_build *build)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/local/domain/%u/name", (unsigned int)build->domid);
+    return xs_write(store, XS_NO_TX, path, config->name, strlen(config->name));
+}
+
+void domain_nodes_remove(struct xs_client *store, uint32_t domid)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/local/domain/%u", (unsigned int)domid);
+    xs_rm(store, XS_NO_TX, path);
+}
+
+/* The tests. */
+static struct domain_config config;
+static struct failure failure;
+static uint32_t started;
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(nodes, 0, sizeof(nodes));
+    memset(domains, 0, sizeof(domains));
+    memset(&failure, 0, sizeof(failure));
+    config = (struct domain_config){ .name = "guest", .vcpus = 1 };
+    backend = SERVES;
+    interrupted = false;
+    return 0;
+}
+
+static void with_disk(const char *target, bool writable)
+{
+    struct disk_config *disk = &config.disks[config.disk_count];
+
+    *disk = (struct disk_config){ .number = 51712 + 16 * (uint32_t)config.disk_count++,
+                                  .writable = writable };
+    strcpy(disk->target, target);
+}
+
+static int start(const char *name)
+{
+    memset(&failure, 0, sizeof(failure));
+    config.has_uuid = false;
+    strcpy(config.name, name);
+    return domain_start(&config, xs_open(), &started, &failure);
+}
+
+static void refused(const char *name, const char *why)
+{
+    bool before[8];
+
+    for (size_t i = 0; i < 8; i++)
+        before[i] = domains[i].there;
+    assert_true(start(name) < 0);
+    assert_non_null(strstr(failure.text, why));
+    for (size_t i = 0; i < 8; i++)
+        assert_int_equal(domains[i].there, before[i]);
+}
+
+/* A disk and its partition, two partitions that overlap, one device by two names. */
+static void test_one_guest_twice(void **state)
+{
+    static const char *const pairs[][2] = { { "/dev/vda", "/dev/vda1" },
+                                            { "/dev/vda1", "/dev/vda" },
+                                            { "/dev/vda1", "/dev/vda2" },
+                                            { "/dev/vda1", "PARTLABEL=one" } };
+
+    (void)state;
+    for (size_t i = 0; i < 4; i++)
+        for (int modes = 0; modes < 4; modes++) {
+            setup(NULL);
+            with_disk(pairs[i][0], modes & 1);
+            with_disk(pairs[i][1], modes & 2);
+            if (modes)
+                refused("guest", "shares sectors with");
+            else
+                assert_int_equal(start("guest"), 0);
+        }
+    setup(NULL);
+    with_disk("/dev/vda1", true);
+    with_disk("/dev/vda3", true);
+    assert_int_equal(start("guest"), 0);
+}
+
+static void test_two_guests(void **state)
+{
+    (void)state;
+    with_disk("PARTLABEL=one", true);
+    assert_int_equal(start("guest"), 0);
+    assert_string_equal(node_value("/local/domain/0/backend/vbd/1/51712/params"), "/dev/vda1");
+    config.disk_count = 0;
+    with_disk("/dev/vda", false);
+    refused("other", "in use by guest guest");
+    config.disk_count = 0;
+    with_disk("/dev/vda2", true);
+    refused("other", "in use by guest guest");
+    config.disk_count = 0;
+    with_disk("PARTLABEL=two", true);
+    refused("other", "more than one device");
+    config.disk_count = 0;
+    with_disk("/dev/vdb", true);
+    refused("other", "read-only");
+    config.disk_count = 0;
+    with_disk("/dev/vda3", true);
+    assert_int_equal(start("other"), 0);
+}
+
+/* A guest never starts without a disk it was to have. */
+static void test_backends_verdict(void **state)
+{
+    (void)state;
+    with_disk("/dev/vda1", true);
+    backend = REFUSES;
+    refused("guest", "the disk is on fire");
+    backend = SLEEPS;
+    refused("guest", "does not answer");
+    backend = SERVES;
+    assert_int_equal(start("guest"), 0);
+}
+
+static void test_memory_still_held(void **state)
+{
+    (void)state;
+    assert_int_equal(start("guest"), 0);
+    domains[started].held = true;
+    assert_int_equal(domain_end(xs_open(), started, &failure), -EBUSY);
+    assert_non_null(strstr(failure.text, "still hold 12 KiB"));
+    domains[started].held = false;
+    memset(&failure, 0, sizeof(failure));
+    assert_int_equal(domain_end(xs_open(), started, &failure), 0);
+}
+
+/* The stopped guest lets its disk go; the new one, which crashes no more, has it. */
+static void test_rename_restart(void **state)
+{
+    (void)state;
+    config.on_crash = END_RENAME_RESTART;
+    with_disk("/dev/vda1", true);
+    assert_int_equal(start("guest"), 0);
+    domains[1].flags = XEN_DOMINF_shutdown | SHUTDOWN_crash << XEN_DOMINF_shutdownshift;
+    assert_int_equal(domain_supervise(&config, &started), SHUTDOWN_poweroff);
+    assert_int_equal(started, 2);
+    assert_true(domains[1].there && !domains[2].there);
+    assert_string_equal(node_value("/local/domain/1/name"), "guest-1");
+    assert_null(node_value("/local/domain/0/backend/vbd/1/51712/state"));
+}
+
+static void test_interrupted(void **state)
+{
+    (void)state;
+    assert_int_equal(start("guest"), 0);
+    interrupted = true;
+    assert_int_equal(domain_supervise(&config, &started), END_REASON_NONE);
+    assert_true(domains[1].there);
+}
+
+/* cpus in the config is what the hypervisor hears. */
+static void test_cpus(void **state)
+{
+    (void)state;
+    config.vcpus = 2;
+    config.cpus[1] = 4;
+    refused("guest", "none of those for vCPU 1");
+    config.cpus[1] = 6;
+    affinity[0] = affinity[1] = 0;
+    assert_int_equal(start("guest"), 0);
+    assert_int_equal(affinity[0], 0);
+    assert_int_equal(affinity[1], 6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_one_guest_twice, setup),
+        cmocka_unit_test_setup(test_two_guests, setup),
+        cmocka_unit_test_setup(test_backends_verdict, setup),
+        cmocka_unit_test_setup(test_memory_still_held, setup),
+        cmocka_unit_test_setup(test_rename_restart, setup),
+        cmocka_unit_test_setup(test_interrupted, setup),
+        cmocka_unit_test_setup(test_cpus, setup),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
