@@ -4,6 +4,7 @@
 #include "boot/command-line.h"
 #include "boot/cpus.h"
 #include "boot/early-memory.h"
+#include "boot/smap-test.h"
 #include "events/device-irq.h"
 #include "guest-paging/entry-references.h"
 #include "hypercalls/build-info.h"
@@ -129,6 +130,7 @@ void boot_main(uint32_t magic, uint64_t information)
     clock_init();
     lapic_init(device_map(acpi_facts.lapic_address, PAGE_SIZE, MAP_DEVICE));
     cpu_boot_init();
+    smap_test();
     lapic_timer_calibrate();
     interrupt_controllers_init();
     scheduler_init();
