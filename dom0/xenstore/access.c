@@ -42,15 +42,11 @@ static int access_note(struct access *access, const char *path, enum note_kind k
 static const struct node *access_ancestor(const struct access *access, const char *path,
                                           char above[PATH_BUFFER])
 {
-    const struct node *node;
+    size_t length;
+    const struct node *node = tree_find_nearest(*access_root(access), path, &length);
 
-    path_parent(above, path);
-    while (!(node = tree_find(*access_root(access), above))) {
-        char next[PATH_BUFFER];
-
-        path_parent(next, above);
-        strcpy(above, next);
-    }
+    memcpy(above, path, length);
+    above[length] = '\0';
     return node;
 }
 
@@ -81,6 +77,8 @@ static int access_charge(struct access *access, size_t bytes)
         return -ENOSPC;
     if (access->transaction)
         return transaction_charge(access->transaction, bytes + sizeof(struct node));
+    if (!connection_may_grow(access->connection))
+        return -ENOMEM;
     transactions_age(access_store(access), bytes + sizeof(struct node));
     return 0;
 }

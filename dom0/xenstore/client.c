@@ -2,7 +2,7 @@
  * The client's side of the wire protocol.  See client.h.
  *
  * One request at a time: send, then receive until the answer with our number comes; watch
- * events that come in between are kept for xs_wait_watch.
+ * events that come in between on a wire are kept for xs_wait_watch.
  */
 #include "xenstore/client.h"
 
@@ -83,6 +83,18 @@ static int client_receive(struct xs_client *client, struct xsd_sockmsg *header, 
     return header->type == XS_WATCH_EVENT ? event_keep(client, header->len) : 0;
 }
 
+/* The next message that may be the answer. */
+static int client_receive_answer(struct xs_client *client, struct xsd_sockmsg *header)
+{
+    if (!client->operations->answer)
+        return client_receive(client, header, -1);
+    int error = client->operations->answer(client->transport, header, client->answer);
+
+    if (!error)
+        client->answer[header->len] = '\0';
+    return error;
+}
+
 /* The pieces of a payload, sent one after the other. */
 struct piece {
     const void *data;
@@ -112,7 +124,7 @@ static int client_ask(struct xs_client *client, uint32_t type, uint32_t tx,
     int error = client->operations->send(client->transport, client->message, size);
 
     while (!error) {
-        error = client_receive(client, &header, -1);
+        error = client_receive_answer(client, &header);
         if (!error && header.type != XS_WATCH_EVENT && header.req_id == client->last_request)
             break;
     }

@@ -5,11 +5,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "xenstore/connection.h"
 #include "xenstore/node.h"
-#include "xenstore/path.h"
 #include "xenstore/store.h"
 #include "xenstore/transaction.h"
 #include "xenstore/watch.h"
@@ -92,21 +90,31 @@ int store_domain_introduce(struct xenstore *store, uint32_t domid, uint64_t gfn,
     return 0;
 }
 
-/* One thing a dead domain has left behind. */
-struct inheritance {
+/* What a dead domain leaves behind, being collected. */
+struct purge {
+    struct tree_sweep sweep; /* first */
+    struct xenstore *store;
     uint32_t domid;
-    char path[PATH_BUFFER];
+    struct node *taken; /* linked by free_next, which they need only once they are freed */
 };
 
-static int inheritance_find(void *argument, const char *path, const struct node *node)
+static bool purge_condemns(struct tree_sweep *sweep, const struct node *node)
 {
-    struct inheritance *left = argument;
+    const struct purge *purge = (const struct purge *)sweep;
 
-    if (node->permissions->entries[0].domid != left->domid &&
-        !permissions_mention(node->permissions, left->domid))
-        return 0;
-    strcpy(left->path, path);
-    return 1;
+    permissions_forget(node->permissions, purge->domid);
+    return node->permissions->entries[0].domid == purge->domid;
+}
+
+static void purge_take(struct tree_sweep *sweep, const char *path, struct node *node,
+                       struct node *parent)
+{
+    struct purge *purge = (struct purge *)sweep;
+
+    parent->generation = xenstore_generation(purge->store);
+    watches_fire(purge->store, path, node->permissions, NULL, false);
+    node->free_next = purge->taken;
+    purge->taken = node;
 }
 
 static int uncharge(void *argument, const char *path, const struct node *node)
@@ -116,53 +124,30 @@ static int uncharge(void *argument, const char *path, const struct node *node)
     return 0;
 }
 
-static int inheritance_remove(struct xenstore *store, const char *path)
-{
-    struct node *removed = NULL;
-    char parent_path[PATH_BUFFER];
-    struct node *parent;
-
-    int error = tree_remove(&store->root, path, &removed);
-
-    if (error)
-        return error;
-    path_parent(parent_path, path);
-    if (!tree_edit(&store->root, parent_path, &parent))
-        parent->generation = xenstore_generation(store);
-    tree_walk(removed, path, uncharge, store);
-    watches_fire(store, path, removed->permissions, NULL, false);
-    node_release(removed);
-    return 0;
-}
-
-static int inheritance_settle(struct xenstore *store, const char *path, uint32_t domid)
-{
-    const struct node *found = tree_find(store->root, path);
-    struct node *node;
-
-    if (found->permissions->entries[0].domid == domid && strcmp(path, "/") != 0)
-        return inheritance_remove(store, path);
-    int error = tree_edit(&store->root, path, &node);
-    struct permissions *list = error ? NULL : permissions_without(node->permissions, domid);
-
-    if (!list)
-        return -ENOMEM;
-    if (list->entries[0].domid == domid)
-        list->entries[0].domid = 0; /* the root itself falls back to dom0 */
-    node_set_permissions(node, list);
-    node->generation = xenstore_generation(store);
-    return 0;
-}
-
-/* One after the other, since a removal takes most of the others along. */
+/*
+ * One walk for all of it, which cannot fail: what it does to a tree that no transaction shares
+ * needs no memory, so where copying fails the transactions go.
+ */
 static void store_domain_purge(struct xenstore *store, uint32_t domid)
 {
-    static struct inheritance left; /* large; one purge at a time */
+    struct purge purge = { { purge_condemns, purge_take }, store, domid, NULL };
+    struct permissions *root;
 
-    left.domid = domid;
-    while (tree_walk(store->root, "/", inheritance_find, &left))
-        if (inheritance_settle(store, left.path, domid))
-            return;
+    while (tree_sweep(&store->root, &purge.sweep))
+        transactions_give_up(store);
+    root = store->root->permissions;
+    permissions_forget(root, domid);
+    if (root->entries[0].domid == domid)
+        root->entries[0].domid = 0;
+    permissions_forget(store->introduce_permissions, domid);
+    permissions_forget(store->release_permissions, domid);
+    while (purge.taken) {
+        struct node *node = purge.taken;
+
+        purge.taken = node->free_next;
+        tree_walk(node, "/", uncharge, store);
+        node_release(node);
+    }
 }
 
 static void store_domain_forget(struct xenstore *store, struct store_domain *domain)

@@ -2,7 +2,8 @@
  * Domains as the store knows them: who has a ring, who owns how many nodes.
  *
  * A number may be used again for another domain, which must inherit nothing: when a domain
- * goes, its nodes and every permission naming it go too (XSA-322, XSA-419).
+ * goes, its nodes and every permission naming it go too (XSA-322, XSA-419), whether or not there
+ * is memory.
  */
 #ifndef DOM0_XENSTORE_DOMAIN_H
 #define DOM0_XENSTORE_DOMAIN_H

@@ -1,7 +1,8 @@
 /*
  * Every bound of the store in one place.  Those named GUEST hold for each domain but dom0;
  * with them a hostile guest can make the store keep at most about 6 MiB for it:
- * nodes 1000 x 3 KiB, open transactions 1 MiB, watches 128 x 4 KiB, unread output 512 KiB.
+ * nodes 1000 x 3 KiB, open transactions 1 MiB and as many copies of its nodes, watches 128 x 4 KiB,
+ * unread output 600 KiB.
  * The first numbers are Xen's defaults.
  */
 #ifndef DOM0_XENSTORE_LIMITS_H
@@ -15,8 +16,11 @@
 #define LIMIT_GUEST_PERMISSIONS       5u
 #define LIMIT_GUEST_REPLIES           20u /* unread answers before requests wait */
 
-#define LIMIT_GUEST_TRANSACTION_BYTES (1u << 20)   /* written in open transactions together */
+/* Written and noted in open transactions together. */
+#define LIMIT_GUEST_TRANSACTION_BYTES (1u << 20)
 #define LIMIT_GUEST_EVENT_BYTES       (512u << 10) /* watch events not yet fetched */
+/* The same of each of dom0's clients: what comes then is told as one event for the watched path. */
+#define LIMIT_DOM0_EVENT_BYTES (64u << 10)
 
 /* For everybody. */
 #define LIMIT_PERMISSIONS  64u

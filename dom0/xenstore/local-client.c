@@ -1,8 +1,9 @@
 /*
  * dom0's own clients: a connection to the store without a wire.
  *
- * A request is handled inside send(), so its answer is there when receive() is called; only
- * waiting for a watch event sleeps, until somebody's change queues one.
+ * A request is handled inside send(), so its answer is there when it is asked for (the store
+ * always has room for one); only waiting for a watch event sleeps, until somebody's change queues
+ * one.  Asking never sleeps, so between two tasks' requests there is no half of one.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -41,6 +42,8 @@ static int local_send(void *transport, const void *message, size_t size)
         void *buffer;
         size_t wanted = connection_want(client->connection, &buffer);
 
+        if (!wanted)
+            return -EIO; /* the last answer was not fetched */
         wanted = wanted < size ? wanted : size;
         memcpy(buffer, from, wanted);
         from += wanted;
@@ -74,6 +77,13 @@ static int local_receive(void *transport, struct xsd_sockmsg *header, char *payl
     return 0;
 }
 
+static int local_answer(void *transport, struct xsd_sockmsg *header, char *payload)
+{
+    struct local_client *client = transport;
+
+    return connection_take_reply(client->connection, header, payload) ? 0 : -EIO;
+}
+
 static void local_close(void *transport)
 {
     struct local_client *client = transport;
@@ -82,7 +92,8 @@ static void local_close(void *transport)
     free(client);
 }
 
-static const struct xs_transport local_transport = { local_send, local_receive, local_close };
+static const struct xs_transport local_transport = { local_send, local_receive, local_answer,
+                                                     local_close };
 
 struct xs_client *xs_open(void)
 {

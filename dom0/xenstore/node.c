@@ -4,7 +4,6 @@
 #include "xenstore/node.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -136,19 +135,27 @@ static bool child_position(const struct node *parent, const char *name, size_t l
     return false;
 }
 
-const struct node *tree_find(const struct node *root, const char *path)
+const struct node *tree_find_nearest(const struct node *root, const char *path, size_t *length)
 {
-    const char *name;
-    size_t length;
+    const char *at = path, *name;
+    size_t name_length;
+    uint32_t position;
 
-    while (path_next(&path, &name, &length)) {
-        uint32_t position;
-
-        if (!child_position(root, name, length, &position))
-            return NULL;
+    *length = 1;
+    while (path_next(&at, &name, &name_length) &&
+           child_position(root, name, name_length, &position)) {
         root = root->children[position];
+        *length = (size_t)(at - path);
     }
     return root;
+}
+
+const struct node *tree_find(const struct node *root, const char *path)
+{
+    size_t length;
+    const struct node *node = tree_find_nearest(root, path, &length);
+
+    return path[length == 1 ? strspn(path, "/") : length] ? NULL : node;
 }
 
 static int node_make_own(struct node **slot)
@@ -210,6 +217,17 @@ int tree_insert(struct node *parent, struct node *child)
     return 0;
 }
 
+/* Takes a child out of a parent that is the caller's own. */
+static struct node *child_take(struct node *parent, uint32_t position)
+{
+    struct node **place = &parent->children[position], *child = *place;
+
+    parent->child_count--;
+    parent->child_names -= (uint32_t)strlen(child->name) + 1;
+    memmove(place, place + 1, (parent->child_count - position) * sizeof(*place));
+    return child;
+}
+
 int tree_remove(struct node **root, const char *path, struct node **removed)
 {
     char parent_path[PATH_BUFFER];
@@ -224,11 +242,7 @@ int tree_remove(struct node **root, const char *path, struct node **removed)
         return error;
     if (!child_position(parent, name, strlen(name), &position))
         return -ENOENT;
-    *removed = parent->children[position];
-    parent->child_count--;
-    parent->child_names -= (uint32_t)strlen(name) + 1;
-    memmove(&parent->children[position], &parent->children[position + 1],
-            (parent->child_count - position) * sizeof(parent->children[0]));
+    *removed = child_take(parent, position);
     return 0;
 }
 
@@ -252,36 +266,95 @@ static size_t append_name(char *path, size_t length, const char *name)
     return length + 1 + n;
 }
 
+/* Not on the stack, since they are large, and not allocated, since what undoes things must not
+ * fail.  Walks are never nested, and the store is one task's at a time. */
+static struct walk_level levels[XENSTORE_ABS_PATH_MAX / 2 + 2];
+static char walk_path[PATH_BUFFER];
+
+static void walk_start(const struct node *top, const char *path)
+{
+    strcpy(walk_path, path);
+    levels[0] = (struct walk_level){ top, 0, (uint32_t)strlen(path) };
+}
+
+/* The next child of the level, whose path is in walk_path then; NULL: there is none. */
+static const struct node *walk_child(struct walk_level *level, size_t *length)
+{
+    while (level->next_child < level->node->child_count) {
+        const struct node *child = level->node->children[level->next_child++];
+
+        *length = append_name(walk_path, level->path_length, child->name);
+        if (*length)
+            return child;
+    }
+    return NULL;
+}
+
 int tree_walk(const struct node *top, const char *path,
               int (*visit)(void *argument, const char *path, const struct node *node),
               void *argument)
 {
-    /* Not on the stack, since they are large, and not allocated, since what undoes things must
-     * not fail.  Walks are never nested, and the store is one task's at a time. */
-    static struct walk_level levels[XENSTORE_ABS_PATH_MAX / 2 + 2];
-    static char buffer[PATH_BUFFER];
-    size_t depth = 0;
+    size_t depth = 0, length;
 
-    strcpy(buffer, path);
-    levels[0] = (struct walk_level){ top, 0, (uint32_t)strlen(path) };
-    int result = visit(argument, buffer, top);
+    walk_start(top, path);
+    int result = visit(argument, walk_path, top);
 
     while (!result) {
-        struct walk_level *level = &levels[depth];
+        const struct node *child = walk_child(&levels[depth], &length);
 
-        if (level->next_child == level->node->child_count) {
+        if (!child) {
             if (!depth--)
                 break;
             continue;
         }
-        const struct node *child = level->node->children[level->next_child++];
-        size_t length = append_name(buffer, level->path_length, child->name);
-
-        if (!length)
-            continue;
-        buffer[length] = '\0';
         levels[++depth] = (struct walk_level){ child, 0, (uint32_t)length };
-        result = visit(argument, buffer, child);
+        result = visit(argument, walk_path, child);
     }
     return result;
+}
+
+/* Makes the nodes from the root down to the walk's place the tree's own. */
+static int walk_make_own(struct node **root, size_t depth)
+{
+    struct node **slot = root;
+
+    for (size_t i = 0;; i++) {
+        int error = node_make_own(slot);
+        struct node *own = *slot;
+
+        if (error)
+            return error;
+        levels[i].node = own;
+        if (!own->children)
+            return -ENOENT; /* cannot be: the walk has come through one of them */
+        if (i == depth)
+            return 0;
+        slot = &own->children[levels[i].next_child - 1];
+    }
+}
+
+int tree_sweep(struct node **root, struct tree_sweep *sweep)
+{
+    size_t depth = 0, length;
+
+    walk_start(*root, "/");
+    for (;;) {
+        const struct node *child = walk_child(&levels[depth], &length);
+
+        if (!child) {
+            if (!depth--)
+                return 0;
+        } else if (!sweep->condemned(sweep, child)) {
+            levels[++depth] = (struct walk_level){ child, 0, (uint32_t)length };
+        } else {
+            struct walk_level *level = &levels[depth];
+            int error = walk_make_own(root, depth);
+
+            if (error)
+                return error;
+            struct node *parent = (struct node *)(uintptr_t)level->node;
+
+            sweep->take(sweep, walk_path, child_take(parent, --level->next_child), parent);
+        }
+    }
 }

@@ -12,6 +12,7 @@
 #ifndef DOM0_XENSTORE_NODE_H
 #define DOM0_XENSTORE_NODE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -51,6 +52,9 @@ void node_set_value(struct node *node, struct blob *value);
 void node_set_permissions(struct node *node, struct permissions *permissions);
 
 const struct node *tree_find(const struct node *root, const char *path);
+/* The deepest node on the way to path (which need not exist); its path is the first *length
+ * characters. */
+const struct node *tree_find_nearest(const struct node *root, const char *path, size_t *length);
 /* Makes the way to path the caller's own and hands out the node.  -ENOENT, -ENOMEM; a failure
  * on the way leaves a tree of the same content. */
 int tree_edit(struct node **root, const char *path, struct node **node);
@@ -65,5 +69,18 @@ int tree_remove(struct node **root, const char *path, struct node **removed);
 int tree_walk(const struct node *top, const char *path,
               int (*visit)(void *argument, const char *path, const struct node *node),
               void *argument);
+
+/*
+ * One walk that takes out what is condemned: asks for each node but the root, and each condemned
+ * subtree leaves the tree and is given to `take` with its reference, its path and its parent,
+ * which is the tree's own by then.  Neither may walk.  -ENOMEM if a node on the way is shared and
+ * could not be copied: nothing is lost, the rest is for another sweep.
+ */
+struct tree_sweep {
+    bool (*condemned)(struct tree_sweep *sweep, const struct node *node);
+    void (*take)(struct tree_sweep *sweep, const char *path, struct node *node,
+                 struct node *parent);
+};
+int tree_sweep(struct node **root, struct tree_sweep *sweep);
 
 #endif

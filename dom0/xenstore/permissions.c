@@ -45,25 +45,14 @@ struct permissions *permissions_with_owner(struct permissions *list, uint32_t ow
     return copy;
 }
 
-struct permissions *permissions_without(struct permissions *list, uint32_t domid)
+void permissions_forget(struct permissions *list, uint32_t domid)
 {
-    struct permissions *copy = permissions_create(list->entries, list->count);
+    uint32_t count = 1;
 
-    if (!copy)
-        return NULL;
-    copy->count = 1;
     for (uint32_t i = 1; i < list->count; i++)
         if (list->entries[i].domid != domid)
-            copy->entries[copy->count++] = list->entries[i];
-    return copy;
-}
-
-bool permissions_mention(const struct permissions *list, uint32_t domid)
-{
-    for (uint32_t i = 1; i < list->count; i++)
-        if (list->entries[i].domid == domid)
-            return true;
-    return false;
+            list->entries[count++] = list->entries[i];
+    list->count = count;
 }
 
 uint32_t permissions_access(const struct permissions *list, uint32_t domid, uint32_t target)

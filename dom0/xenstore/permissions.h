@@ -35,10 +35,11 @@ struct permissions *permissions_create(const struct permission *entries, uint32_
 struct permissions *permissions_share(struct permissions *list);
 void permissions_release(struct permissions *list);
 
-/* The same list with another owner, or without the entries of one domain.  NULL: no memory. */
+/* The same list with another owner.  NULL: no memory. */
 struct permissions *permissions_with_owner(struct permissions *list, uint32_t owner);
-struct permissions *permissions_without(struct permissions *list, uint32_t domid);
-bool permissions_mention(const struct permissions *list, uint32_t domid);
+/* Takes the domain's entries, but the owner's, out of the list itself and so of every node that
+ * shares it: the domain is no more, and forgetting it must not need memory. */
+void permissions_forget(struct permissions *list, uint32_t domid);
 
 /* What a domain (and the one whose target it is, or DOMAIN_NONE) may do. */
 uint32_t permissions_access(const struct permissions *list, uint32_t domid, uint32_t target);

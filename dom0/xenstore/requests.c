@@ -290,11 +290,13 @@ static int handle_watch(struct request *request)
         return -EEXIST;
     if (connection_is_guest(connection) && connection->watch_count >= LIMIT_GUEST_WATCHES)
         return -E2BIG;
+    if (!connection_may_grow(connection))
+        return -ENOMEM;
     error = watch_add(connection, request->path, strings[0], strings[1]);
     if (error)
         return error;
     reply_ok(request);
-    connection_event(connection, strings[0], strings[1]); /* the first, at once */
+    watch_send_first(connection);
     return 0;
 }
 

@@ -35,6 +35,8 @@ struct store_platform {
     /* Disconnects it. */
     void (*release)(void *argument, struct store_domain *domain);
     enum domain_life (*life)(void *argument, uint32_t domid);
+    /* Is so little memory left that guests get no more of it?  May be NULL. */
+    bool (*short_of_memory)(void *argument);
 };
 
 #define STORE_DOMAIN_BUCKETS 256u

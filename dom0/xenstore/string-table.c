@@ -11,25 +11,31 @@
 
 /* FNV-1a: short keys, and a guest that makes them collide only slows its own requests, since
  * its nodes are limited in number. */
-static uint32_t string_hash(const char *key)
+uint32_t string_hash(const char *key)
 {
-    uint32_t hash = 2166136261u;
+    uint32_t hash = STRING_HASH_START;
 
     while (*key)
-        hash = (hash ^ (unsigned char)*key++) * 16777619u;
+        hash = string_hash_add(hash, *key++);
     return hash;
+}
+
+struct string_entry *string_table_find_prefix(const struct string_table *table, const char *text,
+                                              size_t length, uint32_t hash)
+{
+    if (!table->bucket_count)
+        return NULL;
+    struct string_entry *entry = table->buckets[hash & (table->bucket_count - 1)];
+
+    while (entry && (entry->hash != hash || strncmp(entry->key, text, length) != 0 ||
+                     entry->key[length] != '\0'))
+        entry = entry->next;
+    return entry;
 }
 
 struct string_entry *string_table_find(const struct string_table *table, const char *key)
 {
-    if (!table->bucket_count)
-        return NULL;
-    uint32_t hash = string_hash(key);
-    struct string_entry *entry = table->buckets[hash & (table->bucket_count - 1)];
-
-    while (entry && (entry->hash != hash || strcmp(entry->key, key) != 0))
-        entry = entry->next;
-    return entry;
+    return string_table_find_prefix(table, key, strlen(key), string_hash(key));
 }
 
 static int string_table_grow(struct string_table *table)

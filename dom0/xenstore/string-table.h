@@ -23,7 +23,18 @@ struct string_table {
     size_t count;
 };
 
+/* FNV-1a, character by character: the hash of a prefix comes on the way to the whole's. */
+#define STRING_HASH_START 2166136261u
+static inline uint32_t string_hash_add(uint32_t hash, char c)
+{
+    return (hash ^ (unsigned char)c) * 16777619u;
+}
+uint32_t string_hash(const char *key);
+
 struct string_entry *string_table_find(const struct string_table *table, const char *key);
+/* The entry whose key is the first `length` characters of text, of which `hash` is the hash. */
+struct string_entry *string_table_find_prefix(const struct string_table *table, const char *text,
+                                              size_t length, uint32_t hash);
 /* -ENOMEM; key must not be in the table yet. */
 int string_table_add(struct string_table *table, struct string_entry *entry, const char *key);
 void string_table_remove(struct string_table *table, struct string_entry *entry);

@@ -22,6 +22,8 @@ int transaction_start(struct connection *connection, uint32_t *id)
 
     if (connection->transaction_count >= limit)
         return -ENOSPC;
+    if (!connection_may_grow(connection))
+        return -ENOMEM;
     struct transaction *transaction = calloc(1, sizeof(*transaction));
 
     if (!transaction)
@@ -134,6 +136,10 @@ int transaction_note(struct transaction *transaction, const char *path, enum not
     if (connection_is_guest(transaction->connection) &&
         transaction->notes.count >= LIMIT_GUEST_TRANSACTION_NODES)
         return -ENOSPC;
+    int error = transaction_charge(transaction, sizeof(*note) + length + 1);
+
+    if (error)
+        return error;
     note = calloc(1, sizeof(*note) + length + 1);
     if (!note)
         return -ENOMEM;
@@ -161,6 +167,8 @@ int transaction_charge(struct transaction *transaction, size_t bytes)
     if (connection_is_guest(connection) &&
         connection->transaction_bytes + bytes > LIMIT_GUEST_TRANSACTION_BYTES)
         return -ENOSPC;
+    if (!connection_may_grow(connection))
+        return -ENOMEM;
     transaction->bytes += (uint32_t)bytes;
     connection->transaction_bytes += (uint32_t)bytes;
     return 0;
@@ -175,6 +183,13 @@ void transactions_age(struct xenstore *store, size_t bytes)
         if (at->base && connection_is_guest(at->connection))
             transaction_give_up(at);
     }
+}
+
+void transactions_give_up(struct xenstore *store)
+{
+    for (struct transaction *at = store->oldest_transaction; at; at = at->newer)
+        if (at->base)
+            transaction_give_up(at);
 }
 
 static bool transaction_conflicts(const struct transaction *transaction)

@@ -47,7 +47,7 @@ struct transaction {
     struct transaction *next_of_connection;
     struct transaction *older, *newer;
     uint32_t id;
-    uint32_t bytes;    /* written, against LIMIT_GUEST_TRANSACTION_BYTES */
+    uint32_t bytes;    /* written and noted, against LIMIT_GUEST_TRANSACTION_BYTES */
     int64_t nodes;     /* created less removed, of the connection's own domain */
     uint64_t churn;    /* the store's at the start */
     struct node *base; /* the snapshot; NULL once given up */
@@ -64,13 +64,16 @@ int transaction_end(struct connection *connection, uint32_t id, bool commit);
 int transaction_find(struct connection *connection, uint32_t id, struct transaction **found);
 void transactions_drop(struct connection *connection);
 
-/* Notes an access.  -ENOSPC, -ENOMEM. */
+/* Notes an access, which is charged like what is written.  -ENOSPC, -ENOMEM. */
 int transaction_note(struct transaction *transaction, const char *path, enum note_kind kind);
-/* Charges bytes about to be written.  -ENOSPC. */
+/* Charges bytes about to be written.  -ENOSPC, -ENOMEM. */
 int transaction_charge(struct transaction *transaction, size_t bytes);
 
 /* The store replaced a node of so many bytes: gives up guests' transactions that would keep
  * too much of the past alive. */
 void transactions_age(struct xenstore *store, size_t bytes);
+/* Gives all up, dom0's too: what shares nodes with the store's tree is gone then, and changing
+ * the tree needs no memory. */
+void transactions_give_up(struct xenstore *store);
 
 #endif

@@ -18,6 +18,9 @@ struct xs_transport {
     /* Gets the next one; payload has room for XENSTORE_PAYLOAD_MAX + 1 bytes.  timeout_ns < 0:
      * no end to waiting.  -ETIMEDOUT, or what broke the connection. */
     int (*receive)(void *transport, struct xsd_sockmsg *header, char *payload, int64_t timeout_ns);
+    /* Gets the answer to what was sent and leaves events where they wait; NULL where a wire
+     * brings one after the other. */
+    int (*answer)(void *transport, struct xsd_sockmsg *header, char *payload);
     void (*close)(void *transport);
 };
 

@@ -27,6 +27,10 @@ struct watch {
     struct watched_path *at;
     size_t skip; /* bytes of an event's path which the client, having sent a relative one, does
                     not want to see */
+    uint32_t token_hash;
+    /* dom0's: an event for the watched path itself, made beforehand.  It stands for all those
+     * for which there is no room, so that dom0 misses nothing and its queue has an end. */
+    struct message *standby;
     char token[];
 };
 
@@ -57,9 +61,19 @@ static void watched_path_put(struct xenstore *store, struct watched_path *at)
     free(at);
 }
 
-static void watch_send(const struct watch *watch, const char *path)
+static void watch_send(const struct watch *watch, const char *path, uint32_t path_hash)
 {
-    connection_event(watch->connection, path + watch->skip, watch->token);
+    uint32_t hash = path_hash * 31 + watch->token_hash + (uint32_t)watch->skip;
+
+    if (connection_event(watch->connection, path + watch->skip, watch->token, hash))
+        connection_event_standby(watch->connection, watch->standby);
+}
+
+void watch_send_first(struct connection *connection)
+{
+    const struct watch *watch = connection->watches;
+
+    watch_send(watch, watch->at->path, watch->at->entry.hash);
 }
 
 int watch_add(struct connection *connection, const char *path, const char *sent, const char *token)
@@ -69,12 +83,21 @@ int watch_add(struct connection *connection, const char *path, const char *sent,
 
     if (!watch)
         return -ENOMEM;
+    if (!connection_is_guest(connection)) {
+        watch->standby = connection_event_prepare(sent, token);
+        if (!watch->standby) {
+            free(watch);
+            return -ENOMEM;
+        }
+    }
     watch->at = watched_path_get(connection->store, path);
     if (!watch->at) {
+        free(watch->standby);
         free(watch);
         return -ENOMEM;
     }
     memcpy(watch->token, token, token_length);
+    watch->token_hash = string_hash(token);
     watch->connection = connection;
     watch->skip = strlen(path) - strlen(sent);
     watch->next_of_path = watch->at->watches;
@@ -94,6 +117,7 @@ static void watch_destroy(struct watch *watch)
     *at = watch->next_of_path;
     watched_path_put(watch->connection->store, watch->at);
     watch->connection->watch_count--;
+    connection_event_forget(watch->standby);
     free(watch);
 }
 
@@ -138,37 +162,39 @@ static bool may_know(const struct connection *connection, const struct permissio
     return list && (permissions_access(list, connection->domid, connection->target) & ACCESS_READ);
 }
 
-static void fire_at(struct xenstore *store, const char *watched, const char *path,
-                    const struct permissions *node, const struct permissions *parent)
+/* Tells those who watch the path that is the first `length` characters of path. */
+static void fire_at(struct xenstore *store, const char *path, size_t length, uint32_t hash,
+                    const struct permissions *node, const struct permissions *parent,
+                    uint32_t path_hash)
 {
-    struct string_entry *entry = string_table_find(&store->watches, watched);
+    struct string_entry *entry = string_table_find_prefix(&store->watches, path, length, hash);
 
     if (!entry)
         return;
     for (struct watch *watch = ((struct watched_path *)entry)->watches; watch;
          watch = watch->next_of_path)
         if (may_know(watch->connection, node) || may_know(watch->connection, parent))
-            watch_send(watch, path);
+            watch_send(watch, path, path_hash);
 }
 
+/* From the root down: so each prefix's hash is one step from the last one's, and a path of a
+ * thousand components costs its length, not the square of it. */
 void watches_fire(struct xenstore *store, const char *path, const struct permissions *node,
                   const struct permissions *parent, bool exact)
 {
-    char above[PATH_BUFFER];
+    uint32_t whole = string_hash(path), hash = STRING_HASH_START;
 
-    fire_at(store, path, path, node, parent);
-    if (exact)
-        return;
-    strcpy(above, path);
-    while (strcmp(above, "/") != 0) {
-        char *slash = strrchr(above, '/');
-
-        slash[slash == above] = '\0';
-        fire_at(store, above, path, node, parent);
+    for (size_t i = 0; path[i] && !exact; i++) {
+        if (i && path[i] == '/')
+            fire_at(store, path, i, hash, node, parent, whole);
+        hash = string_hash_add(hash, path[i]);
+        if (!i && path[1])
+            fire_at(store, path, 1, hash, node, parent, whole);
     }
+    fire_at(store, path, strlen(path), whole, node, parent, whole);
 }
 
 void watches_fire_special(struct xenstore *store, const char *name)
 {
-    fire_at(store, name, name, *xenstore_special(store, name), NULL);
+    watches_fire(store, name, *xenstore_special(store, name), NULL, true);
 }

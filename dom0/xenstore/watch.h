@@ -15,9 +15,11 @@
 struct connection;
 struct xenstore;
 
-/* Adds a watch; its first event is the caller's to send.  `sent` is the path as the client wrote
+/* Adds a watch; its first event is the caller's to order.  `sent` is the path as the client wrote
  * it, `path` its canonical form.  -ENOMEM. */
 int watch_add(struct connection *connection, const char *path, const char *sent, const char *token);
+/* Sends the first event of the watch added last. */
+void watch_send_first(struct connection *connection);
 int watch_remove(struct connection *connection, const char *path, const char *token);
 bool watch_exists(const struct connection *connection, const char *path, const char *token);
 /* All of a connection's. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -42,7 +43,15 @@ static enum domain_life domain_life(void *argument, uint32_t domid)
     return life[domid];
 }
 
-static const struct store_platform platform = { introduce, release, domain_life };
+static bool memory_is_short;
+
+static __attribute__((unused)) bool short_of_memory(void *argument)
+{
+    (void)argument;
+    return memory_is_short;
+}
+
+static const struct store_platform platform = { introduce, release, domain_life, short_of_memory };
 
 static struct xenstore *store;
 static struct connection *dom0, *guest1, *guest2;
@@ -176,6 +185,7 @@ static __attribute__((unused)) int setup(void **state)
 {
     (void)state;
     memset(life, 0, sizeof(life));
+    memory_is_short = false;
     store = xenstore_create(&platform, NULL);
     dom0 = connection_create(store, 0);
     assert_int_equal(store_domain_introduce(store, 1, 100, 1), 0);

@@ -26,7 +26,11 @@ static void guests_are_kept_to_their_rights(void **state)
     assert_int_equal(ask2(guest1, XS_SET_PERMS, "data/x", "n2"), -EPERM);
     assert_int_equal(ask2(guest2, XS_SET_PERMS, "/local/domain/1/data/x", "b2"), -EACCES);
     assert_int_equal(ask1(guest1, XS_RELEASE, 0, "2"), -EACCES);
+    assert_int_equal(ask1(guest1, XS_RESUME, 0, "2"), -EACCES);
+    assert_int_equal(ask2(guest1, XS_SET_TARGET, "1", "2"), -EACCES);
+    assert_int_equal(ask2(guest1, XS_INTRODUCE, "3", "1"), -EACCES);
     assert_int_equal(ask1(guest1, XS_CONTROL, 0, "check"), -EACCES);
+    assert_int_equal(put(guest1, 0, "/local/domain/2/mine", "x"), -EACCES);
     assert_int_equal(ask1(guest1, XS_GET_DOMAIN_PATH, 0, "1"), 0);
     assert_string_equal(answer, "/local/domain/1");
     assert_int_equal(ask2(dom0, XS_SET_TARGET, "2", "1"), 0);

@@ -29,10 +29,12 @@
 
 /* Allocations until one fails; negative: none does. */
 static long countdown = -1;
-static bool failed_one;
+static bool failed_one, all_fail;
 
 static bool fails(void)
 {
+    if (all_fail)
+        return true;
     if (countdown < 0 || countdown-- > 0)
         return false;
     failed_one = true;
@@ -88,7 +90,7 @@ static enum domain_life life(void *argument, uint32_t domid)
     return DOMAIN_LIVES;
 }
 
-static const struct store_platform platform = { introduce, release, life };
+static const struct store_platform platform = { introduce, release, life, NULL };
 
 /* Sends a request and drops whatever answer comes; the number a transaction got. */
 static uint32_t say(struct connection *connection, uint32_t type, uint32_t tx, const char *payload,
@@ -188,6 +190,82 @@ static void every_allocation_may_fail(void **state)
     assert_in_range(n, 100, 100000);
 }
 
+/* With no memory at all each request still gets an answer, whatever it says. */
+static void every_request_is_answered(void **state)
+{
+    struct xenstore *store = xenstore_create(&platform, NULL);
+    struct connection *dom0 = connection_create(store, 0);
+    static const char payload[] = "/a\0b";
+
+    (void)state;
+    SAY(dom0, XS_WRITE, 0,
+        "/a\0some value that is longer than what fits into the last word's room");
+    all_fail = true;
+    for (uint32_t type = 0; type <= XS_TYPE_COUNT; type++) {
+        struct xsd_sockmsg header = { type, 7, 0, sizeof(payload) }, answer;
+        const void *data;
+        void *buffer;
+
+        assert_int_equal(connection_want(dom0, &buffer), sizeof(header));
+        memcpy(buffer, &header, sizeof(header));
+        connection_filled(dom0, sizeof(header));
+        assert_int_equal(connection_want(dom0, &buffer), sizeof(payload));
+        memcpy(buffer, payload, sizeof(payload));
+        connection_filled(dom0, sizeof(payload));
+        size_t size = connection_output(dom0, &data);
+
+        assert_in_range(size, sizeof(answer), 200);
+        memcpy(&answer, data, sizeof(answer));
+        assert_int_equal(answer.req_id, 7);
+        connection_sent(dom0, size);
+        assert_int_equal(connection_output(dom0, &data), 0);
+    }
+    all_fail = false;
+    connection_destroy(dom0);
+    xenstore_destroy(store);
+}
+
+static int of_domain_1(void *argument, const char *path, const struct node *node)
+{
+    (void)path;
+    for (uint32_t i = 0; i < node->permissions->count; i++)
+        *(unsigned int *)argument += node->permissions->entries[i].domid == 1;
+    return 0;
+}
+
+/* A dead domain's rights go although there is no memory and snapshots share the tree. */
+static void the_dead_are_forgotten_without_memory(void **state)
+{
+    struct xenstore *store = xenstore_create(&platform, NULL);
+    struct connection *dom0 = connection_create(store, 0);
+    unsigned int left = 0;
+    char text[128];
+
+    (void)state;
+    conversation(store, dom0);
+    SAY(dom0, XS_WRITE, 0, "/shared/deep/in\0x");
+    SAY(dom0, XS_SET_PERMS, 0, "/shared/deep/in\0n0\0b1\0r2");
+    SAY(dom0, XS_SET_PERMS, 0, "@introduceDomain\0n0\0r1");
+    SAY(dom0, XS_WRITE, 0, "/shared/its/own\0x");
+    SAY(dom0, XS_SET_PERMS, 0, "/shared/its/own\0n1");
+    uint32_t tx = SAY(dom0, XS_TRANSACTION_START, 0, "");
+
+    SAY(dom0, XS_WRITE, tx, "/shared/deep/other\0x");
+    all_fail = true;
+    assert_int_equal(store_domain_release(store, 1), 0);
+    all_fail = false;
+    tree_walk(store->root, "/", of_domain_1, &left);
+    assert_int_equal(left, 0);
+    assert_int_equal(store->introduce_permissions->count, 1);
+    assert_true(is_there(store, "/shared/deep/in"));
+    assert_false(is_there(store, "/shared/its/own"));
+    assert_int_equal(control_run(store, "check", text, sizeof(text)), 0);
+    assert_string_equal(text, "OK");
+    while (store->connections)
+        connection_destroy(store->connections);
+    xenstore_destroy(store);
+}
+
 static void creation_may_fail(void **state)
 {
     struct xenstore *store = NULL;
@@ -207,6 +285,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(creation_may_fail),
+        cmocka_unit_test(every_request_is_answered),
+        cmocka_unit_test(the_dead_are_forgotten_without_memory),
     };
 
     return cmocka_run_group_tests_name("xenstore-memory", tests, NULL, NULL);

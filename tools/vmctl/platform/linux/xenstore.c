@@ -91,7 +91,8 @@ static void socket_close(void *transport)
     free(transport);
 }
 
-static const struct xs_transport socket_transport = { socket_send, socket_receive, socket_close };
+static const struct xs_transport socket_transport = { socket_send, socket_receive, NULL,
+                                                      socket_close };
 
 struct xs_client *xs_open(void)
 {
