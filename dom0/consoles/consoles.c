@@ -7,13 +7,14 @@
 #include "consoles/consoles.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "consoles/console-log.h"
 #include "consoles/guest-console.h"
 #include "hypercall-abi/domctl.h"
 #include "hypercall-abi/guest-stubs.h"
-#include "libc/ram-files.h"
 #include "pv-kernel/clock.h"
 #include "tasks/task.h"
 #include "xenstore/client.h"
@@ -169,9 +170,9 @@ static void follow_store(void *argument)
 int consoles_start(void)
 {
     struct xs_client *store = xs_open();
-    int error = store ? ram_files_mkdir_all("/var/log/xen/console") : -ENOMEM;
+    int error = store ? console_log_start() : -ENOMEM;
 
-    if (!error || error == -EEXIST)
+    if (!error)
         error = xs_watch(store, "@introduceDomain", TOKEN_NEW);
     if (!error)
         error = xs_watch(store, "@releaseDomain", TOKEN_GONE);

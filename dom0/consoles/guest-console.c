@@ -7,24 +7,16 @@
 #include "consoles/guest-console.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "consoles/console-log.h"
 #include "pv-kernel/foreign-frames.h"
-
-#define LOG_MAX (1u << 20) /* then it starts anew; the old one is kept as .old */
 
 static void on_event(evtchn_port_t port, void *argument);
 
 static void (*rang_hook)(struct guest_console *);
-
-static void log_open(struct guest_console *console, const char *name)
-{
-    snprintf(console->log_path, sizeof(console->log_path), "/var/log/xen/console/guest-%.60s.log",
-             name);
-    console->log = fopen(console->log_path, "a");
-    console->logged = 0;
-}
 
 int guest_console_connect(uint32_t domid, const char *name, uint64_t gfn, uint32_t port,
                           void (*rang)(struct guest_console *), struct guest_console **result)
@@ -52,7 +44,7 @@ int guest_console_connect(uint32_t domid, const char *name, uint64_t gfn, uint32
         free(console);
         return error;
     }
-    log_open(console, name);
+    snprintf(console->name, sizeof(console->name), "%s", name);
     rang_hook = rang;
     *result = console;
     event_port_set_handler(console->port, on_event, console);
@@ -68,32 +60,11 @@ static void on_event(evtchn_port_t port, void *argument)
     rang_hook(console);
 }
 
-static void log_write(struct guest_console *console, const char *text, size_t length)
-{
-    char old[140];
-
-    if (!console->log)
-        return;
-    if (console->logged + length > LOG_MAX) {
-        fclose(console->log);
-        snprintf(old, sizeof(old), "%s.old", console->log_path);
-        remove(old);
-        rename(console->log_path, old);
-        console->log = fopen(console->log_path, "w");
-        console->logged = 0;
-        if (!console->log)
-            return;
-    }
-    fwrite(text, 1, length, console->log);
-    fflush(console->log);
-    console->logged += length;
-}
-
 static void keep(struct guest_console *console, const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++)
         console->scrollback[console->printed++ % SCROLLBACK_SIZE] = text[i];
-    log_write(console, text, length);
+    console_log_add(console->name, text, length);
 }
 
 bool guest_console_drain(struct guest_console *console)
@@ -152,9 +123,6 @@ void guest_console_disconnect(struct guest_console *console)
     event_port_close(console->port);
     foreign_frames_unmap(console->page, 1);
     console->page = NULL;
-    if (console->log)
-        fclose(console->log);
-    console->log = NULL;
     wait_queue_wake_all(&console->changed);
     guest_console_put(console);
 }

@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 
 #include "hypercall-abi/rings/console.h"
 #include "pv-kernel/event-ports.h"
@@ -31,9 +30,7 @@ struct guest_console {
     uint32_t out_consumer, in_producer; /* our own indices, kept away from the guest */
     uint64_t printed;                   /* position of the next byte */
     struct wait_queue changed;          /* new output, room for input, or the end */
-    FILE *log;
-    uint64_t logged;
-    char log_path[128];
+    char name[64];                      /* whose log it goes to */
     char scrollback[SCROLLBACK_SIZE];
 };
 

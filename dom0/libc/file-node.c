@@ -5,6 +5,7 @@
  * Tasks are cooperative and nothing here sleeps, so there are no locks.
  */
 #include "libc/file-node.h"
+#include "libc/libc.h"
 #include "pv-kernel/clock.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -187,6 +188,8 @@ int file_node_reserve(struct ram_file *node, size_t size)
         capacity = 256;
     while (capacity < size)
         capacity += capacity < (4u << 20) ? capacity : 4u << 20;
+    if (!libc_memory_allows(capacity))
+        return -ENOSPC;
     data = realloc(node->owned ? node->data : NULL, capacity);
     if (!data)
         return -ENOSPC;

@@ -5,6 +5,7 @@
 #define LIBC_LIBC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 void libc_start(void);
 /*
@@ -13,5 +14,12 @@ void libc_start(void);
  */
 void libc_terminal_raw(bool on);
 void libc_memory_start(void);
+
+/* May so many bytes be kept, or is so little left that it is for short-lived things only?  Files,
+ * and who remembers things for guests, ask this first: so the operator's commands always have
+ * what they need to look at guests and end them. */
+bool libc_memory_allows(size_t bytes);
+/* Bytes that the heap holds, and those of them that are malloc'ed. */
+void libc_memory_usage(size_t *heap, size_t *used);
 
 #endif

@@ -8,12 +8,11 @@
  */
 #include "libc/libc.h"
 #include "libc/ram-files.h"
-#include "pv-kernel/kernel.h"
 #include "tasks/task.h"
 #include <reent.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/lock.h>
 
 _Static_assert(sizeof(struct _reent) + 8 <= TASK_LIBC_AREA, "TASK_LIBC_AREA is too small");
@@ -60,11 +59,26 @@ struct __lock __lock___tz_mutex;
 struct __lock __lock___dd_hash_mutex;
 struct __lock __lock___arc4random_mutex;
 
+/*
+ * newlib makes a lock for each FILE and cannot be told that there is none, so they are not
+ * malloc'ed; those beyond the pool share one, which only makes them wait for each other.
+ */
+#define LOCKS 256
+
+static struct __lock lock_pool[LOCKS], shared_lock;
+static bool lock_used[LOCKS];
+
 void __retarget_lock_init_recursive(_LOCK_T *lock)
 {
-    *lock = calloc(1, sizeof(struct __lock));
-    if (!*lock)
-        kernel_panic("no memory for a lock");
+    size_t i = 0;
+
+    while (i < LOCKS && lock_used[i])
+        i++;
+    *lock = i < LOCKS ? &lock_pool[i] : &shared_lock;
+    if (i < LOCKS) {
+        lock_used[i] = true;
+        lock_pool[i] = (struct __lock){ 0 };
+    }
 }
 
 void __retarget_lock_init(_LOCK_T *lock)
@@ -74,12 +88,13 @@ void __retarget_lock_init(_LOCK_T *lock)
 
 void __retarget_lock_close_recursive(_LOCK_T lock)
 {
-    free(lock);
+    if (lock != &shared_lock)
+        lock_used[lock - lock_pool] = false;
 }
 
 void __retarget_lock_close(_LOCK_T lock)
 {
-    free(lock);
+    __retarget_lock_close_recursive(lock);
 }
 
 int __retarget_lock_try_acquire_recursive(_LOCK_T lock)

@@ -88,6 +88,32 @@ void ram_files_unpin(const void *data)
     }
 }
 
+int ram_files_append(const char *path, const void *data, size_t length, size_t *size)
+{
+    struct ram_file *node, *parent;
+    char name[FILE_NAME_MAX + 1];
+    int error = file_node_find(path, &node);
+
+    if (error == -ENOENT) {
+        error = file_node_find_parent(path, &parent, name);
+        if (!error)
+            error = file_node_create(parent, name, false, &node);
+    }
+    if (!error && node->is_directory)
+        error = -EISDIR;
+    if (!error && node->read_only)
+        error = -EROFS;
+    if (!error)
+        error = file_node_reserve(node, node->size + length);
+    if (error)
+        return error;
+    memcpy(node->data + node->size, data, length);
+    node->size += length;
+    file_node_touch(node);
+    *size = node->size;
+    return 0;
+}
+
 int ram_files_mkdir_all(const char *path)
 {
     char partial[512];

@@ -33,6 +33,9 @@ int ram_files_contents(const char *path, const void **data, size_t *size);
  */
 int ram_files_pin(const char *path, const void **data, size_t *size);
 void ram_files_unpin(const void *data);
+/* Puts bytes at the end of a file, which is made if it is not there, without a descriptor; how
+ * long it is then comes back in *size.  On failure nothing was written. */
+int ram_files_append(const char *path, const void *data, size_t length, size_t *size);
 /* Makes the directory and every missing one above it. */
 int ram_files_mkdir_all(const char *path);
 

@@ -321,6 +321,11 @@ static uint64_t *area_entry(uint64_t va)
     return &area_l1[page / ENTRIES][page % ENTRIES];
 }
 
+void *page_tables_mapped_frame(const void *va)
+{
+    return table_of_entry(*area_entry((uint64_t)va));
+}
+
 uint64_t page_tables_entry_address(const void *address)
 {
     uint64_t va = (uint64_t)address;

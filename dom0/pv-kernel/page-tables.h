@@ -36,6 +36,8 @@ int page_tables_map(void *va, const uint64_t *mfns, size_t n, uint64_t flags, do
                     size_t *done);
 /* Clears the n entries and flushes them. */
 void page_tables_unmap(void *va, size_t n);
+/* The linear map's address of the frame of ours that is mapped at va in the mapping area. */
+void *page_tables_mapped_frame(const void *va);
 /* Makes one page of the linear map read-only or writable again. */
 int page_tables_protect(void *va, bool writable);
 /* Machine address of the L1 entry for a page in the linear map or the mapping area; 0: none. */

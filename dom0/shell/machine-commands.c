@@ -10,6 +10,7 @@
 #include "devices/block-device.h"
 #include "devices/pci.h"
 #include "hypercall-abi/sched.h"
+#include "libc/libc.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/frames.h"
 #include "pv-kernel/kernel.h"
@@ -26,13 +27,16 @@
 static int memory(int argc, char **argv)
 {
     unsigned long total = frames_total() * 4, unused = frames_free_count() * 4;
+    size_t heap, used;
 
     (void)argv;
     if (argc != 1)
         return shell_usage("free");
-    printf(
-        "            total       used       free   (KiB, dom0's own)\nMem:   %10lu %10lu %10lu\n",
-        total, total - unused, unused);
+    libc_memory_usage(&heap, &used);
+    printf("            total       used       free   (KiB, dom0's own)\n");
+    printf("Mem:   %10lu %10lu %10lu\n", total, total - unused, unused);
+    printf("Heap:  %10lu %10lu %10lu   (a part of what is used above)\n", (unsigned long)heap >> 10,
+           (unsigned long)used >> 10, (unsigned long)(heap - used) >> 10);
     return 0;
 }
 

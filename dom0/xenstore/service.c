@@ -10,6 +10,7 @@
 
 #include "hypercall-abi/domctl.h"
 #include "hypercall-abi/guest-stubs.h"
+#include "libc/libc.h"
 #include "pv-kernel/event-ports.h"
 #include "tasks/task.h"
 #include "xenstore/client.h"
@@ -47,7 +48,14 @@ static enum domain_life domain_life(void *argument, uint32_t domid)
     return control.u.getdomaininfo.flags & XEN_DOMINF_shutdown ? DOMAIN_SHUT_DOWN : DOMAIN_LIVES;
 }
 
-static const struct store_platform platform = { on_introduce, on_release, domain_life };
+static bool short_of_memory(void *argument)
+{
+    (void)argument;
+    return !libc_memory_allows(0);
+}
+
+static const struct store_platform platform = { on_introduce, on_release, domain_life,
+                                                short_of_memory };
 
 static void check_domains(void *store)
 {
