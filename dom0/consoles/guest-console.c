@@ -47,7 +47,7 @@ int guest_console_connect(uint32_t domid, const char *name, uint64_t gfn, uint32
     snprintf(console->name, sizeof(console->name), "%s", name);
     rang_hook = rang;
     *result = console;
-    event_port_set_handler(console->port, on_event, console);
+    event_port_set_guest_handler(console->port, on_event, console);
     return 0;
 }
 
@@ -77,6 +77,7 @@ bool guest_console_drain(struct guest_console *console)
     console->rang = false;
     if (console->gone || console->broken)
         return false;
+    event_port_reopen(console->port); /* what comes from here on rings again */
     ready = __atomic_load_n(&page->out_prod, __ATOMIC_ACQUIRE) - console->out_consumer;
     if (ready > sizeof(page->out)) {
         console->broken = true;

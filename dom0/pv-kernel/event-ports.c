@@ -5,6 +5,10 @@
  * The 2-level ABI: a port's bit in evtchn_pending, a summary bit per word in the vCPU's
  * evtchn_pending_sel, a flag for the vCPU.  The flag is cleared before the summary is taken and
  * the summary before the words, so whatever the hypervisor adds later raises the flag again.
+ *
+ * A word is read once: what a handler's port raises meanwhile is for the next pass.  And a guest's
+ * port is masked as it is delivered, until a task looks after it: so however fast a guest sends,
+ * it gets one delivery for each of that task's turns, and the upcall ends.
  */
 #include "pv-kernel/event-ports.h"
 #include "pv-kernel/kernel.h"
@@ -19,6 +23,7 @@ struct port_handler {
     event_handler_t handler;
     void *arg;
     int32_t eoi_pirq; /* physical interrupt to acknowledge, -1: none */
+    bool guest;       /* masked as it is delivered */
 };
 
 static struct port_handler handlers[EVTCHN_2L_NR_CHANNELS];
@@ -79,11 +84,11 @@ static void port_deliver(evtchn_port_t port)
 {
     struct port_handler *h = &handlers[port];
 
-    bit_clear(shared_info->evtchn_pending, port);
-    if (!h->handler) {
+    if (!h->handler || h->guest)
         event_port_mask(port);
+    bit_clear(shared_info->evtchn_pending, port);
+    if (!h->handler)
         return;
-    }
     h->handler(port, h->arg);
     if (h->eoi_pirq >= 0) {
         struct physdev_eoi eoi = { .irq = (uint32_t)h->eoi_pirq };
@@ -103,11 +108,11 @@ void event_ports_upcall(void)
         summary = __atomic_exchange_n(&vcpu->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
         while (summary) {
             uint32_t word = (uint32_t)__builtin_ctzll(summary);
-            uint64_t bits;
+            uint64_t bits = ((volatile uint64_t *)shared_info->evtchn_pending)[word] &
+                            ~((volatile uint64_t *)shared_info->evtchn_mask)[word];
 
             summary &= summary - 1;
-            while ((bits = ((volatile uint64_t *)shared_info->evtchn_pending)[word] &
-                           ~((volatile uint64_t *)shared_info->evtchn_mask)[word]))
+            for (; bits; bits &= bits - 1)
                 port_deliver(word * 64 + (uint32_t)__builtin_ctzll(bits));
         }
     }
@@ -126,14 +131,39 @@ void event_port_unmask(evtchn_port_t port)
     hypercall_event_channel_op(EVTCHNOP_unmask, HYPERCALL_ARG(&op));
 }
 
-void event_port_set_handler(evtchn_port_t port, event_handler_t handler, void *arg)
+void event_port_reopen(evtchn_port_t port)
+{
+    volatile struct vcpu_info *vcpu = this_vcpu();
+    bool was = events_mask_save();
+
+    /* Mask first, then look; partner: the sender, who raises the bit and then looks at the mask. */
+    bit_clear(shared_info->evtchn_mask, port);
+    if (((volatile uint64_t *)shared_info->evtchn_pending)[port / 64] & 1ULL << (port % 64)) {
+        bit_set(&vcpu->evtchn_pending_sel, port / 64);
+        vcpu->evtchn_upcall_pending = 1;
+    }
+    events_mask_restore(was);
+}
+
+static void handler_set(evtchn_port_t port, event_handler_t handler, void *arg, bool guest)
 {
     bool was = events_mask_save();
 
     handlers[port].handler = handler;
     handlers[port].arg = arg;
+    handlers[port].guest = guest;
     event_port_unmask(port);
     events_mask_restore(was);
+}
+
+void event_port_set_handler(evtchn_port_t port, event_handler_t handler, void *arg)
+{
+    handler_set(port, handler, arg, false);
+}
+
+void event_port_set_guest_handler(evtchn_port_t port, event_handler_t handler, void *arg)
+{
+    handler_set(port, handler, arg, true);
 }
 
 static int port_new(int64_t result, evtchn_port_t got, evtchn_port_t *port)

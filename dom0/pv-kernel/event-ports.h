@@ -26,6 +26,12 @@ int event_port_bind_pirq(uint32_t pirq, bool shared, evtchn_port_t *port);
 
 /* Names the handler and unmasks the port.  Events which came before are not lost. */
 void event_port_set_handler(evtchn_port_t port, event_handler_t handler, void *arg);
+/*
+ * The same for a port whose other end is not trusted: delivery masks the port, and the task that
+ * looks after it opens it again before it looks, so a storm of events costs one delivery a look.
+ */
+void event_port_set_guest_handler(evtchn_port_t port, event_handler_t handler, void *arg);
+void event_port_reopen(evtchn_port_t port);
 /* Notifies the other end. */
 int event_port_notify(evtchn_port_t port);
 /* Takes the handler away, masks and closes the port. */

@@ -79,7 +79,7 @@ int guest_ring_connect(struct store_domain *domain)
     domain->transport = ring;
     domain->connection->output_ready = ring_ready;
     domain->connection->output_argument = ring;
-    event_port_set_handler(ring->port, on_event, ring);
+    event_port_set_guest_handler(ring->port, on_event, ring);
     ring_ready(ring);
     return 0;
 }
@@ -155,6 +155,7 @@ static void ring_serve(struct guest_ring *ring)
     bool moved = false, more = false;
 
     ring->rang = false;
+    event_port_reopen(ring->port); /* what comes from here on rings again */
     if (__atomic_load_n(&ring->ends.page->connection, __ATOMIC_ACQUIRE) == XENSTORE_RECONNECT)
         ring_reconnect(ring);
     int error = ring_send(ring, &moved);

@@ -57,6 +57,8 @@ static void wait_for_work(struct vbd *vbd)
         wait_queue_wait(&vbd->work);
     vbd->work_pending = false;
     events_mask_restore(was);
+    if (!vbd->broken)
+        event_port_reopen(vbd->port); /* what comes from here on wakes again */
 }
 
 static void serve(void *arg)
@@ -107,7 +109,7 @@ int vbd_serve_start(struct vbd *vbd)
              (unsigned int)vbd->device_id);
     if (!task_spawn(name, serve, vbd, 0))
         return -ENOMEM;
-    event_port_set_handler(vbd->port, frontend_event, vbd);
+    event_port_set_guest_handler(vbd->port, frontend_event, vbd);
     return 0;
 }
 
