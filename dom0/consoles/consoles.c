@@ -230,18 +230,11 @@ int console_session_read(struct console_session *session, void *buffer, size_t s
     return 0;
 }
 
-int console_session_write(struct console_session *session, const void *data, size_t length)
+int console_session_write(struct console_session *session, const void *data, size_t length,
+                          size_t *written)
 {
     struct guest_console *console = session->console;
-    const char *from = data;
 
-    for (;;) {
-        size_t typed = guest_console_type(console, from, length);
-
-        from += typed;
-        length -= typed;
-        if (!length)
-            return console->gone ? -EPIPE : 0;
-        wait_queue_wait(&console->changed);
-    }
+    *written = guest_console_type(console, data, length);
+    return console->gone ? -EPIPE : 0;
 }

@@ -26,7 +26,9 @@ void console_session_close(struct console_session *session);
  * bytes.  *length is 0 with return 0 when the domain is gone.  -ETIMEDOUT if nothing came. */
 int console_session_read(struct console_session *session, void *buffer, size_t size, size_t *length,
                          int64_t timeout_ns);
-/* Types into the guest's console; waits while its input ring is full.  0 or -errno. */
-int console_session_write(struct console_session *session, const void *data, size_t length);
+/* Types into the guest's console what its input ring has room for, *written bytes, and never waits
+ * for the guest to read.  0 or -EPIPE. */
+int console_session_write(struct console_session *session, const void *data, size_t length,
+                          size_t *written);
 
 #endif

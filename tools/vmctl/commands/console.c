@@ -59,26 +59,44 @@ static int show_output(struct platform_console *console, int64_t timeout_ns, boo
     return 0;
 }
 
-/* What was typed since the last look goes to the guest. */
-static int pass_keys(struct platform_console *console, bool *leave)
-{
-    char keys[64];
-    size_t count = 0;
-    int error;
+/* What was typed and the guest has not taken yet. */
+struct typed {
+    char keys[256];
+    size_t count;
+};
 
-    while (count < sizeof(keys) && !(error = platform_keyboard_read(&keys[count], 0))) {
-        if (keys[count] == KEY_LEAVE) {
+/* What was typed since the last look goes to the guest, as far as it reads.  The key that leaves
+ * is heard whether it reads or not; what it does not take is lost, and rings. */
+static int pass_keys(struct platform_console *console, struct typed *typed, bool *leave)
+{
+    size_t written;
+    char key;
+
+    for (int i = 0; i < 64 && !platform_keyboard_read(&key, 0); i++) {
+        if (key == KEY_LEAVE) {
             *leave = true;
             return 0;
         }
-        count++;
+        if (typed->count < sizeof(typed->keys))
+            typed->keys[typed->count++] = key;
+        else
+            putchar('\a');
     }
-    return count ? platform_console_write(console, keys, count) : 0;
+    if (!typed->count)
+        return 0;
+    int error = platform_console_write(console, typed->keys, typed->count, &written);
+
+    if (error)
+        return error;
+    typed->count -= written;
+    memmove(typed->keys, typed->keys + written, typed->count);
+    return 0;
 }
 
 int console_attach(uint32_t domid)
 {
     struct platform_console *console;
+    struct typed typed = { .count = 0 };
     bool leave = false, gone = false;
     int error = platform_console_open(domid, &console);
 
@@ -90,7 +108,7 @@ int console_attach(uint32_t domid)
     platform_keyboard_raw(true);
     error = show_scrollback(console, &gone);
     while (!leave && !gone && !error) {
-        error = pass_keys(console, &leave);
+        error = pass_keys(console, &typed, &leave);
         if (!error)
             error = show_output(console, GLANCE_NS, &gone);
         if (error == -ETIMEDOUT)
@@ -177,11 +195,48 @@ static void skip_scrollback(struct platform_console *console)
         ;
 }
 
-static int send_line(struct platform_console *console, const char *line)
+/* Types for as long as the guest takes it.  -ETIMEDOUT if it does not before the deadline. */
+static int send_text(struct platform_console *console, const char *text, int64_t deadline)
 {
-    int error = platform_console_write(console, line, strlen(line));
+    size_t left = strlen(text), written;
 
-    return error ? error : platform_console_write(console, "\r", 1);
+    for (;;) {
+        int error = platform_console_write(console, text, left, &written);
+
+        text += written;
+        left -= written;
+        if (error || !left)
+            return error;
+        if (platform_now_ns() >= deadline)
+            return -ETIMEDOUT;
+        platform_sleep_ns(GLANCE_NS);
+    }
+}
+
+static int send_line(struct platform_console *console, const char *line, int64_t timeout_ns)
+{
+    int64_t deadline = platform_now_ns() + timeout_ns;
+    int error = send_text(console, line, deadline);
+
+    return error ? error : send_text(console, "\r", deadline);
+}
+
+static int expect_or_say(struct command_context *context, struct platform_console *console,
+                         const struct expression *expression, const char *name, const char *pattern,
+                         int64_t timeout_ns)
+{
+    int error = expect(console, expression, timeout_ns);
+
+    if (error == -ETIMEDOUT)
+        failure_set(&context->failure, error,
+                    "%s: \"%s\" did not come in %lld s (raise --timeout, or look with vmctl "
+                    "console)",
+                    name, pattern, (long long)timeout_ns / 1000000000);
+    else if (error == -EPIPE)
+        failure_set(&context->failure, error,
+                    "%s: ended before \"%s\" came (see its log in /var/log/xen/console)", name,
+                    pattern);
+    return error;
 }
 
 static int scripted(struct command_context *context, uint32_t domid, const char *name,
@@ -202,21 +257,15 @@ static int scripted(struct command_context *context, uint32_t domid, const char 
     }
     if (line) {
         skip_scrollback(console);
-        error = send_line(console, line);
+        error = send_line(console, line, timeout_ns);
+        if (error == -ETIMEDOUT)
+            failure_set(&context->failure, error,
+                        "%s: it does not read what is typed (look with vmctl console)", name);
     }
     if (!error && pattern)
-        error = expect(console, expression, timeout_ns);
+        error = expect_or_say(context, console, expression, name, pattern, timeout_ns);
     platform_console_close(console);
     expression_free(expression);
-    if (error == -ETIMEDOUT)
-        failure_set(&context->failure, error,
-                    "%s: \"%s\" did not come in %lld s (raise --timeout, or look with vmctl "
-                    "console)",
-                    name, pattern, (long long)timeout_ns / 1000000000);
-    else if (error == -EPIPE)
-        failure_set(&context->failure, error,
-                    "%s: ended before \"%s\" came (see its log in /var/log/xen/console)", name,
-                    pattern);
     return error ? command_failed(context, error, name) : 0;
 }
 

@@ -152,9 +152,10 @@ int platform_console_read(struct platform_console *console, void *buffer, size_t
     return console_session_read(console->session, buffer, size, length, timeout_ns);
 }
 
-int platform_console_write(struct platform_console *console, const void *data, size_t length)
+int platform_console_write(struct platform_console *console, const void *data, size_t length,
+                           size_t *written)
 {
-    return console_session_write(console->session, data, length);
+    return console_session_write(console->session, data, length, written);
 }
 
 /* The keyboard always is raw. */

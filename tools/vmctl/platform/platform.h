@@ -56,7 +56,9 @@ int platform_console_open(uint32_t domid, struct platform_console **console);
 void platform_console_close(struct platform_console *console);
 int platform_console_read(struct platform_console *console, void *buffer, size_t size,
                           size_t *length, int64_t timeout_ns);
-int platform_console_write(struct platform_console *console, const void *data, size_t length);
+/* Takes what there is room for, *written bytes, without waiting for the guest to read. */
+int platform_console_write(struct platform_console *console, const void *data, size_t length,
+                           size_t *written);
 
 /* The user's keyboard in raw mode: one byte, or -ETIMEDOUT.  Turning it off drops what was typed,
  * or answered by the terminal, and not read yet. */

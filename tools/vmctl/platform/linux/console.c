@@ -30,7 +30,7 @@ static int open_terminal(uint32_t domid)
     xs_close(store);
     if (error)
         return error == -ENOENT ? -EAGAIN : error;
-    int fd = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    int fd = open(name, O_RDWR | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 
     free(name);
     if (fd < 0)
@@ -85,17 +85,11 @@ int platform_console_read(struct platform_console *console, void *buffer, size_t
     return 0; /* an error here is the terminal going away with its guest */
 }
 
-int platform_console_write(struct platform_console *console, const void *data, size_t length)
+int platform_console_write(struct platform_console *console, const void *data, size_t length,
+                           size_t *written)
 {
-    const char *from = data;
+    ssize_t put = write(console->fd, data, length);
 
-    while (length) {
-        ssize_t put = write(console->fd, from, length);
-
-        if (put < 0)
-            return -errno;
-        from += put;
-        length -= (size_t)put;
-    }
-    return 0;
+    *written = put > 0 ? (size_t)put : 0;
+    return put < 0 && errno != EAGAIN ? -errno : 0;
 }

@@ -1,0 +1,201 @@
+/*
+ * vmctl console with a guest that does not read what is typed: the key that leaves is heard, and
+ * --send ends when its time is up.  Console, keyboard and clock are fakes.
+ *
+ * Sources: tools/vmctl/commands/console.c tools/vmctl/expression.c tools/vmctl/failure.c
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "vmctl/command.h"
+#include "vmctl/domain/domain.h"
+#include "vmctl/platform/platform.h"
+
+static int64_t now;
+static size_t room;      /* that the guest's ring has */
+static char taken[4096]; /* by the guest */
+static size_t taken_count, keys_left, looks;
+static const char *line_option, *timeout_option;
+static struct command_context context;
+
+static void time_passes(int64_t ns)
+{
+    now += ns;
+    if (++looks > 100000)
+        fail_msg("it does not end");
+}
+
+int64_t platform_now_ns(void)
+{
+    time_passes(1000);
+    return now;
+}
+
+void platform_sleep_ns(uint64_t duration_ns)
+{
+    time_passes((int64_t)duration_ns);
+}
+
+int platform_console_open(uint32_t domid, struct platform_console **console)
+{
+    (void)domid;
+    *console = (struct platform_console *)taken;
+    return 0;
+}
+
+void platform_console_close(struct platform_console *console)
+{
+    (void)console;
+}
+
+int platform_console_read(struct platform_console *console, void *buffer, size_t size,
+                          size_t *length, int64_t timeout_ns)
+{
+    (void)console;
+    (void)buffer;
+    (void)size;
+    *length = 0;
+    time_passes(timeout_ns);
+    return -ETIMEDOUT;
+}
+
+int platform_console_write(struct platform_console *console, const void *data, size_t length,
+                           size_t *written)
+{
+    (void)console;
+    time_passes(1000);
+    *written = length < room ? length : room;
+    memcpy(taken + taken_count, data, *written);
+    taken_count += *written;
+    room -= *written;
+    return 0;
+}
+
+int platform_keyboard_raw(bool on)
+{
+    (void)on;
+    return 0;
+}
+
+/* So many letters, and then the key that leaves. */
+int platform_keyboard_read(char *byte, int64_t timeout_ns)
+{
+    time_passes(timeout_ns);
+    *byte = keys_left ? (char)('a' + keys_left % 26) : 29;
+    keys_left -= keys_left > 0;
+    return 0;
+}
+
+int domain_find(struct xs_client *store, const char *text, uint32_t *domid, struct failure *failure)
+{
+    (void)store;
+    (void)text;
+    (void)failure;
+    *domid = 5;
+    return 0;
+}
+
+bool command_option(int *argc, char **argv, const char *name, const char **value)
+{
+    (void)argc;
+    (void)argv;
+    if (!strcmp(name, "--send"))
+        *value = line_option;
+    if (!strcmp(name, "--timeout"))
+        *value = timeout_option;
+    return *value != NULL;
+}
+
+int command_usage(const struct command_context *of)
+{
+    (void)of;
+    return 2;
+}
+
+int command_failed(const struct command_context *of, int error, const char *what)
+{
+    (void)what;
+    assert_int_equal(error, -ETIMEDOUT);
+    assert_non_null(strstr(of->failure.text, "does not read"));
+    return 1;
+}
+
+int64_t command_seconds(const char *text)
+{
+    return atoll(text) * 1000000000;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    now = 0;
+    room = taken_count = keys_left = looks = 0;
+    line_option = timeout_option = NULL;
+    memset(&context, 0, sizeof(context));
+    return 0;
+}
+
+static void the_key_that_leaves_is_heard(void **state)
+{
+    (void)state;
+    keys_left = 1000;
+    assert_int_equal(console_attach(5), 0);
+    assert_int_equal(taken_count, 0);
+}
+
+static void what_is_read_arrives_in_order(void **state)
+{
+    (void)state;
+    keys_left = 1000;
+    room = 100;
+    assert_int_equal(console_attach(5), 0);
+    assert_int_equal(taken_count, 100);
+    for (size_t i = 0; i < 100; i++)
+        assert_int_equal(taken[i], 'a' + (1000 - i) % 26);
+}
+
+static int send_line(const char *line)
+{
+    char *argv[] = { (char *)"console", (char *)"guest", NULL };
+
+    line_option = line;
+    timeout_option = "3";
+    return command_console(&context, 2, argv);
+}
+
+static void send_ends_when_its_time_is_up(void **state)
+{
+    (void)state;
+    room = 3;
+    assert_int_equal(send_line("hello"), 1);
+    assert_in_range(now, 3000000000, 4000000000);
+    assert_memory_equal(taken, "hel", 3);
+}
+
+static void send_sends(void **state)
+{
+    (void)state;
+    room = 100;
+    assert_int_equal(send_line("hello"), 0);
+    assert_int_equal(taken_count, 6);
+    assert_memory_equal(taken, "hello\r", 6);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(the_key_that_leaves_is_heard, setup),
+        cmocka_unit_test_setup(what_is_read_arrives_in_order, setup),
+        cmocka_unit_test_setup(send_ends_when_its_time_is_up, setup),
+        cmocka_unit_test_setup(send_sends, setup),
+    };
+
+    return cmocka_run_group_tests_name("vmctl-console", tests, NULL, NULL);
+}
