@@ -10,6 +10,7 @@
 #define PARAVANEOP_interface_version 0 /* returns PARAVANE_INTERFACE_VERSION */
 #define PARAVANEOP_audit             1
 #define PARAVANEOP_counters          2
+#define PARAVANEOP_latency           3
 
 #define PARAVANE_INTERFACE_VERSION 1
 
@@ -22,6 +23,20 @@ struct paravane_audit {
     uint64_t frames;      /* out: frames looked at */
     uint64_t differences; /* out: counts that differ; each is named in the log */
 };
+
+/* The longest stretch of time any CPU has had interrupts off since this was last reset. */
+struct paravane_latency {
+    uint32_t reset;       /* in: 1: start anew */
+    uint32_t entry;       /* out: what the CPU was entered for: a hypercall's number, or
+                           * PARAVANE_ENTRY_* plus a vector */
+    uint64_t cycles;      /* out: of the TSC */
+    uint64_t cycles_khz;  /* out: how many of them a millisecond has */
+    char where[48];       /* out: the function it ended in; "guest": on the way out to a guest */
+};
+
+#define PARAVANE_ENTRY_TRAP      0x1000 /* an exception or interrupt that hit a guest */
+#define PARAVANE_ENTRY_INTERRUPT 0x2000 /* an interrupt that the hypervisor let in */
+#define PARAVANE_ENTRY_UNKNOWN   0x3000
 
 /* How often costly things happened to a domain since its creation. */
 struct paravane_counters {

@@ -22,6 +22,11 @@ void offsets(void)
     DEFINE(R_SS, offsetof(struct cpu_regs, ss));
     DEFINE(CPU_VCPU, offsetof(struct cpu, vcpu));
     DEFINE(CPU_DEFERRED, offsetof(struct cpu, deferred));
+    DEFINE(CPU_CLOSED_SINCE, offsetof(struct cpu, closed_since));
+    DEFINE(CPU_CLOSED_FOR, offsetof(struct cpu, closed_for));
+    DEFINE(CPU_LONGEST, offsetof(struct cpu, closed_longest));
+    DEFINE(CPU_LONGEST_AT, offsetof(struct cpu, closed_longest_at));
+    DEFINE(CPU_LONGEST_FOR, offsetof(struct cpu, closed_longest_for));
     DEFINE(VCPU_INFO, offsetof(struct vcpu, info));
     DEFINE(VCPU_MODE, offsetof(struct vcpu, mode));
     DEFINE(VCPU_HYPERCALLS, offsetof(struct vcpu, hypercalls));

@@ -3,7 +3,7 @@
 #include "entry/panic.h"
 #include <stdarg.h>
 #include "domain/domain.h"
-#include "entry/symbols.h"
+#include "lib/symbols.h"
 #include "lib/log.h"
 #include "lib/print.h"
 #include "machine/power.h"

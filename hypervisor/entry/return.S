@@ -30,7 +30,13 @@ return_to_guest:
     jb event
 
 restore:
-    cmpl $ENTRY_SYSCALL, R_VECTOR(%rsp)
+    rdtsc                   /* how long were interrupts off? (machine/latency.h) */
+    shlq $32, %rdx
+    orq %rdx, %rax
+    subq CPU_CLOSED_SINCE(%rsp), %rax
+    cmpq CPU_LONGEST(%rsp), %rax
+    ja longest
+2:  cmpl $ENTRY_SYSCALL, R_VECTOR(%rsp)
     jne by_iret
     /* SYSRET: rip must be canonical (XSA-7), selectors and flags plain. */
     movq R_RIP(%rsp), %rcx
@@ -86,6 +92,13 @@ by_iret:
     addq $8, %rsp
 guest_iret_instruction:
     iretq
+
+longest:
+    movq %rax, CPU_LONGEST(%rsp)
+    movq $0, CPU_LONGEST_AT(%rsp)
+    movl CPU_CLOSED_FOR(%rsp), %eax
+    movl %eax, CPU_LONGEST_FOR(%rsp)
+    jmp 2b
 
 deferred:
     call deferred_work_run

@@ -41,6 +41,16 @@
     subq $8, %rsp
     movq CPU_VCPU(%rsp), %rbx
     cld
+    /* Interrupts are off from here (machine/latency.h); the arguments stay where they are. */
+    movl %eax, CPU_CLOSED_FOR(%rsp)
+    movq %rax, %r12
+    movq %rdx, %r13
+    rdtsc
+    shlq $32, %rdx
+    orq %rdx, %rax
+    movq %rax, CPU_CLOSED_SINCE(%rsp)
+    movq %r12, %rax
+    movq %r13, %rdx
 .endm
 
     .text

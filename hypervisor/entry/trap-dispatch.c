@@ -10,6 +10,7 @@
 #include "machine/cpu-features.h"
 #include "machine/exception-table.h"
 #include "machine/interrupts.h"
+#include "machine/latency.h"
 #include "machine/registers.h"
 
 void trap_from_guest(struct cpu_regs *regs);
@@ -53,6 +54,7 @@ void trap_from_guest(struct cpu_regs *regs)
 {
     struct vcpu *v = current_vcpu();
 
+    latency_begin_for(LATENCY_TRAP + regs->vector);
     if (unlikely(cpu_features.smap))
         __asm__ volatile("clac" ::
                              : "memory"); /* the guest's own AC must not open its memory to us */
@@ -121,7 +123,9 @@ void trap_from_hypervisor(struct cpu_regs *regs)
     uint64_t fixup;
 
     if (regs->vector >= 32) {
+        latency_begin_for(LATENCY_INSIDE + regs->vector);
         interrupt_dispatch(regs);
+        latency_end((uint64_t)interrupt_dispatch);
         return;
     }
     if (regs->vector == TRAP_NMI) {

@@ -5,7 +5,11 @@
 #include "hypercalls/handlers.h"
 #include "hypercalls/target.h"
 #include "lib/errno.h"
+#include "lib/string.h"
+#include "lib/symbols.h"
 #include "lifecycle/audit.h"
+#include "machine/clock.h"
+#include "machine/latency.h"
 
 static int audit(uint64_t arg)
 {
@@ -48,6 +52,23 @@ static int counters(uint64_t arg)
     return guest_write(arg, &op, sizeof(op));
 }
 
+static int latency(uint64_t arg)
+{
+    struct paravane_latency op;
+    struct latency l;
+    uint64_t offset;
+
+    if (!current_domain()->privileged)
+        return -EPERM;
+    if (guest_read(&op, arg, sizeof(op)))
+        return -EFAULT;
+    latency_longest(&l, op.reset);
+    op = (struct paravane_latency){ op.reset, l.entry, l.cycles, clock_tsc_khz, "guest" };
+    if (l.at)
+        string_copy(op.where, symbol_find(l.at, &offset), sizeof(op.where));
+    return guest_write(arg, &op, sizeof(op));
+}
+
 int64_t hypercall_do_paravane_op(uint64_t cmd, uint64_t arg)
 {
     int r;
@@ -60,6 +81,8 @@ int64_t hypercall_do_paravane_op(uint64_t cmd, uint64_t arg)
         return r == -ERESTART ? continuation(NR_paravane_op, cmd, arg, 0, 0, 0) : r;
     case PARAVANEOP_counters:
         return counters(arg);
+    case PARAVANEOP_latency:
+        return latency(arg);
     default:
         return -ENOSYS;
     }

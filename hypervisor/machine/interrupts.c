@@ -4,6 +4,7 @@
 #include "lib/log.h"
 #include "lib/spinlock.h"
 #include "machine/lapic.h"
+#include "machine/latency.h"
 
 static void (*handlers[256])(unsigned);
 /* Guards in_use; a leaf. */
@@ -51,4 +52,15 @@ void interrupt_dispatch(struct cpu_regs *regs)
         handlers[vector](vector);
     else
         lapic_eoi();
+}
+
+bool preempt_point(void)
+{
+    struct cpu *cpu = this_cpu();
+    uint32_t entry = cpu->closed_for;
+
+    latency_end((uint64_t)__builtin_return_address(0));
+    __asm__ volatile("sti; nop; cli" ::: "memory");
+    latency_begin_for(entry); /* what came in had stretches of its own */
+    return *(volatile uint32_t *)&cpu->deferred != 0;
 }

@@ -28,15 +28,6 @@ void interrupt_dispatch(struct cpu_regs *regs);
  * Lets pending interrupts in for a moment.  Only where no lock is held and nothing is half done.
  * True if there is something to do on the way out: time to return -ERESTART.
  */
-#ifdef HOST_TEST
 bool preempt_point(void);
-#else
-static inline bool preempt_point(void)
-{
-    __asm__ volatile("sti; nop; cli" ::: "memory");
-    return *(volatile uint32_t *)&this_cpu()->deferred != 0;
-}
-
-#endif
 
 #endif

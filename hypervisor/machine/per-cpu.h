@@ -41,6 +41,11 @@ struct cpu {
     uint64_t idle_ns;    /* time spent idle, ended spells only */
     uint64_t idle_since; /* start of the present spell, 0 while busy */
     uint64_t called;     /* it answered another CPU's request since the idle loop looked */
+
+    /* How long interrupts are off: latency.h. */
+    uint64_t closed_since; /* TSC */
+    uint64_t closed_longest, closed_longest_at;
+    uint32_t closed_for, closed_longest_for;
 };
 
 /* Marks in cpu.deferred. */

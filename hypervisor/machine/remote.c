@@ -9,6 +9,7 @@
 #include "lib/spinlock.h"
 #include "machine/interrupts.h"
 #include "machine/lapic.h"
+#include "machine/latency.h"
 #include "machine/per-cpu.h"
 #include "machine/registers.h"
 
@@ -112,6 +113,7 @@ void cpus_unpark(void)
     while (atomic_load(&parked))
         cpu_wait_step();
     spin_unlock(&park_lock);
+    latency_begin(); /* standing still was asked for */
 }
 
 void cpu_stay_parked(void)
@@ -122,6 +124,7 @@ void cpu_stay_parked(void)
     while (atomic_load(&park_wanted) & me)
         cpu_wait_step();
     atomic_and(&parked, ~me);
+    latency_begin();
 }
 
 void remote_stop_all(void)

@@ -2,6 +2,7 @@
 #include "scheduling/idle.h"
 #include "lib/atomic.h"
 #include "machine/clock.h"
+#include "machine/latency.h"
 #include "scheduling/deferred-work.h"
 #include "scheduling/scheduler.h"
 
@@ -11,13 +12,18 @@ void idle_loop(void)
 
     if (!cpu->idle_since)
         cpu->idle_since = clock_now();
+    if (!cpu->closed_since)
+        latency_begin_for(LATENCY_UNKNOWN); /* this CPU has just started */
     for (;;) {
         deferred_work_run();
         if (read_once(cpu->called)) {
             cpu->called = false;
             idle_disturbed();
         }
-        if (!read_once(cpu->deferred))
+        if (!read_once(cpu->deferred)) {
+            latency_end((uint64_t)idle_loop);
             __asm__ volatile("sti; hlt; cli" ::: "memory");
+            latency_begin_for(LATENCY_UNKNOWN);
+        }
     }
 }

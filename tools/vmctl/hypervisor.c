@@ -275,6 +275,12 @@ int domain_audit(uint32_t domid, uint64_t *frames, uint64_t *differences)
     return error;
 }
 
+int machine_latency(bool reset, struct paravane_latency *latency)
+{
+    *latency = (struct paravane_latency){ .reset = reset };
+    return call_with(HYPERCALL_NR_paravane_op, PARAVANEOP_latency, 1, latency, sizeof(*latency));
+}
+
 int domain_counters(uint32_t domid, struct paravane_counters *counters)
 {
     *counters = (struct paravane_counters){ .domid = (domid_t)domid };

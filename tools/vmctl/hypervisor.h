@@ -4,6 +4,7 @@
 #ifndef TOOLS_VMCTL_HYPERVISOR_H
 #define TOOLS_VMCTL_HYPERVISOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -13,6 +14,7 @@
 
 struct vcpu_guest_context;
 struct paravane_counters;
+struct paravane_latency;
 
 /* version and domain are filled in. */
 int hypervisor_domctl(uint32_t domid, struct xen_domctl *control);
@@ -48,6 +50,8 @@ int domain_grant_frame(uint32_t domid, uint64_t *mfn);
 int domain_audit(uint32_t domid, uint64_t *frames, uint64_t *differences);
 /* What the hypervisor counted of a domain; -ENOSYS likewise. */
 int domain_counters(uint32_t domid, struct paravane_counters *counters);
+/* The machine's longest stretch without interrupts; reset: start anew. */
+int machine_latency(bool reset, struct paravane_latency *latency);
 
 int machine_info(struct xen_sysctl_physinfo *info);
 /* The hypervisor's log: up to size bytes, *length of them. */

@@ -1,5 +1,5 @@
 /* The table is made from the linked image and linked in a second time (symbols.awk). */
-#include "entry/symbols.h"
+#include "lib/symbols.h"
 
 struct symbol {
     uint32_t offset; /* from text_start */

@@ -1,6 +1,6 @@
 /* Names of the hypervisor's functions, for reports. */
-#ifndef ENTRY_SYMBOLS_H
-#define ENTRY_SYMBOLS_H
+#ifndef LIB_SYMBOLS_H
+#define LIB_SYMBOLS_H
 
 #include "lib/types.h"
 

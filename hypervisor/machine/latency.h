@@ -1,0 +1,53 @@
+/*
+ * How long this CPU keeps interrupts off: the longest stretch since it was last asked for, what
+ * it was entered for and where it ended.  Always on: entries note the TSC, exits compare.
+ *
+ * What lets interrupts in is the way out to a guest (entry/return.S), the idle loop, and
+ * preempt_point().
+ */
+#ifndef MACHINE_LATENCY_H
+#define MACHINE_LATENCY_H
+
+#include "machine/per-cpu.h"
+#include "machine/registers.h"
+
+/* struct cpu.closed_for: a hypercall's number, or one of these. */
+#define LATENCY_TRAP    0x1000U /* plus the vector: an exception or interrupt of a guest's time */
+#define LATENCY_INSIDE  0x2000U /* plus the vector: an interrupt let in by the hypervisor */
+#define LATENCY_UNKNOWN 0x3000U
+
+struct latency {
+    uint64_t cycles;    /* of the TSC */
+    uint64_t at;        /* a code address; 0: the way out to a guest */
+    uint32_t entry;     /* as closed_for */
+};
+
+static inline void latency_begin(void)
+{
+    this_cpu()->closed_since = tsc_read();
+}
+
+static inline void latency_begin_for(uint32_t entry)
+{
+    struct cpu *cpu = this_cpu();
+
+    cpu->closed_since = tsc_read();
+    cpu->closed_for = entry;
+}
+
+static inline void latency_end(uint64_t at)
+{
+    struct cpu *cpu = this_cpu();
+    uint64_t cycles = tsc_read() - cpu->closed_since;
+
+    if (unlikely(cycles > cpu->closed_longest)) {
+        cpu->closed_longest = cycles;
+        cpu->closed_longest_at = at;
+        cpu->closed_longest_for = cpu->closed_for;
+    }
+}
+
+/* The longest of all CPUs; reset: start anew. */
+void latency_longest(struct latency *out, bool reset);
+
+#endif
