@@ -78,6 +78,8 @@ struct vcpu {
     uint64_t kernel_sp;
     struct guest_callback event, failsafe, syscall, syscall32;
     uint64_t fs_base, gs_base_kernel, gs_base_user;
+    uint32_t tsc_aux; /* what RDTSCP and RDPID read */
+    bool time_area_due;
     uint16_t ds, es, fs, gs;
     uint32_t iopl;
     uint64_t debug[8];

@@ -5,7 +5,7 @@
 #include "entry/page-fault.h"
 #include "entry/panic.h"
 #include "guest-cpu/trap-injection.h"
-#include "lib/log.h"
+#include "lib/atomic.h"
 #include "lib/string.h"
 #include "machine/cpu-features.h"
 #include "machine/exception-table.h"
@@ -50,6 +50,12 @@ static void no_device(struct vcpu *v, struct cpu_regs *regs)
     inject_trap(v, regs, TRAP_NM, 0);
 }
 
+/* It may have come anywhere, inside the log's lock too: it is told of on the way out. */
+static void note_nmi(void)
+{
+    atomic_or(&this_cpu()->deferred, DEFERRED_NMI);
+}
+
 void trap_from_guest(struct cpu_regs *regs)
 {
     struct vcpu *v = current_vcpu();
@@ -80,7 +86,7 @@ void trap_from_guest(struct cpu_regs *regs)
         no_device(v, regs);
         break;
     case TRAP_NMI:
-        log_warning("NMI");
+        note_nmi();
         break;
     case TRAP_MC:
         panic_registers(regs, "machine check");
@@ -129,9 +135,11 @@ void trap_from_hypervisor(struct cpu_regs *regs)
         return;
     }
     if (regs->vector == TRAP_NMI) {
-        log_warning("NMI");
+        note_nmi();
         return;
     }
+    if (regs->vector == TRAP_MC || regs->vector == TRAP_DF)
+        panic_registers(regs, "exception"); /* wherever it hit: these are not for a fixup */
     /* A breakpoint of the guest's that fired on one of our accesses for it does not count; off
      * until we are back, so that one copy does not fire it a thousand times. */
     if (regs->vector == TRAP_DB) {

@@ -157,6 +157,8 @@ int port_bind_vcpu(struct domain *d, evtchn_port_t number, uint32_t vcpu)
     if (p && (p->state == PORT_UNBOUND || p->state == PORT_INTERDOMAIN || p->state == PORT_PIRQ ||
               (p->state == PORT_VIRQ && !virq_is_per_vcpu(p->u.virq)))) {
         p->notify_vcpu = (uint8_t)vcpu;
+        if (p->state == PORT_PIRQ)
+            device_irq_set_vcpu(d, p->u.pirq, vcpu);
         r = 0;
     }
     spin_unlock(&d->ports->lock);

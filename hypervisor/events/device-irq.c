@@ -19,6 +19,7 @@ struct device_irq {
     enum kind kind;
     struct domain *domain; /* mapped by; NULL: nobody */
     evtchn_port_t port;    /* bound to; 0: not */
+    unsigned vcpu;         /* whom the port notifies */
     unsigned gsi;
     struct msi_target message;
     uint8_t vector; /* 0: none yet */
@@ -65,7 +66,7 @@ static void device_interrupt(unsigned vector)
     }
     lapic_eoi();
     if (irq->vector == vector && irq->port)
-        port_deliver(irq->domain, irq->port, 0);
+        port_deliver(irq->domain, irq->port, irq->vcpu);
     spin_unlock(&irq_lock);
 }
 
@@ -228,6 +229,7 @@ int device_irq_bind(struct domain *d, unsigned pirq, bool share maybe_unused, ev
         r = vector_give(irq);
     if (!r) {
         irq->port = port;
+        irq->vcpu = 0;
         if (irq->kind == IRQ_LINE) {
             ioapic_route(irq->gsi, irq->vector, cpu_table[0]->apic_id, irq->level, irq->active_low);
             ioapic_mask(irq->gsi, false);
@@ -253,6 +255,17 @@ void device_irq_unbind(struct domain *d, unsigned pirq)
         irq->port = 0;
         irq->in_service = false;
     }
+    spin_unlock(&irq_lock);
+}
+
+void device_irq_set_vcpu(struct domain *d, unsigned pirq, unsigned vcpu)
+{
+    struct device_irq *irq;
+
+    spin_lock(&irq_lock);
+    irq = mapped_locked(d, pirq);
+    if (irq)
+        irq->vcpu = vcpu;
     spin_unlock(&irq_lock);
 }
 

@@ -24,6 +24,8 @@ int must_check device_irq_vector(unsigned gsi, uint32_t *vector);
 /* For events/binding.c, with the domain's port lock held. */
 int must_check device_irq_bind(struct domain *d, unsigned pirq, bool share, evtchn_port_t port);
 void device_irq_unbind(struct domain *d, unsigned pirq);
+/* Which vCPU the port notifies. */
+void device_irq_set_vcpu(struct domain *d, unsigned pirq, unsigned vcpu);
 
 /* The guest has served it. */
 int must_check device_irq_eoi(struct domain *d, unsigned pirq);

@@ -8,6 +8,7 @@
 #include "lib/atomic.h"
 #include "machine/clock.h"
 #include "machine/cpu-features.h"
+#include "machine/tlb.h"
 
 static void fill(struct vcpu_time_info *t)
 {
@@ -28,11 +29,19 @@ void guest_clock_update(struct vcpu *v)
     fill(t);
     compiler_barrier();
     write_once(t->version, version + 1);
-    if (!v->time_area || v != current_vcpu())
+    if (!v->time_area)
+        return;
+    v->time_area_due = v != current_vcpu();
+    if (v->time_area_due)
         return;
     fill(&copy);
+    /* The address is the guest kernel's: use its root for the moment. */
+    if (v->mode == VCPU_USER)
+        root_switch(v->kernel_root);
     if (guest_write(v->time_area, &copy, sizeof(copy)))
         v->time_area = 0; /* gone: it is not tried again */
+    if (v->mode == VCPU_USER)
+        root_switch(v->user_root);
 }
 
 void guest_wall_clock_update(struct domain *d)

@@ -3,7 +3,9 @@
  * of the segment bases, whose values are checked to be canonical.
  */
 #include "guest-cpu/msr-view.h"
+#include "guest-cpu/switch.h"
 #include "lib/errno.h"
+#include "machine/cpu-features.h"
 #include "machine/registers.h"
 #include "memory/page-table-entry.h"
 
@@ -34,8 +36,10 @@ int msr_view_read(struct vcpu *v, uint32_t msr, uint64_t *value)
         *value = tsc_read();
         return 0;
     case MSR_PLATFORM_ID:
-    case MSR_UCODE_REV:
     case MSR_TSC_AUX:
+        *value = v->tsc_aux;
+        return cpu_features.tsc_aux ? 0 : -EINVAL;
+    case MSR_UCODE_REV:
     case MSR_MTRRCAP:
         *value = 0;
         return 0;
@@ -44,7 +48,7 @@ int msr_view_read(struct vcpu *v, uint32_t msr, uint64_t *value)
     }
 }
 
-int msr_view_write(struct vcpu *v maybe_unused, uint32_t msr, uint64_t value)
+int msr_view_write(struct vcpu *v, uint32_t msr, uint64_t value)
 {
     switch (msr) {
     case MSR_FS_BASE:
@@ -54,6 +58,12 @@ int msr_view_write(struct vcpu *v maybe_unused, uint32_t msr, uint64_t value)
             return -EINVAL;
         msr_write(msr, value);
         return 0;
+    case MSR_TSC_AUX:
+        if (!cpu_features.tsc_aux || value >> 32)
+            return -EINVAL;
+        v->tsc_aux = (uint32_t)value;
+        tsc_aux_load(v->tsc_aux);
+        return 0;
     case MSR_PAT:
         return value == PAT_VALUE ? 0 : -EINVAL;
     case MSR_EFER:
@@ -61,7 +71,6 @@ int msr_view_write(struct vcpu *v maybe_unused, uint32_t msr, uint64_t value)
     case MSR_UCODE_REV:
     case MSR_APIC_BASE:
     case MSR_MISC_ENABLE:
-    case MSR_TSC_AUX:
         return 0; /* written at boot by guests that expect no answer */
     default:
         return -EINVAL;

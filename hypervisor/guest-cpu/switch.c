@@ -150,6 +150,18 @@ void vcpu_load_root(struct vcpu *v)
     root_load(vcpu_root(v));
 }
 
+/* Few guests use it, so mostly it is what it was. */
+void tsc_aux_load(uint32_t value)
+{
+    static uint32_t loaded[MAX_CPUS];
+    uint32_t *now = &loaded[this_cpu()->id];
+
+    if (*now == value || !cpu_features.tsc_aux)
+        return;
+    *now = value;
+    msr_write(MSR_TSC_AUX, value);
+}
+
 void vcpu_load(struct vcpu *v)
 {
     struct cpu *cpu = this_cpu();
@@ -163,6 +175,7 @@ void vcpu_load(struct vcpu *v)
     load_bases(v);
     vcpu_load_debug(v);
     fpu_restore(v->fpu);
+    tsc_aux_load(v->tsc_aux);
     if (v->ts)
         cr0_write(cr0_read() | CR0_TS);
     d->counters.context_switches++;

@@ -17,6 +17,8 @@ void vcpu_load(struct vcpu *v);
 /* Loads the descriptor windows of the running vCPU anew. */
 void vcpu_load_descriptors(struct vcpu *v);
 void vcpu_load_debug(struct vcpu *v);
+/* What RDTSCP and RDPID read on this CPU. */
+void tsc_aux_load(uint32_t value);
 /* Called once per CPU: what its GDT window shows at first. */
 void vcpu_switch_init(unsigned cpu, uint64_t *descriptor_page);
 

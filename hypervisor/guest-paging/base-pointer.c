@@ -32,7 +32,7 @@ static int root_replace(struct vcpu *v, uint64_t *root, mfn_t m, bool load)
 
     if (r)
         return r;
-    r = m.n ? root_get_locked(d, m) : 0;
+    r = d->paging->closed ? -EINVAL : m.n ? root_get_locked(d, m) : 0;
     if (!r) {
         old = *root;
         *root = m.n << PAGE_SHIFT;

@@ -54,11 +54,14 @@ struct paging {
     struct walk_step release[RELEASES_MAX];
     unsigned releases;
     uint64_t last_ticket;
+    bool closed; /* dying: no table is made or changed any more */
 };
 
 int must_check paging_create(struct domain *d);
 /* Drops what is left of an interrupted walk.  -ERESTART. */
 int must_check paging_finish(struct domain *d);
+/* From here on nothing is pinned, loaded or changed, whoever asks: the domain is dying. */
+void paging_close(struct domain *d);
 void paging_destroy(struct domain *d);
 
 /* Takes the lock with no walk pending.  -ERESTART: not taken. */

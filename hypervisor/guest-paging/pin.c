@@ -56,6 +56,13 @@ int paging_finish(struct domain *d)
     return r;
 }
 
+void paging_close(struct domain *d)
+{
+    spin_lock(&d->paging->lock);
+    d->paging->closed = true;
+    spin_unlock(&d->paging->lock);
+}
+
 int paging_pin(struct domain *d, mfn_t m, unsigned level)
 {
     int r;
@@ -67,7 +74,7 @@ int paging_pin(struct domain *d, mfn_t m, unsigned level)
         frame_put(m);
         return r;
     }
-    r = table_get_locked(d, m, level);
+    r = d->paging->closed ? -EINVAL : table_get_locked(d, m, level);
     if (r) {
         frame_put(m);
     } else if (atomic_or(&frame_of(m)->type, TYPE_PINNED) & TYPE_PINNED) {

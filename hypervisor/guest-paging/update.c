@@ -133,6 +133,8 @@ int paging_update_locked(struct domain *d, struct domain *frames_of, uint64_t ma
 {
     struct slot s;
 
+    if (unlikely(d->paging->closed))
+        return -EINVAL;
     if (slot_find(d, machine_address, &s))
         return update_plain(d, machine_address, value);
     if (likely(s.level == 1))

@@ -233,6 +233,8 @@ static int settle_for_locked(struct domain *d, mfn_t m, unsigned level)
 
     for (;;) {
         r = walk_finish_locked(d);
+        if (!r && d->paging->closed)
+            r = -EINVAL;
         if (r)
             return r;
         if (mfn_is_none(result->table))

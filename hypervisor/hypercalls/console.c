@@ -28,7 +28,7 @@ static void serial_interrupt(unsigned vector maybe_unused)
     int c;
 
     spin_lock(&input_lock);
-    while ((c = serial_read()) >= 0)
+    for (unsigned i = 0; i < INPUT && (c = serial_read()) >= 0; i++)
         if (input_in - input_out < INPUT)
             input[input_in++ % INPUT] = (char)c;
     spin_unlock(&input_lock);

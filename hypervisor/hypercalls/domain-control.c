@@ -258,9 +258,10 @@ static int operate(struct domain *d, struct xen_domctl *op, bool *copy_out)
             (struct xen_domctl_tsc_info){ .tsc_mode = 2, .gtsc_khz = (uint32_t)clock_tsc_khz };
         *copy_out = true;
         return 0;
-    case XEN_DOMCTL_iomem_permission:
+    case XEN_DOMCTL_iomem_permission: /* devices belong to the control domain, all of them */
+        return d->privileged && op->u.iomem_permission.allow_access ? 0 : -EOPNOTSUPP;
     case XEN_DOMCTL_ioport_permission:
-        return d->privileged ? 0 : -EOPNOTSUPP; /* devices belong to the control domain */
+        return d->privileged && op->u.ioport_permission.allow_access ? 0 : -EOPNOTSUPP;
     default:
         return -ENOSYS;
     }
@@ -279,10 +280,46 @@ static int get_info(struct xen_domctl *op)
     return 0;
 }
 
+/* On a domain that lives; one that dies may be asked to go on dying. */
+static int operate_on(struct xen_domctl *op, bool *copy_out)
+{
+    struct domain *d = domain_get(op->domain);
+    int r;
+
+    if (!d)
+        return -ESRCH;
+    r = d->life == DOMAIN_ALIVE || op->cmd == XEN_DOMCTL_destroydomain ? operate(d, op, copy_out)
+                                                                        : -EINVAL;
+    domain_put(d);
+    return r;
+}
+
+/*
+ * One operation at a time, so that no two vCPUs of the control domain destroy, unpause or set up
+ * the same domain at once.  Not a lock: who comes second tries again later, with interrupts and
+ * other vCPUs let in, as an operation may let them in too.
+ */
+static int alone(struct xen_domctl *op, bool *copy_out)
+{
+    static uint32_t busy;
+    uint32_t idle = 0;
+    int r;
+
+    if (!atomic_compare_exchange(&busy, &idle, 1U))
+        return -ERESTART;
+    if (op->cmd == XEN_DOMCTL_createdomain)
+        r = create(op);
+    else if (op->cmd == XEN_DOMCTL_getdomaininfo)
+        r = get_info(op);
+    else
+        r = operate_on(op, copy_out);
+    atomic_store(&busy, 0U);
+    return r;
+}
+
 int64_t hypercall_do_domctl(uint64_t arg)
 {
     struct xen_domctl op;
-    struct domain *d;
     bool copy_out = true;
     int r;
 
@@ -290,19 +327,7 @@ int64_t hypercall_do_domctl(uint64_t arg)
         return -EFAULT;
     if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
         return -EACCES;
-    if (op.cmd == XEN_DOMCTL_createdomain) {
-        r = create(&op);
-    } else if (op.cmd == XEN_DOMCTL_getdomaininfo) {
-        r = get_info(&op);
-    } else {
-        d = domain_get(op.domain);
-        if (!d)
-            return -ESRCH;
-        r = d->life == DOMAIN_ALIVE || op.cmd == XEN_DOMCTL_destroydomain
-                ? operate(d, &op, &copy_out)
-                : -EINVAL;
-        domain_put(d);
-    }
+    r = alone(&op, &copy_out);
     if (r == -ERESTART)
         return continuation(NR_domctl, arg, 0, 0, 0, 0);
     return r || !copy_out ? r : guest_write(arg, &op, sizeof(op));

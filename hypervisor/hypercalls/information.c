@@ -9,6 +9,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 #include "machine/clock.h"
+#include "machine/interrupts.h"
 #include "memory/frame-allocator.h"
 #include "memory/heap.h"
 #include "scheduling/scheduler.h"
@@ -137,6 +138,7 @@ static int domain_list(struct xen_sysctl_getdomaininfolist *op)
         domain_put(d);
         r = guest_write_element(op->buffer, op->num_domains, info);
         op->num_domains++;
+        (void)!preempt_point(); /* the walk to the next one may be long */
     }
     heap_free(info, sizeof(*info));
     return r;

@@ -12,7 +12,7 @@
 #include "memory/hypervisor-mappings.h"
 #include "memory/machine-to-physical.h"
 
-#define PREEMPT_EVERY  16
+#define PREEMPT_EVERY  16 /* frames */
 #define DOMU_MAX_ORDER 9
 #define DOM0_MAX_ORDER MAX_ORDER
 
@@ -84,7 +84,7 @@ static int64_t reservation(unsigned cmd, uint64_t start, uint64_t arg)
         return (int64_t)start;
     }
     for (i = start; i < res.nr_extents; i++) {
-        if (i > start && i % PREEMPT_EVERY == 0 && preempt_point()) {
+        if (i > start && (i << res.extent_order) % PREEMPT_EVERY == 0 && preempt_point()) {
             domain_put(d);
             return continuation(NR_memory_op, cmd | i << MEMOP_EXTENT_SHIFT, arg, 0, 0, 0);
         }
@@ -160,13 +160,16 @@ static int64_t exchange(uint64_t arg)
         return -EINVAL;
     if (x.in.extent_order)
         return -EOPNOTSUPP;
-    for (i = x.nr_exchanged >> x.out.extent_order; i < x.out.nr_extents && !r; i++)
+    for (i = x.nr_exchanged >> x.out.extent_order; i < x.out.nr_extents && !r; i++) {
         r = exchange_one(d, &x, i);
-    x.nr_exchanged = (i - (r != 0)) << x.out.extent_order;
+        if (!r && i + 1 < x.out.nr_extents && preempt_point())
+            r = -ERESTART;
+    }
+    x.nr_exchanged = (i - (r && r != -ERESTART)) << x.out.extent_order;
     if (guest_write(arg + offsetof(struct xen_memory_exchange, nr_exchanged), &x.nr_exchanged,
                     sizeof(x.nr_exchanged)))
         return -EFAULT;
-    return r;
+    return r == -ERESTART ? continuation(NR_memory_op, XENMEM_exchange, arg, 0, 0, 0) : r;
 }
 
 static int64_t count_of(unsigned cmd, uint64_t arg)
@@ -180,6 +183,10 @@ static int64_t count_of(unsigned cmd, uint64_t arg)
     r = target_get(op.domid, &d);
     if (r)
         return r;
+    if (d->life != DOMAIN_ALIVE) {
+        domain_put(d);
+        return -ESRCH;
+    }
     switch (cmd) {
     case XENMEM_current_reservation:
         r = (int64_t)d->frames.count;

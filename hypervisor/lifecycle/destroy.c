@@ -120,6 +120,7 @@ int domain_destroy(struct domain *d)
     if (d->life == DOMAIN_ALIVE) {
         d->life = DOMAIN_DYING;
         stop_everything(d);
+        paging_close(d);
         spin_lock(&d->frames.lock);
         d->frames.closed = true;
         spin_unlock(&d->frames.lock);

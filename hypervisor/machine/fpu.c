@@ -50,9 +50,23 @@ void fpu_save(void *area)
         __asm__ volatile("fxsave64 (%0)" : : "r"(area) : "memory");
 }
 
+/*
+ * Older AMD processors save and restore the pointers to the last x87 instruction and its operand
+ * only while an exception is pending: they would show a guest where another one was (XSA-52).  An
+ * x87 load of something harmless replaces them.  APM volume 2, 11.4.4.
+ */
+static void forget_x87_pointers(void)
+{
+    static const uint32_t nothing;
+
+    __asm__ volatile("fnclex; ffree %%st(7); fildl %0" : : "m"(nothing));
+}
+
 void fpu_restore(const void *area)
 {
     __asm__ volatile("clts");
+    if (!cpu_features.fpu_pointers_kept)
+        forget_x87_pointers();
     if (cpu_features.xsave)
         __asm__ volatile("xrstor64 (%0)" : : "r"(area), "a"(-1), "d"(-1) : "memory");
     else

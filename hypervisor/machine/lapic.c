@@ -85,6 +85,9 @@ void lapic_eoi(void)
 static void icr_write(uint32_t apic_id, uint32_t low)
 {
     if (x2apic) {
+        /* This WRMSR does not wait for stores before it, which the target is to see: SDM volume 3,
+         * 11.12.3. */
+        __asm__ volatile("mfence; lfence" ::: "memory");
         msr_write(MSR_X2APIC_FIRST + LAPIC_ICR / 16, (uint64_t)apic_id << 32 | low);
         return;
     }

@@ -4,6 +4,8 @@
 
 #define BASE 0x3f8
 
+static bool present;
+
 bool serial_init(void)
 {
     port_outb(BASE + 7, 0x5a);
@@ -16,6 +18,7 @@ bool serial_init(void)
     port_outb(BASE + 3, 3);
     port_outb(BASE + 2, 7);
     port_outb(BASE + 4, 0xb); /* DTR, RTS, interrupt line on */
+    present = true;
     return true;
 }
 
@@ -37,11 +40,15 @@ void serial_write(const char *text, size_t n)
 
 int serial_read(void)
 {
-    return port_inb(BASE + 5) & 1 ? port_inb(BASE) : -1;
+    uint8_t status = present ? port_inb(BASE + 5) : 0;
+
+    return (status & 1) && status != 0xff ? port_inb(BASE) : -1; /* 0xff: nothing answers */
 }
 
 void serial_enable_interrupt(void)
 {
+    if (!present)
+        return;
     port_outb(BASE + 1, 1); /* data received */
     (void)port_inb(BASE + 2);
 }

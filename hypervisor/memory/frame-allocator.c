@@ -7,38 +7,58 @@
 #include "lib/bug.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"
+#include "machine/interrupts.h"
 #include "machine/tlb.h"
 
 uint64_t frame_limit, frames_total;
 
-/* Guards the free lists and the fields of free frames; a leaf but for the log. */
+/*
+ * Guards the free lists and the fields of free frames; a leaf but for the log.
+ *
+ * A list per zone and order.  Zone z holds the frames whose numbers have z + 1 bits, so those below
+ * 2^n are the zones below n: a limit is never searched for.  No block lies in two zones, as the one
+ * that begins with frame 0 is never joined to a larger one.
+ */
+#define ZONES 40
 static struct spinlock heap_lock;
-static frame_link_t free_list[MAX_ORDER + 1];
+static frame_link_t free_list[ZONES][MAX_ORDER + 1];
+static uint32_t orders_free[ZONES]; /* bit n: there are blocks of order n */
 static uint64_t free_count;
 static bool lists_ready;
 
 #define FREE_MARK 0xfeedU /* in a free block's first frame, as owner */
 
+static unsigned zone_of(mfn_t m)
+{
+    return m.n ? bit_highest(m.n) : 0;
+}
+
 static void block_push(mfn_t m, unsigned order)
 {
     struct frame *f = frame_of(m);
+    frame_link_t *first = &free_list[zone_of(m)][order];
 
     f->use = 0;
     f->owner = (uint16_t)FREE_MARK;
     f->order = (uint16_t)order;
     f->prev = FRAME_LINK_NONE;
-    f->next = free_list[order];
+    f->next = *first;
     if (f->next != FRAME_LINK_NONE)
         frame_table[f->next].prev = (frame_link_t)m.n;
-    free_list[order] = (frame_link_t)m.n;
+    *first = (frame_link_t)m.n;
+    orders_free[zone_of(m)] |= 1U << order;
 }
 
 static void block_remove(struct frame *f)
 {
+    unsigned zone = zone_of(mfn_of(f));
+
     if (f->prev != FRAME_LINK_NONE)
         frame_table[f->prev].next = f->next;
     else
-        free_list[f->order] = f->next;
+        free_list[zone][f->order] = f->next;
+    if (free_list[zone][f->order] == FRAME_LINK_NONE)
+        orders_free[zone] &= ~(1U << f->order);
     if (f->next != FRAME_LINK_NONE)
         frame_table[f->next].prev = f->prev;
     f->owner = 0;
@@ -57,7 +77,7 @@ static void free_locked(mfn_t m, unsigned order)
     while (order < MAX_ORDER) {
         mfn_t twin = mfn(m.n ^ (1UL << order));
 
-        if (!is_free_block(twin, order))
+        if (!is_free_block(twin, order) || !(m.n & twin.n))
             break;
         block_remove(frame_of(twin));
         m.n &= ~(1UL << order);
@@ -66,19 +86,22 @@ static void free_locked(mfn_t m, unsigned order)
     block_push(m, order);
 }
 
-/* A block of at least this order whose end lies below the limit; FRAME_LINK_NONE if none. */
-static frame_link_t block_find(unsigned order, uint64_t limit)
+/* A block of at least this order in the zones below `zones`, from the highest one, so that memory
+ * which devices reach is kept for them; FRAME_LINK_NONE if none. */
+static frame_link_t block_find(unsigned order, unsigned zones)
 {
-    for (unsigned o = order; o <= MAX_ORDER; o++)
-        for (frame_link_t l = free_list[o]; l != FRAME_LINK_NONE; l = frame_table[l].next)
-            if (l + (1UL << order) <= limit)
-                return l;
+    for (unsigned z = zones; z-- > 0;) {
+        uint32_t fit = orders_free[z] & ~((1U << order) - 1);
+
+        if (fit)
+            return free_list[z][bit_lowest(fit)];
+    }
     return FRAME_LINK_NONE;
 }
 
-static mfn_t allocate_locked(unsigned order, uint64_t limit)
+static mfn_t allocate_locked(unsigned order, unsigned zones)
 {
-    frame_link_t found = block_find(order, limit);
+    frame_link_t found = block_find(order, zones);
     unsigned have;
 
     if (found == FRAME_LINK_NONE)
@@ -96,8 +119,8 @@ static mfn_t allocate_locked(unsigned order, uint64_t limit)
 void frames_add(mfn_t first, uint64_t count, bool scrub)
 {
     spin_lock(&heap_lock);
-    for (unsigned o = 0; o <= MAX_ORDER && !lists_ready; o++)
-        free_list[o] = FRAME_LINK_NONE;
+    for (unsigned i = 0; i < ZONES * (MAX_ORDER + 1) && !lists_ready; i++)
+        free_list[i / (MAX_ORDER + 1)][i % (MAX_ORDER + 1)] = FRAME_LINK_NONE;
     lists_ready = true;
     frames_total += count;
     while (count) {
@@ -114,15 +137,25 @@ void frames_add(mfn_t first, uint64_t count, bool scrub)
     spin_unlock(&heap_lock);
 }
 
+/* The preparation of a block larger than a guest may ask for takes long: it lets interrupts in, as
+ * who wants such a block holds no lock. */
+static void breathe(unsigned order, uint64_t i)
+{
+    if (order > 9 && i % 256 == 255)
+        (void)!preempt_point();
+}
+
 /* Whoever could reach the frames before they were freed cannot any more. */
 static void flush_last_owners(mfn_t m, unsigned order)
 {
     uint32_t newest = frame_of(m)->stamp;
     uint64_t stale;
 
-    for (uint64_t i = 1; i < 1UL << order; i++)
+    for (uint64_t i = 1; i < 1UL << order; i++) {
         if (tlb_stamp_age(frame_table[m.n + i].stamp) < tlb_stamp_age(newest))
             newest = frame_table[m.n + i].stamp;
+        breathe(order, i);
+    }
     stale = tlb_stale_cpus(UINT64_MAX, newest);
     if (stale)
         tlb_flush_cpus(stale);
@@ -139,19 +172,21 @@ static void prepare(mfn_t m, unsigned order, bool cleared)
         if (cleared && (f->type & TYPE_SCRUB))
             memset(frame_virt(mfn(m.n + i)), 0, PAGE_SIZE);
         *f = (struct frame){ .next = FRAME_LINK_NONE, .prev = FRAME_LINK_NONE, .stamp = f->stamp };
+        breathe(order, i);
     }
 }
 
 mfn_t frames_allocate(unsigned order, unsigned address_bits, bool cleared)
 {
-    uint64_t limit =
-        address_bits && address_bits < 52 ? BIT(address_bits) >> PAGE_SHIFT : UINT64_MAX;
+    unsigned zones = ZONES;
     mfn_t m;
 
     if (order > MAX_ORDER)
         return MFN_NONE;
+    if (address_bits)
+        zones = address_bits <= PAGE_SHIFT ? 0 : min(address_bits - PAGE_SHIFT, (unsigned)ZONES);
     spin_lock(&heap_lock);
-    m = allocate_locked(order, limit);
+    m = allocate_locked(order, zones);
     spin_unlock(&heap_lock);
     if (!mfn_is_none(m))
         prepare(m, order, cleared);

@@ -5,6 +5,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "limits.h"
+#include "machine/interrupts.h"
 #include "memory/frame-allocator.h"
 #include "memory/frame-references.h"
 #include "memory/machine-to-physical.h"
@@ -38,6 +39,8 @@ void frame_owner_unregister(struct frame_owner *owner)
     owners[owner->index] = NULL;
     spin_unlock(&owners_lock);
 }
+
+#define GIVE_AT_ONCE 512
 
 static void list_push(struct frame_owner *owner, struct frame *f)
 {
@@ -73,32 +76,49 @@ static int quota_take(struct frame_owner *owner, uint64_t n)
     return r;
 }
 
+/* Puts n fresh frames on the owner's list, so many at a time; how many it got before it was found
+ * dying. */
+static uint64_t give_block(struct frame_owner *owner, mfn_t first, uint64_t n)
+{
+    bool closed = false;
+    uint64_t done = 0;
+
+    while (done < n && !closed) {
+        if (done)
+            (void)!preempt_point();
+        spin_lock(&owner->lock);
+        closed = owner->closed;
+        for (unsigned i = 0; i < GIVE_AT_ONCE && done < n && !closed; i++, done++) {
+            struct frame *f = frame_of(mfn(first.n + done));
+
+            f->owner = owner->index;
+            list_push(owner, f);
+            atomic_store(&f->use, USE_ALLOCATED | 1); /* now others may take references */
+        }
+        spin_unlock(&owner->lock);
+    }
+    return done;
+}
+
 int frame_owner_allocate(struct frame_owner *owner, unsigned order, unsigned address_bits,
                          mfn_t *first)
 {
-    uint64_t n = 1UL << order;
+    uint64_t n = 1UL << order, given = 0;
     int r = quota_take(owner, n);
 
     if (r)
         return r;
     *first = frames_allocate(order, address_bits, true);
+    if (!mfn_is_none(*first))
+        given = give_block(owner, *first, n);
+    if (given == n)
+        return 0;
     spin_lock(&owner->lock);
-    if (mfn_is_none(*first) || owner->closed) {
-        owner->count -= n;
-        spin_unlock(&owner->lock);
-        if (!mfn_is_none(*first))
-            frames_free(*first, order);
-        return -ENOMEM;
-    }
-    for (uint64_t i = 0; i < n; i++) {
-        struct frame *f = frame_of(mfn(first->n + i));
-
-        f->owner = owner->index;
-        list_push(owner, f);
-        atomic_store(&f->use, USE_ALLOCATED | 1); /* from here on others may take references */
-    }
+    owner->count -= n - given;
     spin_unlock(&owner->lock);
-    return 0;
+    for (uint64_t i = given; i < n && !mfn_is_none(*first); i++)
+        frames_free(mfn(first->n + i), 0);
+    return -ENOMEM;
 }
 
 void frame_share(struct frame_owner *owner, mfn_t m, bool writable)

@@ -1,6 +1,7 @@
 /* Timers first: they may wake somebody; the choice of who runs comes last. */
 #include "scheduling/deferred-work.h"
 #include "lib/atomic.h"
+#include "lib/log.h"
 #include "machine/per-cpu.h"
 #include "machine/remote.h"
 #include "machine/timer.h"
@@ -22,6 +23,8 @@ void deferred_work_run(void)
         marks = atomic_exchange(&cpu->deferred, 0);
         if (unlikely(marks & DEFERRED_PARK))
             cpu_stay_parked();
+        if (unlikely(marks & DEFERRED_NMI))
+            log_warning("NMI on CPU %u", cpu->id);
         if (marks & DEFERRED_TIMERS)
             timers_run();
         if ((marks & DEFERRED_FINISH) && cpu->vcpu)

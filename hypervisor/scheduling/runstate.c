@@ -32,20 +32,20 @@ void runstate_publish(struct vcpu *v)
 {
     bool user = v->mode == VCPU_USER;
     struct vcpu_runstate_info copy = v->runstate;
-    uint64_t flag;
+    guest_handle_t entry_time =
+        v->runstate_area + offsetof(struct vcpu_runstate_info, state_entry_time);
+    bool flagged = v->domain->vm_assist & (1UL << VMASST_TYPE_runstate_update_flag);
 
     if (!v->runstate_area)
         return;
     /* The address is the guest kernel's: use its root for the moment. */
     if (user)
         root_switch(v->kernel_root);
-    if (v->domain->vm_assist & (1UL << VMASST_TYPE_runstate_update_flag)) {
-        flag = copy.state_entry_time | XEN_RUNSTATE_UPDATE;
-        if (guest_write(v->runstate_area + offsetof(struct vcpu_runstate_info, state_entry_time),
-                        &flag, 8))
-            v->runstate_area = 0;
-    }
-    if (v->runstate_area && guest_write(v->runstate_area, &copy, sizeof(copy)))
+    /* The flag is there before the first byte changes and goes after the last one has. */
+    copy.state_entry_time |= flagged ? XEN_RUNSTATE_UPDATE : 0;
+    if ((flagged && guest_write(entry_time, &copy.state_entry_time, 8)) ||
+        guest_write(v->runstate_area, &copy, sizeof(copy)) ||
+        (flagged && guest_write(entry_time, &v->runstate.state_entry_time, 8)))
         v->runstate_area = 0; /* gone: it is not tried again */
     if (user)
         root_switch(v->user_root);

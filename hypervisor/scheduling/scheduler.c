@@ -199,7 +199,14 @@ static void make_runnable(struct vcpu *v)
         spin_unlock(&q->lock);
         return;
     }
-    /* Where its state is loaded, it goes on. */
+    /* Where its state is loaded, it goes on; if it may not be there any more, it is sent away first
+     * (requeue_if_moved). */
+    if (v->sched.loaded && !(v->sched.affinity & BIT(v->sched.cpu))) {
+        cpu = v->sched.cpu;
+        spin_unlock(&q->lock);
+        cpu_defer(cpu, DEFERRED_SCHEDULE);
+        return;
+    }
     if (!v->sched.loaded && !(q = move_to_better(q, v)))
         return;
     service_place(q, v, lag);
@@ -442,6 +449,8 @@ static void enter_guest(struct vcpu *v)
     }
     if (unlikely(v->info->time.tsc_to_system_mul != clock_scale.mul))
         guest_clock_update(v); /* a builder clears the page the clock lies in */
+    if (unlikely(v->time_area_due))
+        guest_clock_update(v); /* another vCPU registered it */
     runstate_publish(v);
     if (unlikely(read_once(v->domain->shutdown_code) != SHUTDOWN_CODE_INVALID))
         atomic_or(&cpu->deferred, DEFERRED_FINISH); /* crashed while it was not running */

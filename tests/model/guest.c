@@ -39,18 +39,23 @@ static struct slot {
     struct mapping mapping[MAPPINGS];
 } slots[2];
 
-/* Frames are drawn from the first so many tables and data frames only: the fewer, the more often two
- * vCPUs want the same. */
+/* Frames are drawn from so many tables only, or mostly one of two for every purpose: the fewer, the
+ * more often two vCPUs want the same. */
 static unsigned focus;
+static bool duel;
+#define DUEL_FRAME (8 + rnd(2))
 
 static struct slot *slot_of(const struct domain *d)
 {
     return slots[0].d == d ? &slots[0] : &slots[1];
 }
 
-static domid_t any_id(void)
+static domid_t any_id(const struct domain *self)
 {
     const struct slot *s = &slots[rnd(2)];
+
+    if (s->d == self && rnd(3))
+        s = s == &slots[0] ? &slots[1] : &slots[0];
 
     return s->ready ? s->d->id : (domid_t)(1 + rnd(8));
 }
@@ -58,6 +63,8 @@ static domid_t any_id(void)
 /* A frame for `level`, 0: for data. */
 static mfn_t any_frame(struct slot *s, unsigned level)
 {
+    if (duel && rnd(2))
+        return s->pool[DUEL_FRAME];
     if (!rnd(40))
         return mfn(rnd(MODEL_FRAMES + 2));
     if (!rnd(20))
@@ -190,8 +197,16 @@ static int op_use_memory(struct vcpu *v)
 {
     for (unsigned i = 0; i < 8; i++)
         model_touch();
-    for (unsigned i = 0; i < 3; i++)
+    for (unsigned i = 0; i < 6; i++)
         model_store(any_entry(slot_of(v->domain), 1 + rnd(4)));
+    return 0;
+}
+
+/* As a guest does that switches between processes: the TLB clock runs. */
+static int op_reload(struct vcpu *v)
+{
+    for (unsigned i = rnd(280); i && !model_stopping(); i--)
+        root_load(v->kernel_root);
     return 0;
 }
 
@@ -213,7 +228,7 @@ static int op_populate(struct vcpu *v)
     int r = frame_owner_allocate(&v->domain->frames, 0, rnd(4) ? 0 : 23, &m);
 
     if (!r)
-        s->pool[rnd(POOL)] = m;
+        s->pool[duel && rnd(2) ? DUEL_FRAME : rnd(POOL)] = m;
     return r;
 }
 
@@ -222,10 +237,10 @@ static int op_grant(struct vcpu *v)
     struct domain *d = v->domain;
     struct grant_entry_v1 *e = frame_virt(mfn(grant_table_frame(d, 0)));
 
-    e += rnd(8);
+    e += rnd(4);
     e->flags = 0;
     e->frame = (uint32_t)any_frame(slot_of(d), rnd(6) ? 0 : 1 + rnd(4)).n;
-    e->domid = any_id();
+    e->domid = any_id(d);
     e->flags = GTF_permit_access | (rnd(3) ? 0 : GTF_readonly);
     return 0;
 }
@@ -233,10 +248,10 @@ static int op_grant(struct vcpu *v)
 static int op_map(struct vcpu *v)
 {
     struct slot *s = slot_of(v->domain);
-    struct gnttab_map_grant_ref op = { .ref = rnd(9), .dom = any_id() };
+    struct gnttab_map_grant_ref op = { .ref = rnd(5), .dom = any_id(v->domain) };
     int r;
 
-    op.flags = (rnd(4) ? GNTMAP_host_map : 0) | (rnd(3) ? 0 : GNTMAP_device_map) |
+    op.flags = (rnd(6) ? GNTMAP_host_map : GNTMAP_device_map) | (rnd(3) ? 0 : GNTMAP_device_map) |
                (rnd(3) ? 0 : GNTMAP_readonly) | (rnd(2) ? GNTMAP_contains_pte : 0);
     op.host_addr = any_address();
     if (op.flags & GNTMAP_contains_pte)
@@ -273,15 +288,15 @@ static int op_copy(struct vcpu *v)
 {
     struct gnttab_copy op = { .len = 16, .flags = GNTCOPY_source_gref };
 
-    op.source.domid = any_id();
-    op.source.u.ref = rnd(8);
+    op.source.domid = any_id(v->domain);
+    op.source.u.ref = rnd(4);
     op.source.offset = (uint16_t)(rnd(4000));
     op.dest.domid = v->domain->id;
     op.dest.u.gmfn = any_frame(slot_of(v->domain), 0).n;
     if (rnd(2)) {
         op.flags |= GNTCOPY_dest_gref;
-        op.dest.domid = any_id();
-        op.dest.u.ref = rnd(8);
+        op.dest.domid = any_id(v->domain);
+        op.dest.u.ref = rnd(4);
     }
     return grant_copy(v->domain, &op);
 }
@@ -327,9 +342,9 @@ static int op_port(struct vcpu *v)
 
     switch (rnd(8)) {
     case 0:
-        return port_alloc_unbound(d, any_id(), &port);
+        return port_alloc_unbound(d, any_id(d), &port);
     case 1:
-        other = domain_get(any_id());
+        other = domain_get(any_id(d));
         if (other) {
             r = port_bind_interdomain(d, other, 1 + rnd(20), &port);
             domain_put(other);
@@ -387,6 +402,7 @@ static struct operation {
     { "switch root", op_switch_root, 4, 0, 0, 0 },
     { "use memory", op_use_memory, 20, 0, 0, 0 },
     { "flush", op_flush, 1, 0, 0, 0 },
+    { "reload", op_reload, 1, 0, 0, 0 },
     { "give back", op_give_back, 2, 0, 0, 0 },
     { "populate", op_populate, 4, 0, 0, 0 },
     { "grant", op_grant, 4, 0, 0, 0 },
@@ -413,6 +429,10 @@ static void operate(struct vcpu *v)
     if (!rnd(50))
         model_fail_allocation(1 + rnd(3));
     r = o->run(v);
+    if (!rnd(10)) {
+        model_now++;
+        timers_run();
+    }
     model_fail_allocation(0);
     o->tried++;
     o->done += r == 0;
@@ -502,6 +522,10 @@ static void slot_make(struct slot *s)
     memset(s->mapping, 0, sizeof(s->mapping));
     memset(s->initialised, 0, sizeof(s->initialised));
     s->d = domain_get(id);
+    /* Pinned, its L1s stay what they are, whatever becomes of the tree. */
+    for (unsigned i = 0; i <= 4; i += 4)
+        while (paging_pin(s->d, s->pool[i], 1) == -ERESTART)
+            ;
     for (unsigned i = 0; i < 2; i++)
         vcpu_start(s->d->vcpus[i], VCPU_DOWN | VCPU_PAUSED);
     s->ready = true;
@@ -525,7 +549,7 @@ static void controller(void)
     struct slot *s;
 
     while (!model_stopping()) {
-        for (unsigned i = rnd(3000); i && !model_stopping(); i--)
+        for (unsigned i = rnd(12000); i && !model_stopping(); i--)
             model_wait();
         timers_run();
         s = &slots[rnd(2)];
@@ -551,6 +575,7 @@ static void mix(void)
         operations[i].weight = operations[i].usual * times[rnd(ARRAY_SIZE(times))];
     operations[0].weight += 1;
     focus = rnd(2) ? 0 : 1 + rnd(4);
+    duel = !rnd(2);
 }
 
 void guests_start(void)

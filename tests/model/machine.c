@@ -260,6 +260,14 @@ void model_step(void)
         switch_to(next);
 }
 
+void model_stall(uint32_t steps)
+{
+    if (current < 0)
+        return;
+    fibers[current].frozen_until = model_steps + steps;
+    model_step();
+}
+
 void cpu_wait_step(void)
 {
     int next = somebody_else();

@@ -37,6 +37,8 @@ void model_store(uint64_t value);
 /* Slots the tables of this model use at a level. */
 unsigned model_index(unsigned level);
 
+/* The running CPU is taken away for so many steps. */
+void model_stall(uint32_t steps);
 /* A CPU that does not run waits for an event (machine.c fails if nothing can happen any more). */
 void model_wait(void);
 void model_fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));

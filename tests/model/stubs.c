@@ -68,6 +68,16 @@ void vcpu_kick(struct vcpu *v)
     (void)v;
 }
 
+/* A timer's callback has begun, and much else happens before it goes on. */
+void __real_virq_raise(struct vcpu *v, uint32_t virq);
+void __wrap_virq_raise(struct vcpu *v, uint32_t virq);
+void __wrap_virq_raise(struct vcpu *v, uint32_t virq)
+{
+    if (!rnd(30))
+        model_stall(rnd(20000));
+    __real_virq_raise(v, virq);
+}
+
 void vcpu_load_descriptors(struct vcpu *v)
 {
     (void)v;
@@ -86,6 +96,13 @@ void device_irq_unbind(struct domain *d, unsigned pirq)
 {
     (void)d;
     (void)pirq;
+}
+
+void device_irq_set_vcpu(struct domain *d, unsigned pirq, unsigned vcpu)
+{
+    (void)d;
+    (void)pirq;
+    (void)vcpu;
 }
 
 void device_irqs_unmap_all(struct domain *d)

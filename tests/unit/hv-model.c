@@ -17,6 +17,7 @@
  *
  * Flags: -Ihypervisor -DHOST_TEST -DHOST_MODEL
  * Libraries: -Wl,--wrap=frame_type_claim -Wl,--wrap=frames_allocate -Wl,--wrap=heap_free
+ * -Wl,--wrap=virq_raise
  */
 #include <setjmp.h>
 #include <stdarg.h>
