@@ -35,9 +35,8 @@ static bool heap_grow(unsigned int order)
     for (size_t i = 0; i < n; i++)
         mfns[i] = frames_virt_to_mfn(frames + (i << PAGE_SHIFT));
     if (page_tables_map(heap_mapped, mfns, n, PTE_KERNEL | PTE_NX, DOMID_SELF, &done)) {
-        if (done)
-            page_tables_unmap(heap_mapped, done);
-        frames_free(frames, order);
+        if (!done || !page_tables_unmap(heap_mapped, done))
+            frames_free(frames, order); /* else they are mapped still, and nobody's from now on */
         return false;
     }
     heap_mapped += n << PAGE_SHIFT;
@@ -56,7 +55,8 @@ static void heap_shrink(const char *end)
         heap_mapped -= n << PAGE_SHIFT;
         for (size_t i = 0; i < n; i++)
             frames[i] = page_tables_mapped_frame(heap_mapped + (i << PAGE_SHIFT));
-        page_tables_unmap(heap_mapped, n);
+        if (page_tables_unmap(heap_mapped, n))
+            continue; /* as above; growing again maps others over them */
         for (size_t i = 0; i < n; i++)
             frames_free(frames[i], 0);
     }

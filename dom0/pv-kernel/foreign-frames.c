@@ -4,7 +4,21 @@
 #include "pv-kernel/foreign-frames.h"
 #include "pv-kernel/frames.h"
 #include "pv-kernel/page-tables.h"
+#include "pv-kernel/print.h"
 #include "hypercall-abi/errno.h"
+
+/* Clears what is mapped of the n pages and gives their addresses back; not those of pages that stay
+ * mapped, where somebody else's memory would be taken for the next user's. */
+static void unmap(void *va, size_t mapped, size_t n)
+{
+    int error = mapped ? page_tables_unmap(va, mapped) : 0;
+
+    if (error)
+        kprintf("dom0: %zu pages at %p cannot be unmapped (error %d): not used again\n", n, va,
+                -error);
+    else
+        mapping_area_release(va, n);
+}
 
 static int map(domid_t domid, const uint64_t *mfns, size_t n, uint64_t flags, void **va)
 {
@@ -16,9 +30,7 @@ static int map(domid_t domid, const uint64_t *mfns, size_t n, uint64_t flags, vo
         return -XEN_ENOMEM;
     error = page_tables_map(at, mfns, n, flags, domid, &done);
     if (error) {
-        if (done)
-            page_tables_unmap(at, done);
-        mapping_area_release(at, n);
+        unmap(at, done, n);
         return error;
     }
     *va = at;
@@ -34,8 +46,7 @@ int foreign_frames_map(domid_t domid, const uint64_t *gfns, size_t n, bool writa
 
 void foreign_frames_unmap(void *va, size_t n)
 {
-    page_tables_unmap(va, n);
-    mapping_area_release(va, n);
+    unmap(va, n, n);
 }
 
 static size_t pages_spanned(uint64_t start, size_t bytes)
@@ -57,9 +68,7 @@ int device_memory_map(uint64_t machine, size_t bytes, void **va)
                                     PTE_KERNEL | PTE_NX | PTE_PWT | PTE_PCD, DOMID_IO, &done);
 
         if (error) {
-            if (i)
-                page_tables_unmap(at, i);
-            mapping_area_release(at, n);
+            unmap(at, i, n);
             return error;
         }
     }
@@ -70,8 +79,6 @@ int device_memory_map(uint64_t machine, size_t bytes, void **va)
 void device_memory_unmap(void *va, size_t bytes)
 {
     size_t n = pages_spanned((uint64_t)va, bytes);
-    void *first = (void *)((uint64_t)va & PAGE_MASK);
 
-    page_tables_unmap(first, n);
-    mapping_area_release(first, n);
+    unmap((void *)((uint64_t)va & PAGE_MASK), n, n);
 }

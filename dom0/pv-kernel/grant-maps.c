@@ -5,6 +5,7 @@
 #include "pv-kernel/foreign-frames.h"
 #include "pv-kernel/frames.h"
 #include "pv-kernel/page-tables.h"
+#include "pv-kernel/print.h"
 #include "pv-kernel/string.h"
 #include "hypercall-abi/errno.h"
 #include "hypercall-abi/guest-stubs.h"
@@ -44,13 +45,25 @@ static void map_batch(size_t n)
     }
 }
 
-static void unmap_batch(size_t n)
+/* True if all of unmap_ops are gone.  What stays mapped is another domain's: its addresses must not
+ * be used again. */
+static bool unmap_batch(size_t n)
 {
+    size_t stay = 0;
+
+    for (size_t i = 0; i < n; i++)
+        unmap_ops[i].status = GNTST_general_error;
     if (n)
         hypercall_grant_table_op(GNTTABOP_unmap_grant_ref, HYPERCALL_ARG(unmap_ops), n);
+    for (size_t i = 0; i < n; i++)
+        stay += unmap_ops[i].status != GNTST_okay;
+    if (stay)
+        kprintf("dom0: %zu of %zu granted pages cannot be given back\n", stay, n);
+    return !stay;
 }
 
-static int map_all_or_nothing(size_t n, grant_handle_t *handles)
+/* *none: nothing is mapped after a failure. */
+static int map_all_or_nothing(size_t n, grant_handle_t *handles, bool *none)
 {
     size_t good = 0;
     int error = 0;
@@ -65,8 +78,7 @@ static int map_all_or_nothing(size_t n, grant_handle_t *handles)
         unmap_ops[good++] = (struct gnttab_unmap_grant_ref){ .host_addr = map_ops[i].host_addr,
                                                              .handle = map_ops[i].handle };
     }
-    if (error)
-        unmap_batch(good);
+    *none = !error || unmap_batch(good);
     return error;
 }
 
@@ -74,6 +86,7 @@ int grant_maps_map(domid_t domid, const grant_ref_t *refs, size_t n, bool writab
                    grant_handle_t *handles)
 {
     char *at;
+    bool none;
     int error;
 
     if (!n || n > GRANT_MAPS_BATCH)
@@ -87,9 +100,10 @@ int grant_maps_map(domid_t domid, const grant_ref_t *refs, size_t n, bool writab
                                                              (writable ? 0 : GNTMAP_readonly),
                                                     .ref = refs[i],
                                                     .dom = domid };
-    error = map_all_or_nothing(n, handles);
+    error = map_all_or_nothing(n, handles, &none);
     if (error) {
-        mapping_area_release(at, n);
+        if (none)
+            mapping_area_release(at, n);
         return error;
     }
     *va = at;
@@ -102,8 +116,8 @@ void grant_maps_unmap(void *va, const grant_handle_t *handles, size_t n)
         unmap_ops[i] =
             (struct gnttab_unmap_grant_ref){ .host_addr = (uint64_t)va + (i << PAGE_SHIFT),
                                              .handle = handles[i] };
-    unmap_batch(n);
-    mapping_area_release(va, n);
+    if (unmap_batch(n))
+        mapping_area_release(va, n);
 }
 
 void grant_frames_acquire(struct grant_frame *frames, size_t n)

@@ -370,16 +370,15 @@ static void flush_all(void)
     hypercall_mmuext_op(HYPERCALL_ARG(&op), 1, 0, DOMID_SELF);
 }
 
-void page_tables_unmap(void *va, size_t n)
+int page_tables_unmap(void *va, size_t n)
 {
     struct mmu_update updates[UPDATES_A_CALL];
     size_t done = 0;
+    int64_t error = 0;
 
-    if (n == 1) {
-        hypercall_update_va_mapping(HYPERCALL_ARG(va), 0, UVMF_INVLPG);
-        return;
-    }
-    while (done < n) {
+    if (n == 1)
+        return (int)hypercall_update_va_mapping(HYPERCALL_ARG(va), 0, UVMF_INVLPG);
+    while (done < n && !error) {
         uint32_t count = 0;
 
         for (; count < UPDATES_A_CALL && done + count < n; count++) {
@@ -387,8 +386,9 @@ void page_tables_unmap(void *va, size_t n)
                 frames_virt_to_machine(area_entry((uint64_t)va + ((done + count) << PAGE_SHIFT)));
             updates[count].val = 0;
         }
-        hypercall_mmu_update(HYPERCALL_ARG(updates), count, 0, DOMID_SELF);
+        error = hypercall_mmu_update(HYPERCALL_ARG(updates), count, 0, DOMID_SELF);
         done += count;
     }
     flush_all();
+    return (int)error;
 }

@@ -34,8 +34,9 @@ void mapping_area_release(void *va, size_t n);
  */
 int page_tables_map(void *va, const uint64_t *mfns, size_t n, uint64_t flags, domid_t domid,
                     size_t *done);
-/* Clears the n entries and flushes them. */
-void page_tables_unmap(void *va, size_t n);
+/* Clears the n entries and flushes them.  If the hypervisor refuses, some are mapped still: the
+ * addresses must not be used again. */
+int page_tables_unmap(void *va, size_t n);
 /* The linear map's address of the frame of ours that is mapped at va in the mapping area. */
 void *page_tables_mapped_frame(const void *va);
 /* Makes one page of the linear map read-only or writable again. */

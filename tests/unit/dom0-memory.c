@@ -90,12 +90,13 @@ int page_tables_map(void *va, const uint64_t *mfns, size_t n, uint64_t flags, do
     return 0;
 }
 
-void page_tables_unmap(void *va, size_t n)
+int page_tables_unmap(void *va, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         assert_non_null(mapped[page_of(va) + i]);
         mapped[page_of(va) + i] = NULL;
     }
+    return 0;
 }
 
 void *page_tables_mapped_frame(const void *va)
