@@ -48,44 +48,27 @@ int ram_files_contents(const char *path, const void **data, size_t *size)
     return 0;
 }
 
-#define PINS_MAX 32
-
-static struct ram_file *pinned[PINS_MAX];
-
-int ram_files_pin(const char *path, const void **data, size_t *size)
+int ram_files_pin(const char *path, struct ram_file **file, const void **data, size_t *size)
 {
     struct ram_file *node;
     int error = file_node_find(path, &node);
-    size_t i = 0;
 
     if (error)
         return error;
     if (node->is_directory)
         return -EISDIR;
-    while (i < PINS_MAX && pinned[i])
-        i++;
-    if (i == PINS_MAX)
-        return -ENFILE;
-    pinned[i] = node;
     node->opens++;
     node->pins++;
+    *file = node;
     *data = node->data;
     *size = node->size;
     return 0;
 }
 
-void ram_files_unpin(const void *data)
+void ram_files_unpin(struct ram_file *file)
 {
-    for (size_t i = 0; i < PINS_MAX; i++) {
-        struct ram_file *node = pinned[i];
-
-        if (!node || node->data != data)
-            continue;
-        pinned[i] = NULL;
-        node->pins--;
-        file_node_close(node);
-        return;
-    }
+    file->pins--;
+    file_node_close(file);
 }
 
 int ram_files_append(const char *path, const void *data, size_t length, size_t *size)

@@ -29,10 +29,10 @@ void ram_files_usage(uint64_t *bytes, uint64_t *files);
 int ram_files_contents(const char *path, const void **data, size_t *size);
 /*
  * The same for a reader that sleeps meanwhile: until the unpin the file cannot be written
- * (-ETXTBSY), and removing it leaves the data alone.  -ENFILE: too many are pinned.
+ * (-ETXTBSY), and removing it leaves the data alone.
  */
-int ram_files_pin(const char *path, const void **data, size_t *size);
-void ram_files_unpin(const void *data);
+int ram_files_pin(const char *path, struct ram_file **file, const void **data, size_t *size);
+void ram_files_unpin(struct ram_file *file);
 /* Puts bytes at the end of a file, which is made if it is not there, without a descriptor; how
  * long it is then comes back in *size.  On failure nothing was written. */
 int ram_files_append(const char *path, const void *data, size_t length, size_t *size);

@@ -19,18 +19,16 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-int platform_file_open(const char *path, const void **data, size_t *size)
+int platform_file_open(const char *path, struct platform_file *file)
 {
     (void)path;
-    (void)data;
-    (void)size;
+    (void)file;
     return -ENOENT;
 }
 
-void platform_file_close(const void *data, size_t size)
+void platform_file_close(struct platform_file *file)
 {
-    (void)data;
-    (void)size;
+    (void)file;
 }
 
 static void check_segments(const struct kernel_image *image)

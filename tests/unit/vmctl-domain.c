@@ -287,18 +287,18 @@ void platform_random(void *buffer, size_t size)
     memset(buffer, 7, size);
 }
 
-int platform_file_open(const char *path, const void **data, size_t *size)
+static int files_open;
+
+int platform_file_open(const char *path, struct platform_file *file)
 {
-    (void)path;
-    (void)data;
-    (void)size;
-    return -ENOENT;
+    *file = (struct platform_file){ .handle = file }; /* an empty one, whose data is NULL */
+    files_open++;
+    return strcmp(path, "/empty") ? -ENOENT : 0;
 }
 
-void platform_file_close(const void *data, size_t size)
+void platform_file_close(struct platform_file *file)
 {
-    (void)data;
-    (void)size;
+    files_open -= file->handle != NULL;
 }
 
 int platform_background(const char *name, void (*function)(void *), void *argument)
@@ -593,6 +593,17 @@ static void test_cpus(void **state)
     assert_int_equal(affinity[1], 6);
 }
 
+static void test_files_are_closed(void **state)
+{
+    (void)state;
+    strcpy(config.ramdisk, "/empty");
+    assert_int_equal(start("guest"), 0);
+    assert_int_equal(files_open, 0);
+    with_disk("/dev/vdb", true);
+    refused("other", "read-only");
+    assert_int_equal(files_open, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -603,6 +614,7 @@ int main(void)
         cmocka_unit_test_setup(test_rename_restart, setup),
         cmocka_unit_test_setup(test_interrupted, setup),
         cmocka_unit_test_setup(test_cpus, setup),
+        cmocka_unit_test_setup(test_files_are_closed, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -30,18 +30,16 @@
 #include "vmctl/image/unpack.h"
 #include "vmctl/platform/platform.h"
 
-int platform_file_open(const char *path, const void **data, size_t *size)
+int platform_file_open(const char *path, struct platform_file *file)
 {
     (void)path;
-    (void)data;
-    (void)size;
+    (void)file;
     return -ENOENT;
 }
 
-void platform_file_close(const void *data, size_t size)
+void platform_file_close(struct platform_file *file)
 {
-    (void)data;
-    (void)size;
+    (void)file;
 }
 
 #define KERNEL_SIZE 8192

@@ -20,26 +20,26 @@ struct create_options {
 static int config_text(const char *file, int count, char **words, char **text, size_t *size,
                        struct failure *failure)
 {
-    const void *data;
-    size_t length;
-    int error = platform_file_open(file, &data, &length);
+    struct platform_file config;
+    int error = platform_file_open(file, &config);
 
     if (error)
         return failure_set(failure, error, "%s: %s (name a config file)", file,
                            failure_reason(error));
-    *size = length;
+    *size = config.size;
     for (int i = 0; i < count; i++)
         *size += strlen(words[i]) + 1;
     *text = malloc(*size + 1);
     if (*text) {
         char *at = *text;
 
-        memcpy(at, data, length);
-        at += length;
+        if (config.size)
+            memcpy(at, config.data, config.size);
+        at += config.size;
         for (int i = 0; i < count; i++)
             at += sprintf(at, "\n%s", words[i]);
     }
-    platform_file_close(data, length);
+    platform_file_close(&config);
     return *text ? 0 : -ENOMEM;
 }
 

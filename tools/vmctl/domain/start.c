@@ -22,8 +22,7 @@ struct start {
     struct xs_client *store;
     struct failure *failure;
     struct kernel_image kernel;
-    const void *ramdisk;
-    size_t ramdisk_size;
+    struct platform_file ramdisk;
     struct platform_disk disks[DISKS_MAX];
     struct guest_build build;
     bool introduced;
@@ -131,7 +130,7 @@ static int start_prepare(struct start *start)
     for (size_t i = 0; i < config->disk_count && !error; i++)
         error = check_disk(start, i);
     if (!error && config->ramdisk[0]) {
-        error = platform_file_open(config->ramdisk, &start->ramdisk, &start->ramdisk_size);
+        error = platform_file_open(config->ramdisk, &start->ramdisk);
         if (error)
             failure_set(start->failure, error, "ramdisk %s: %s (check the path in the config)",
                         config->ramdisk, failure_reason(error));
@@ -152,8 +151,7 @@ static int start_prepare(struct start *start)
 static void start_release_files(struct start *start)
 {
     kernel_image_close(&start->kernel);
-    if (start->ramdisk)
-        platform_file_close(start->ramdisk, start->ramdisk_size);
+    platform_file_close(&start->ramdisk);
 }
 
 static int start_make_domain(struct start *start)
@@ -190,8 +188,8 @@ static int start_build(struct start *start)
 
     build->name = config->name;
     build->kernel = &start->kernel;
-    build->ramdisk = start->ramdisk;
-    build->ramdisk_size = start->ramdisk_size;
+    build->ramdisk = start->ramdisk.data;
+    build->ramdisk_size = start->ramdisk.size;
     build->command_line = config->command_line;
     build->memory_kib = config->memory_kib;
     build->vcpus = config->vcpus;

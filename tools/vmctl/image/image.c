@@ -227,29 +227,25 @@ int kernel_image_from_memory(struct kernel_image *image, const char *file, const
 
 int kernel_image_open(struct kernel_image *image, const char *file, struct failure *failure)
 {
-    const void *data;
-    size_t size;
-    int error = platform_file_open(file, &data, &size);
+    struct platform_file whole;
+    int error = platform_file_open(file, &whole);
 
     memset(image, 0, sizeof(*image));
     if (error)
         return failure_set(failure, error, "kernel %s: %s (check the path in the config)", file,
                            failure_reason(error));
-    error = kernel_image_from_memory(image, file, data, size, failure);
-    if (error || image->kept) {
-        platform_file_close(data, size);
-        return error;
-    }
-    image->file_data = (void *)(uintptr_t)data;
-    image->file_size = size;
-    return 0;
+    error = kernel_image_from_memory(image, file, whole.data, whole.size, failure);
+    if (error || image->kept)
+        platform_file_close(&whole);
+    else
+        image->file = whole;
+    return error;
 }
 
 void kernel_image_close(struct kernel_image *image)
 {
     if (image->kept)
         image->kept->users--;
-    if (image->file_data)
-        platform_file_close(image->file_data, image->file_size);
+    platform_file_close(&image->file);
     memset(image, 0, sizeof(*image));
 }

@@ -13,14 +13,14 @@
 
 #include "vmctl/failure.h"
 #include "vmctl/image/elf.h"
+#include "vmctl/platform/platform.h"
 
 struct kernel_image {
     struct kernel_elf elf;
     const uint8_t *data; /* what elf's offsets are in */
     size_t size;
-    void *file_data; /* the file itself, if data points into it */
-    size_t file_size;
-    struct kept_image *kept; /* else the one it is in */
+    struct platform_file file; /* itself, if data points into it */
+    struct kept_image *kept;   /* else the one it is in */
 };
 
 /* 0; -errno with a failure that names the file, what is wrong and what to do. */

@@ -66,15 +66,22 @@ void platform_foreign_unmap(void *address, size_t count)
     foreign_frames_unmap(address, count);
 }
 
-int platform_file_open(const char *path, const void **data, size_t *size)
+int platform_file_open(const char *path, struct platform_file *file)
 {
-    return ram_files_pin(path, data, size);
+    struct ram_file *pinned = NULL;
+    int error;
+
+    memset(file, 0, sizeof(*file));
+    error = ram_files_pin(path, &pinned, &file->data, &file->size);
+    file->handle = pinned;
+    return error;
 }
 
-void platform_file_close(const void *data, size_t size)
+void platform_file_close(struct platform_file *file)
 {
-    (void)size;
-    ram_files_unpin(data);
+    if (file->handle)
+        ram_files_unpin(file->handle);
+    memset(file, 0, sizeof(*file));
 }
 
 int64_t platform_now_ns(void)

@@ -25,9 +25,15 @@ void platform_buffer_free(void *buffer, size_t bytes);
 int platform_foreign_map(uint32_t domid, const uint64_t *gfns, size_t count, void **address);
 void platform_foreign_unmap(void *address, size_t count);
 
-/* A whole file's bytes, to be read only, until platform_file_close. */
-int platform_file_open(const char *path, const void **data, size_t *size);
-void platform_file_close(const void *data, size_t size);
+/* A whole file's bytes, to be read only, until platform_file_close: which may come for a file that
+ * was never opened, if it is all zeroes. */
+struct platform_file {
+    const void *data; /* of an empty file it may be NULL */
+    size_t size;
+    void *handle; /* the platform's */
+};
+int platform_file_open(const char *path, struct platform_file *file);
+void platform_file_close(struct platform_file *file);
 
 int64_t platform_now_ns(void);
 /* Seconds since 1970. */

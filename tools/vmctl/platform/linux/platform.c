@@ -102,13 +102,26 @@ void platform_foreign_unmap(void *address, size_t count)
     munmap(address, count * PAGE);
 }
 
-int platform_file_open(const char *path, const void **data, size_t *size)
+static int read_whole(int fd, char *to, size_t size, size_t *length)
+{
+    for (*length = 0; *length < size;) {
+        ssize_t got = read(fd, to + *length, size - *length);
+
+        if (got < 0)
+            return -errno;
+        if (got == 0)
+            break;
+        *length += (size_t)got;
+    }
+    return 0;
+}
+
+int platform_file_open(const char *path, struct platform_file *file)
 {
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC), error = 0;
 
-    *size = 0;
-    *data = NULL;
+    memset(file, 0, sizeof(*file));
     if (fd < 0)
         return -errno;
     if (fstat(fd, &status))
@@ -117,29 +130,20 @@ int platform_file_open(const char *path, const void **data, size_t *size)
         error = S_ISDIR(status.st_mode) ? -EISDIR : -EINVAL;
     char *copy = error ? NULL : malloc((size_t)status.st_size + 1);
 
-    if (!error && !copy)
-        error = -ENOMEM;
-    while (!error && *size < (size_t)status.st_size) {
-        ssize_t got = read(fd, copy + *size, (size_t)status.st_size - *size);
-
-        if (got < 0)
-            error = -errno;
-        if (got <= 0)
-            break;
-        *size += (size_t)got;
-    }
+    if (!error)
+        error = copy ? read_whole(fd, copy, (size_t)status.st_size, &file->size) : -ENOMEM;
     close(fd);
     if (error)
         free(copy);
     else
-        *data = copy;
+        file->data = file->handle = copy;
     return error;
 }
 
-void platform_file_close(const void *data, size_t size)
+void platform_file_close(struct platform_file *file)
 {
-    (void)size;
-    free((void *)(uintptr_t)data);
+    free(file->handle);
+    memset(file, 0, sizeof(*file));
 }
 
 int64_t platform_now_ns(void)
