@@ -78,12 +78,15 @@ def large_sectors(path):
 
 def test_tables_that_lie_and_large_sectors(tmp_path):
     """A table that makes no sense costs its disk its partitions, and nobody his name; a disk with
-    sectors of 4096 bytes is one for its guest too."""
+    sectors of 4096 bytes is one for its guest too; the guest that is renamed when it ends leaves its
+    disk to the one that follows."""
     extra, lying, large = tmp_path / "extra", tmp_path / "lying.img", tmp_path / "large.img"
     extra.mkdir()
     lying_disk(lying)
     large_sectors(large)
     config(extra, "large", "phy:/dev/disk/by-id/virtio-large-part1,xvda,w")
+    with open(extra / "large.cfg", "a", encoding="ascii") as more:
+        more.write('on_poweroff = "rename-restart"\ncpus = "1"\n')
     typing = "dd if=/dev/urandom of=/d bs=4k count=9 && dd if=/d of=/dev/xvda bs=4k conv=fsync && " \
              "dd if=/dev/xvda bs=4k count=9 | cmp - /d && " \
              "echo same-$(cat /sys/block/xvda/queue/logical_block_size)"
@@ -91,6 +94,13 @@ def test_tables_that_lie_and_large_sectors(tmp_path):
         "lsblk", "vmctl list --json", "vmctl destroy demo",
         "vmctl create /extra/large.cfg", "vmctl console large --expect BusyBox --timeout 90",
         typed("large", typing, "same-4096"),
+        "! vmctl create /extra/large.cfg 'name=\"busy\"'",
+        "! vmctl create /extra/large.cfg 'name=\"nowhere\"' 'cpus=\"40\"'",
+        typed("large", "poweroff -f", "poweroff"),
+        "vmctl wait 2 --state shutdown --timeout 60", "vmctl wait large --state running --timeout 60",
+        "vmctl console large --expect BusyBox --timeout 90",
+        typed("large", "dd if=/dev/xvda bs=4k count=1 of=/dev/null; echo read-$?", "read-0"),
+        "vmctl list", "lsblk",
     ], EXTRA=extra, DISK=f"{lying},{demo_disk(tmp_path)}",
         QEMU_ARGS=f"-drive if=none,id=large,format=raw,file={large} -device virtio-blk-pci,drive=large,"
                   "serial=large,logical_block_size=4096,physical_block_size=4096").ok()
@@ -98,3 +108,7 @@ def test_tables_that_lie_and_large_sectors(tmp_path):
     assert names == ["vda", "vdb", "vdb1", "vdb2", "vdc", "vdc1"]
     assert "vda: partition table: it leaves the disk: not used" in result.output
     assert result.json("vmctl list --json")[1]["name"] == "demo"
+    assert "in use by guest large" in result.of("! vmctl create /extra/large.cfg 'name=\"busy")
+    assert "none of those" in result.of("! vmctl create /extra/large.cfg 'name=\"nowhere")
+    listed = result.of("vmctl list", 1)
+    assert "large-2 " in listed and "large " in listed
