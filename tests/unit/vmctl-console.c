@@ -1,6 +1,7 @@
 /*
- * vmctl console with a guest that does not read what is typed: the key that leaves is heard, and
- * --send ends when its time is up.  Console, keyboard and clock are fakes.
+ * vmctl console with a guest that does not read what is typed, or never stops printing: the key
+ * that leaves is heard, and --send ends when its time is up.  Console, keyboard and clock are
+ * fakes.
  *
  * Sources: tools/vmctl/commands/console.c tools/vmctl/expression.c tools/vmctl/failure.c
  * dom0/libc/terminal-text.c
@@ -23,7 +24,9 @@ static int64_t now;
 static size_t room;      /* that the guest's ring has */
 static char taken[4096]; /* by the guest */
 static size_t taken_count, keys_left, looks;
-static const char *line_option, *timeout_option;
+static const char *line_option, *pattern_option, *timeout_option;
+static bool chatty; /* there is always more to read */
+static int64_t interrupt_at;
 static struct command_context context;
 
 bool platform_interrupted(void)
@@ -71,11 +74,21 @@ int platform_console_read(struct platform_console *console, void *buffer, size_t
                           size_t *length, int64_t timeout_ns)
 {
     (void)console;
-    (void)buffer;
-    (void)size;
-    *length = 0;
-    time_passes(timeout_ns);
-    return -ETIMEDOUT;
+    *length = chatty ? size : 0;
+    memset(buffer, '.', *length);
+    time_passes(chatty ? 1000 : timeout_ns);
+    return chatty ? 0 : -ETIMEDOUT;
+}
+
+void platform_terminal_write(const char *data, size_t length)
+{
+    (void)data;
+    (void)length;
+}
+
+bool platform_interrupted(void)
+{
+    return interrupt_at && now >= interrupt_at;
 }
 
 int platform_console_write(struct platform_console *console, const void *data, size_t length,
@@ -120,6 +133,8 @@ bool command_option(int *argc, char **argv, const char *name, const char **value
     (void)argv;
     if (!strcmp(name, "--send"))
         *value = line_option;
+    if (!strcmp(name, "--expect"))
+        *value = pattern_option;
     if (!strcmp(name, "--timeout"))
         *value = timeout_option;
     return *value != NULL;
@@ -134,8 +149,9 @@ int command_usage(const struct command_context *of)
 int command_failed(const struct command_context *of, int error, const char *what)
 {
     (void)what;
-    assert_int_equal(error, -ETIMEDOUT);
-    assert_non_null(strstr(of->failure.text, "does not read"));
+    assert_int_equal(error, interrupt_at ? -EINTR : -ETIMEDOUT);
+    if (error == -ETIMEDOUT)
+        assert_non_null(strstr(of->failure.text, "does not read"));
     return 1;
 }
 
@@ -149,7 +165,9 @@ static int setup(void **state)
     (void)state;
     now = 0;
     room = taken_count = keys_left = looks = 0;
-    line_option = timeout_option = NULL;
+    line_option = pattern_option = timeout_option = NULL;
+    chatty = false;
+    interrupt_at = 0;
     memset(&context, 0, sizeof(context));
     return 0;
 }
@@ -200,6 +218,31 @@ static void send_sends(void **state)
     assert_memory_equal(taken, "hello\r", 6);
 }
 
+static void a_guest_that_never_stops_holds_nobody(void **state)
+{
+    (void)state;
+    chatty = true;
+    room = 100;
+    keys_left = 10;
+    assert_int_equal(console_attach(5), 0);
+    assert_int_equal(send_line("hello"), 0);
+    assert_memory_equal(taken + taken_count - 6, "hello\r", 6);
+}
+
+static void expecting_ends_with_ctrl_c(void **state)
+{
+    (void)state;
+    pattern_option = "never";
+    interrupt_at = 1000000000;
+    assert_int_equal(send_line(NULL), 1);
+    assert_in_range(now, 1000000000, 2000000000);
+    setup(NULL);
+    chatty = true;
+    pattern_option = "never";
+    interrupt_at = 10000000;
+    assert_int_equal(send_line(NULL), 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +250,8 @@ int main(void)
         cmocka_unit_test_setup(what_is_read_arrives_in_order, setup),
         cmocka_unit_test_setup(send_ends_when_its_time_is_up, setup),
         cmocka_unit_test_setup(send_sends, setup),
+        cmocka_unit_test_setup(a_guest_that_never_stops_holds_nobody, setup),
+        cmocka_unit_test_setup(expecting_ends_with_ctrl_c, setup),
     };
 
     return cmocka_run_group_tests_name("vmctl-console", tests, NULL, NULL);

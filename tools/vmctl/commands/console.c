@@ -18,6 +18,7 @@
 #define EXPECT_TEXT_MAX     (64u << 10)
 #define EXPECT_TIMEOUT_NS   60000000000LL
 #define INTERRUPT_GLANCE_NS 100000000LL
+#define SCROLLBACK_MAX      (64u << 10) /* what the service keeps: more is printed as we look */
 
 /* Prints text of the guest's for somebody who does not sit at its console. */
 static void show_plain(struct terminal_text *shown, const char *text, size_t length)
@@ -28,20 +29,24 @@ static void show_plain(struct terminal_text *shown, const char *text, size_t len
     fflush(stdout);
 }
 
-/* What was printed before we came: no answer of the terminal to it is meant for the guest now. */
-static int show_scrollback(struct platform_console *console, bool *gone)
+/*
+ * Takes what was printed before we came: to be shown, or to be passed over.  A guest that prints
+ * faster than we read does not hold us here.  *gone when it is no more.
+ */
+static int take_scrollback(struct platform_console *console, bool show, bool *gone)
 {
     struct terminal_text shown = { 0 };
     char buffer[512];
-    size_t length = 1;
+    size_t length = 1, total = 0;
     int error = 0;
 
-    while (!error && length) {
+    while (!error && length && total < SCROLLBACK_MAX) {
         error = platform_console_read(console, buffer, sizeof(buffer), &length, 0);
-        if (!error)
+        if (!error && show)
             show_plain(&shown, buffer, length);
+        total += error ? 0 : length;
     }
-    *gone = !error;
+    *gone = !error && !length;
     return error == -ETIMEDOUT ? 0 : error;
 }
 
@@ -80,7 +85,7 @@ static int pass_keys(struct platform_console *console, struct typed *typed, bool
         if (typed->count < sizeof(typed->keys))
             typed->keys[typed->count++] = key;
         else
-            putchar('\a');
+            platform_terminal_write("\a", 1);
     }
     if (!typed->count)
         return 0;
@@ -106,7 +111,7 @@ int console_attach(uint32_t domid)
         return error;
     }
     platform_keyboard_raw(true);
-    error = show_scrollback(console, &gone);
+    error = take_scrollback(console, true, &gone);
     while (!leave && !gone && !error) {
         error = pass_keys(console, &typed, &leave);
         if (!error)
@@ -185,16 +190,6 @@ static int expect(struct platform_console *console, const struct expression *exp
     return error;
 }
 
-/* Passes over what was there before we typed. */
-static void skip_scrollback(struct platform_console *console)
-{
-    char buffer[512];
-    size_t length;
-
-    while (!platform_console_read(console, buffer, sizeof(buffer), &length, 0) && length)
-        ;
-}
-
 /* Types for as long as the guest takes it.  -ETIMEDOUT if it does not before the deadline. */
 static int send_text(struct platform_console *console, const char *text, int64_t deadline)
 {
@@ -256,7 +251,9 @@ static int scripted(struct command_context *context, uint32_t domid, const char 
         return command_failed(context, error, name);
     }
     if (line) {
-        skip_scrollback(console);
+        bool gone;
+
+        take_scrollback(console, false, &gone);
         error = send_line(console, line, timeout_ns);
         if (error == -ETIMEDOUT)
             failure_set(&context->failure, error,
