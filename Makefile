@@ -64,5 +64,5 @@ help:
 	@echo 'make clean    remove build/ (what was fetched and newlib stay in the cache)'
 	@echo 'make help     this list'
 	@echo
-	@echo 'Variables of make run: SCRIPT EXTRA DISK DISKIF NETIF MEM SMP FIRMWARE HV CMDLINE DOM0_CMDLINE'
+	@echo 'Variables of make run: SCRIPT EXTRA DISK ISO DISKIF NETIF MEM SMP FIRMWARE HV CMDLINE DOM0_CMDLINE'
 	@echo 'TIMEOUT QEMU_ARGS; docs/getting-started.md says what each does.'
