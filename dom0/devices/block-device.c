@@ -4,7 +4,6 @@
  */
 #include "devices/block-device.h"
 #include "pv-kernel/frames.h"
-#include "tasks/task.h"
 #include "tasks/wait-queue.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -75,9 +74,28 @@ static bool whole_sectors(const struct block_device *device, const struct block_
     return !(request->sector % own) && !(sectors % own);
 }
 
-int block_device_submit(struct block_device *device, struct block_request *request)
+static struct block_device *disk_of(struct block_device *device)
 {
-    struct block_device *disk = device->parent ? device->parent : device;
+    return device->parent ? device->parent : device;
+}
+
+/* Takes a slot of the disk's queue if it is this user's turn and there is one. */
+static int submit_in_turn(struct block_device *disk, struct block_request *request,
+                          struct turn *turn)
+{
+    int error;
+
+    if (!turns_take(&disk->turns, turn))
+        return -EAGAIN;
+    error = disk->driver->submit(disk, request);
+    if (error == -EAGAIN)
+        turns_none_left(&disk->turns, turn);
+    return error;
+}
+
+int block_device_submit(struct block_device *device, struct block_request *request,
+                        struct turn *turn)
+{
     uint64_t sectors = request_sectors(request);
 
     if (request->segment_count > BLOCK_MAX_SEGMENTS)
@@ -90,25 +108,44 @@ int block_device_submit(struct block_device *device, struct block_request *reque
             return -EINVAL;
         request->sector += device->first_sector;
     }
-    int error = disk->driver->submit(disk, request);
+    int error = submit_in_turn(disk_of(device), request, turn);
 
     if (error && request->operation != BLOCK_FLUSH)
         request->sector -= device->first_sector; /* so that it can be submitted again */
     return error;
 }
 
+void block_device_leave(struct block_device *device, struct turn *turn)
+{
+    turns_leave(&disk_of(device)->turns, turn);
+}
+
+void block_device_room(struct block_device *disk)
+{
+    turns_more(&disk->turns);
+}
+
 void block_device_kick(struct block_device *device)
 {
-    struct block_device *disk = device->parent ? device->parent : device;
+    struct block_device *disk = disk_of(device);
 
     disk->driver->kick(disk);
 }
 
 struct sleeper {
+    struct turn turn; /* first */
     struct wait_queue queue;
-    bool done;
+    bool our_turn, done;
     int error;
 };
+
+static void sleeper_come(struct turn *turn)
+{
+    struct sleeper *sleeper = (struct sleeper *)turn;
+
+    sleeper->our_turn = true;
+    wait_queue_wake_all(&sleeper->queue);
+}
 
 static void wake_sleeper(struct block_request *request, int error)
 {
@@ -121,13 +158,16 @@ static void wake_sleeper(struct block_request *request, int error)
 
 static int submit_and_sleep(struct block_device *device, struct block_request *request)
 {
-    struct sleeper sleeper = { .queue = WAIT_QUEUE_INIT };
+    struct sleeper sleeper = { .turn.come = sleeper_come, .queue = WAIT_QUEUE_INIT };
     int error;
 
     request->done = wake_sleeper;
     request->owner = &sleeper;
-    while ((error = block_device_submit(device, request)) == -EAGAIN)
-        task_sleep_ns(1000000);
+    while ((error = block_device_submit(device, request, &sleeper.turn)) == -EAGAIN) {
+        while (!sleeper.our_turn)
+            wait_queue_wait(&sleeper.queue);
+        sleeper.our_turn = false;
+    }
     if (error) {
         request->owner = NULL;
         return error;

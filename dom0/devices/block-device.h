@@ -10,6 +10,7 @@
 #ifndef DEVICES_BLOCK_DEVICE_H
 #define DEVICES_BLOCK_DEVICE_H
 
+#include "tasks/turns.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -41,7 +42,7 @@ struct block_device;
 
 struct block_driver {
     /*
-     * Queues the request; -EAGAIN if the queue is full (the device's room_queue is woken when
+     * Queues the request; -EAGAIN if the queue is full (the driver calls block_device_room when
      * there is room again).  The device may sit on it until kick.
      */
     int (*submit)(struct block_device *device, struct block_request *request);
@@ -69,9 +70,7 @@ struct block_device {
     /* Claims: writers and readers of this very device; see block_device_claim. */
     unsigned int readers;
     unsigned int writers;
-    /* Called (from a task) when a full queue has room again. */
-    void (*room)(void *arg);
-    void *room_arg;
+    struct turns turns; /* of a disk: who gets the next slot of its queue */
     struct block_device *next;
 };
 
@@ -97,10 +96,16 @@ bool block_devices_overlap(const struct block_device *a, const struct block_devi
 int block_device_claim(struct block_device *device, bool writable);
 void block_device_release(struct block_device *device, bool writable);
 
-/* Checks the range, submits.  -EINVAL: outside the device, or not whole sectors of its own;
- * -EROFS; -EAGAIN; -EIO. */
-int block_device_submit(struct block_device *device, struct block_request *request);
+/*
+ * Checks the range, submits.  -EINVAL: outside the device, or not whole sectors of its own; -EROFS;
+ * -EIO; -EAGAIN: the disk's queue is full or others' turns come first, and the user's `turn` is
+ * called when his has come.
+ */
+int block_device_submit(struct block_device *device, struct block_request *request,
+                        struct turn *turn);
 void block_device_kick(struct block_device *device);
+/* A user goes: his turn passes to the next. */
+void block_device_leave(struct block_device *device, struct turn *turn);
 
 /* Sleeping helpers for whole sectors of the device's own; buffer must be frames_alloc memory. */
 int block_device_read(struct block_device *device, uint64_t sector, void *buffer, size_t bytes);
@@ -110,6 +115,8 @@ int block_device_flush(struct block_device *device);
 
 /* For drivers. */
 int block_device_register(struct block_device *device);
+/* The disk's queue has room (again). */
+void block_device_room(struct block_device *disk);
 /*
  * Looks for GPT and MBR partitions and registers them; sleeps.  A table that makes no sense is no
  * error: the disk is there, without partitions, and a line says why.  -EIO, -ENOMEM.

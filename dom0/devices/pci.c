@@ -233,6 +233,11 @@ void pci_enable(struct pci_device *d)
               pci_read(d, PCI_COMMAND, 2) | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
 }
 
+void pci_disable(struct pci_device *d)
+{
+    pci_write(d, PCI_COMMAND, 2, pci_read(d, PCI_COMMAND, 2) & ~(uint32_t)PCI_COMMAND_MASTER);
+}
+
 int pci_map_bar(const struct pci_device *d, unsigned int bar, void **va)
 {
     if (bar >= PCI_BARS || !d->bar[bar] || d->bar_is_io[bar])

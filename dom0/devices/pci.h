@@ -33,6 +33,8 @@ void pci_write(const struct pci_device *device, unsigned int offset, unsigned in
 unsigned int pci_find_capability(const struct pci_device *device, uint8_t id, unsigned int from);
 /* Enables memory decoding and bus mastering. */
 void pci_enable(struct pci_device *device);
+/* Takes bus mastering away: the device cannot touch memory any more. */
+void pci_disable(struct pci_device *device);
 /* Maps BAR `bar`; *va points at its first byte. */
 int pci_map_bar(const struct pci_device *device, unsigned int bar, void **va);
 /*

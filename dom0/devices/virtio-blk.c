@@ -5,10 +5,15 @@
  * A slot per request in flight owns a header and a status byte in one page; its number is the
  * head of its chain's descriptors, which are preassigned: slot s uses descriptors
  * s*CHAIN .. s*CHAIN+CHAIN-1.  So there is no descriptor allocator.
+ *
+ * A disk that asks to be reset, or answers nothing for TIMEOUT_NS, is reset by its own task: what
+ * was in flight ends with -EIO, and the disk starts anew, or is dead if that does not help.  Other
+ * disks and their users do not notice.
  */
 #include "devices/virtio-blk.h"
 #include "devices/block-device.h"
 #include "devices/virtio-pci.h"
+#include "pv-kernel/clock.h"
 #include "pv-kernel/event-ports.h"
 #include "pv-kernel/frames.h"
 #include "tasks/task.h"
@@ -31,6 +36,10 @@ enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4, TYPE_ID = 8 };
 
 #define SERIAL_BYTES 20
 
+#define TIMEOUT_NS 30000000000ULL
+#define LOOK_NS    1000000000ULL /* how often a disk at work is looked at */
+#define RESETS_MAX 3u            /* without an answer in between */
+
 struct request_header {
     uint32_t type, reserved;
     uint64_t sector;
@@ -49,10 +58,16 @@ struct virtio_disk {
     struct virtqueue queue;
     struct slot_memory *memory;
     struct block_request *requests[SLOTS_MAX]; /* NULL: free */
+    uint64_t submitted[SLOTS_MAX];             /* when, by clock_monotonic_ns */
     unsigned int slots, in_flight;
-    bool kick_needed, room_wanted;
+    bool kick_needed;
+    enum { DISK_WORKS, DISK_RESETS, DISK_DEAD } state;
+    unsigned int resets;
+    uint64_t features;
     struct wait_queue interrupts;
     bool interrupted;
+    bool looked_after; /* it is at work: its task wakes without an interrupt, too */
+    uint64_t next_look;
 };
 
 static unsigned int slot_find(struct virtio_disk *disk)
@@ -83,11 +98,12 @@ static int submit_as(struct virtio_disk *disk, struct block_request *request, ui
 
     if (request->segment_count > DATA_MAX)
         return -E2BIG;
-    if (slot == disk->slots) {
-        disk->room_wanted = true;
+    if (disk->state == DISK_DEAD)
+        return -EIO;
+    if (slot == disk->slots || disk->state == DISK_RESETS)
         return -EAGAIN;
-    }
     disk->requests[slot] = request;
+    disk->submitted[slot] = clock_monotonic_ns();
     disk->in_flight++;
     memory->header = (struct request_header){ .type = type, .sector = request->sector };
     memory->status = 0xff;
@@ -120,23 +136,34 @@ static void kick(struct block_device *block)
     disk->kick_needed = false;
     virtqueue_publish(&disk->queue);
     virtqueue_ring(&disk->queue);
+    if (!disk->looked_after) {
+        disk->looked_after = true;
+        disk->next_look = clock_monotonic_ns() + LOOK_NS;
+        wait_queue_wake_all(&disk->interrupts);
+    }
 }
 
 static const struct block_driver driver = { .submit = submit, .kick = kick };
 
+static void slot_end(struct virtio_disk *disk, unsigned int slot, int error)
+{
+    struct block_request *request = disk->requests[slot];
+
+    disk->requests[slot] = NULL;
+    disk->in_flight--;
+    request->done(request, error);
+}
+
 static void complete(struct virtio_disk *disk, uint16_t head)
 {
     unsigned int slot = head / CHAIN;
-    struct block_request *request;
     uint8_t status;
 
     if (head % CHAIN || slot >= disk->slots || !disk->requests[slot])
         return; /* the device names a chain it was not given */
-    request = disk->requests[slot];
     status = disk->memory[slot].status;
-    disk->requests[slot] = NULL;
-    disk->in_flight--;
-    request->done(request, status == 0 ? 0 : status == 2 ? -EOPNOTSUPP : -EIO);
+    disk->resets = 0;
+    slot_end(disk, slot, status == 0 ? 0 : status == 2 ? -EOPNOTSUPP : -EIO);
 }
 
 static void interrupt(evtchn_port_t port, void *arg)
@@ -148,27 +175,96 @@ static void interrupt(evtchn_port_t port, void *arg)
     wait_queue_wake_all(&disk->interrupts);
 }
 
+/* Sleeps until the disk calls, or it is time to look after it (true). */
+static bool wait_for_disk(struct virtio_disk *disk)
+{
+    bool was = events_mask_save();
+
+    while (!disk->interrupted && !disk->looked_after)
+        wait_queue_wait(&disk->interrupts);
+    if (!disk->interrupted)
+        wait_queue_wait_until(&disk->interrupts, disk->next_look);
+    disk->interrupted = false;
+    events_mask_restore(was);
+    if (!disk->looked_after || clock_monotonic_ns() < disk->next_look)
+        return false;
+    disk->next_look += LOOK_NS;
+    return true;
+}
+
+static void take_finished(struct virtio_disk *disk)
+{
+    uint16_t head;
+
+    virtqueue_interrupts_off(&disk->queue);
+    do {
+        while (virtqueue_take(&disk->queue, &head))
+            complete(disk, head);
+    } while (virtqueue_interrupts_on(&disk->queue));
+}
+
+static bool disk_hangs(const struct virtio_disk *disk)
+{
+    uint64_t now = clock_monotonic_ns();
+
+    if (disk->state == DISK_DEAD)
+        return false;
+    for (unsigned int slot = 0; slot < disk->slots; slot++)
+        if (disk->requests[slot] && now - disk->submitted[slot] > TIMEOUT_NS)
+            return true;
+    return virtio_needs_reset(&disk->virtio);
+}
+
+static int disk_restart(struct virtio_disk *disk)
+{
+    uint64_t features;
+    int error = virtio_negotiate(&disk->virtio, disk->features, &features);
+
+    if (!error && (features & disk->features) != disk->features)
+        error = -ENODEV; /* it is not what its users were told any more */
+    if (!error)
+        error = virtio_queue_setup(&disk->virtio, &disk->queue, 0, 0);
+    if (!error)
+        virtio_ready(&disk->virtio);
+    return error;
+}
+
+/* Ends what is in flight and starts the disk anew.  Sleeps while the disk resets. */
+static void disk_reset(struct virtio_disk *disk)
+{
+    int error;
+
+    printf("%s: the disk does not answer or asks for it: reset\n", disk->block.name);
+    disk->state = DISK_RESETS;
+    error = virtio_reset(&disk->virtio); /* from here on it touches no memory */
+    take_finished(disk);
+    for (unsigned int slot = 0; slot < disk->slots; slot++)
+        if (disk->requests[slot])
+            slot_end(disk, slot, -EIO);
+    if (!error && ++disk->resets <= RESETS_MAX)
+        error = disk_restart(disk);
+    else
+        error = error ? error : -EIO;
+    if (error) {
+        virtio_fail(&disk->virtio);
+        printf("%s: the disk is dead: %s\n", disk->block.name, strerror(-error));
+    }
+    disk->state = error ? DISK_DEAD : DISK_WORKS;
+}
+
 static void completion_task(void *arg)
 {
     struct virtio_disk *disk = arg;
 
     for (;;) {
-        uint16_t head;
-        bool was = events_mask_save();
+        bool look = wait_for_disk(disk);
 
-        while (!disk->interrupted)
-            wait_queue_wait(&disk->interrupts);
-        disk->interrupted = false;
-        events_mask_restore(was);
-        virtqueue_interrupts_off(&disk->queue);
-        do {
-            while (virtqueue_take(&disk->queue, &head))
-                complete(disk, head);
-        } while (virtqueue_interrupts_on(&disk->queue));
-        if (disk->room_wanted && disk->block.room) {
-            disk->room_wanted = false;
-            disk->block.room(disk->block.room_arg);
-        }
+        take_finished(disk);
+        if (look && disk_hangs(disk))
+            disk_reset(disk);
+        block_device_room(&disk->block);
+        if (look && !disk->in_flight)
+            disk->looked_after = false; /* until the next request */
     }
 }
 
@@ -312,6 +408,7 @@ static int disk_start(struct pci_device *pci, unsigned int index, struct block_d
             virtio_fail(&disk->virtio);
         return error; /* the device may still know the memory: it is not given back */
     }
+    disk->features = features;
     pci->driver = "virtio-blk";
     *started = &disk->block;
     error = read_serial(disk);

@@ -5,7 +5,9 @@
  */
 #include "devices/virtio-pci.h"
 #include "pv-kernel/frames.h"
+#include "tasks/task.h"
 #include <errno.h>
+#include <string.h>
 
 #define VENDOR_CAPABILITY 0x09
 enum { CAP_COMMON = 1, CAP_NOTIFY = 2, CAP_DEVICE = 4 };
@@ -14,10 +16,12 @@ enum {
     STATUS_DRIVER = 2,
     STATUS_DRIVER_OK = 4,
     STATUS_FEATURES_OK = 8,
+    STATUS_NEEDS_RESET = 64,
     STATUS_FAILED = 128
 };
 
 #define NO_INTERRUPT 1
+#define RESET_MS     1000 /* that a device may take to reset */
 #define QUEUE_MAX    256
 #define barrier()    __asm__ volatile("" : : : "memory")
 
@@ -60,6 +64,26 @@ static int blocks_find(struct virtio_device *d)
     return common && d->notify && d->config ? 0 : -ENODEV;
 }
 
+bool virtio_needs_reset(const struct virtio_device *d)
+{
+    return d->common->device_status & STATUS_NEEDS_RESET;
+}
+
+int virtio_reset(struct virtio_device *d)
+{
+    d->common->device_status = 0;
+    for (int i = 0; d->common->device_status; i++) {
+        if (i == RESET_MS) {
+            pci_disable(d->pci);
+            return -EIO;
+        }
+        task_sleep_ns(1000000);
+    }
+    d->common->device_status = STATUS_ACKNOWLEDGE;
+    d->common->device_status = STATUS_ACKNOWLEDGE | STATUS_DRIVER;
+    return 0;
+}
+
 int virtio_open(struct virtio_device *d, struct pci_device *pci)
 {
     int error;
@@ -69,12 +93,7 @@ int virtio_open(struct virtio_device *d, struct pci_device *pci)
     error = blocks_find(d);
     if (error)
         return error;
-    d->common->device_status = 0;
-    while (d->common->device_status)
-        barrier();
-    d->common->device_status = STATUS_ACKNOWLEDGE;
-    d->common->device_status = STATUS_ACKNOWLEDGE | STATUS_DRIVER;
-    return 0;
+    return virtio_reset(d);
 }
 
 int virtio_negotiate(struct virtio_device *d, uint64_t wanted, uint64_t *agreed)
@@ -96,11 +115,26 @@ int virtio_negotiate(struct virtio_device *d, uint64_t wanted, uint64_t *agreed)
     return d->common->device_status & STATUS_FEATURES_OK ? 0 : -EIO;
 }
 
+/* Empty rings: new ones, or those the queue had before the device was reset. */
+static int rings_make(struct virtqueue *q)
+{
+    if (!q->descriptors)
+        q->descriptors = frames_alloc(0);
+    if (!q->available)
+        q->available = frames_alloc(0);
+    if (!q->used)
+        q->used = frames_alloc(0);
+    if (!q->descriptors || !q->available || !q->used)
+        return -ENOMEM;
+    memset((void *)(uintptr_t)q->available, 0, PAGE_SIZE);
+    memset((void *)(uintptr_t)q->used, 0, PAGE_SIZE);
+    q->available_index = q->used_index = 0;
+    return 0;
+}
+
 int virtio_queue_setup(struct virtio_device *d, struct virtqueue *q, uint16_t number,
                        uint16_t vector)
 {
-    void *descriptors, *available, *used;
-
     d->common->queue_select = number;
     q->size = d->common->queue_size;
     if (!q->size)
@@ -108,23 +142,17 @@ int virtio_queue_setup(struct virtio_device *d, struct virtqueue *q, uint16_t nu
     if (q->size > QUEUE_MAX)
         q->size = QUEUE_MAX;
     d->common->queue_size = q->size;
-    descriptors = frames_alloc(0);
-    available = frames_alloc(0);
-    used = frames_alloc(0);
-    if (!descriptors || !available || !used)
+    if (rings_make(q))
         return -ENOMEM;
     q->number = number;
-    q->descriptors = descriptors;
-    q->available = available;
-    q->used = used;
     q->doorbell = (volatile uint16_t *)(d->notify +
                                         (size_t)d->common->queue_notify_off * d->notify_multiplier);
     d->common->queue_msix_vector = vector;
     if (d->common->queue_msix_vector != vector)
         return -EIO;
-    d->common->queue_desc = frames_virt_to_machine(descriptors);
-    d->common->queue_driver = frames_virt_to_machine(available);
-    d->common->queue_device = frames_virt_to_machine(used);
+    d->common->queue_desc = frames_virt_to_machine((void *)(uintptr_t)q->descriptors);
+    d->common->queue_driver = frames_virt_to_machine((void *)(uintptr_t)q->available);
+    d->common->queue_device = frames_virt_to_machine((void *)(uintptr_t)q->used);
     d->common->queue_enable = 1;
     return 0;
 }

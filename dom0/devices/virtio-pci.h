@@ -53,9 +53,14 @@ struct virtqueue {
 
 /* Finds the register blocks and resets the device; 0 or -errno. */
 int virtio_open(struct virtio_device *device, struct pci_device *pci);
+/* Does the device ask for a reset? */
+bool virtio_needs_reset(const struct virtio_device *device);
+/* Resets it; sleeps until it has.  It touches no memory afterwards: if it does not reset (-EIO) it
+ * is cut off the bus.  Its queues are to be set up again. */
+int virtio_reset(struct virtio_device *device);
 /* Negotiates: the result is what of `wanted` (and VERSION_1) the device offers. */
 int virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_t *agreed);
-/* Sets queue `number` up with MSI-X entry `vector`. */
+/* Sets queue `number` up with MSI-X entry `vector`; after a reset, in the memory it had. */
 int virtio_queue_setup(struct virtio_device *device, struct virtqueue *queue, uint16_t number,
                        uint16_t vector);
 /* The device may go. */

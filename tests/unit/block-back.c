@@ -11,14 +11,21 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
 #include "split-drivers/block/back/vbd.h"
 #include "pv-kernel/event-ports.h"
 
 #define BAD_REF 666u
 
-static struct vbd_ring ring;
+/* A page of its own, so that who reads it can be watched. */
+static union {
+    struct vbd_ring ring;
+    char page[4096];
+} shared __attribute__((aligned(4096)));
 static struct block_device device;
 static struct vbd *vbd;
 static struct block_request *at_disk[64];
@@ -53,8 +60,9 @@ void vbd_wake(struct vbd *woken)
     assert_ptr_equal(woken, vbd);
 }
 
-int block_device_submit(struct block_device *d, struct block_request *request)
+int block_device_submit(struct block_device *d, struct block_request *request, struct turn *turn)
 {
+    assert_ptr_equal(turn, &vbd->turn);
     assert_ptr_equal(d, &device);
     if (at_disk_count == disk_room)
         return -EAGAIN;
@@ -71,15 +79,15 @@ void block_device_kick(struct block_device *d)
 static int setup(void **state)
 {
     (void)state;
-    memset(&ring, 0xee, sizeof(ring));
-    memset(&ring.header, 0, sizeof(ring.header));
-    ring.header.rsp_event = 1;
+    memset(&shared, 0xee, sizeof(shared));
+    memset(&shared.ring.header, 0, sizeof(shared.ring.header));
+    shared.ring.header.rsp_event = 1;
     device = (struct block_device){ .sectors = 1000, .sector_size = 512 };
     vbd = calloc(1, sizeof(*vbd));
     vbd->domid = 5;
     vbd->device = &device;
     vbd->writable = true;
-    vbd->ring = &ring;
+    vbd->ring = &shared.ring;
     vbd->port = 9;
     vbd->state = VBD_CONNECTED;
     for (unsigned int i = 0; i < VBD_SLOTS; i++) {
@@ -104,12 +112,12 @@ static int teardown(void **state)
 
 static struct blkif_request *push(uint8_t operation, uint64_t sector, unsigned int segments)
 {
-    struct blkif_request *r = &ring.slots[ring.header.req_prod++ % VBD_SLOTS].request;
+    struct blkif_request *r = &shared.ring.slots[shared.ring.header.req_prod++ % VBD_SLOTS].request;
 
     memset(r, 0, sizeof(*r));
     r->operation = operation;
     r->nr_segments = (uint8_t)segments;
-    r->id = 0x1000 + ring.header.req_prod;
+    r->id = 0x1000 + shared.ring.header.req_prod;
     r->sector_number = sector;
     for (unsigned int i = 0; i < segments && i < BLKIF_MAX_SEGMENTS_PER_REQUEST; i++)
         r->seg[i] = (struct blkif_request_segment){ .gref = 100 + i, .last_sect = 7 };
@@ -134,7 +142,7 @@ static void round_trip(int disk_error)
 
 static int16_t answer_of(unsigned int index)
 {
-    return ring.slots[index % VBD_SLOTS].response.status;
+    return shared.ring.slots[index % VBD_SLOTS].response.status;
 }
 
 static void test_batch(void **state)
@@ -146,7 +154,7 @@ static void test_batch(void **state)
     assert_int_equal(acquire_calls, 1);
     assert_int_equal(kicks, 1);
     assert_int_equal(notifications, 1);
-    assert_int_equal(ring.header.rsp_prod, 32);
+    assert_int_equal(shared.ring.header.rsp_prod, 32);
     for (unsigned int i = 0; i < 32; i++)
         assert_int_equal(answer_of(i), BLKIF_RSP_OKAY);
 }
@@ -190,7 +198,7 @@ static void test_refusals(void **state)
     push(BLKIF_OP_WRITE, UINT64_MAX - 3, 1);
     push(BLKIF_OP_READ, 1001, 1);
     push(BLKIF_OP_FLUSH_DISKCACHE, 0, 1);
-    n = ring.header.req_prod;
+    n = shared.ring.header.req_prod;
     push(BLKIF_OP_DISCARD, 0, 1);
     push(BLKIF_OP_INDIRECT, 0, 1);
     push(BLKIF_OP_WRITE_BARRIER, 0, 1);
@@ -198,7 +206,7 @@ static void test_refusals(void **state)
     assert_null(intake_take(vbd));
     assert_int_equal(acquire_calls, 0);
     complete_answer(vbd);
-    assert_int_equal(ring.header.rsp_prod, n + 4);
+    assert_int_equal(shared.ring.header.rsp_prod, n + 4);
     for (unsigned int i = 0; i < n; i++)
         assert_int_equal(answer_of(i), BLKIF_RSP_ERROR);
     for (unsigned int i = n; i < n + 4; i++)
@@ -212,8 +220,8 @@ static void test_read_only(void **state)
     push(BLKIF_OP_WRITE, 0, 1);
     push(BLKIF_OP_READ, 0, 1);
     round_trip(0);
-    assert_int_equal(ring.slots[0].response.status, BLKIF_RSP_ERROR);
-    assert_int_equal(ring.slots[1].response.status, BLKIF_RSP_OKAY);
+    assert_int_equal(shared.ring.slots[0].response.status, BLKIF_RSP_ERROR);
+    assert_int_equal(shared.ring.slots[1].response.status, BLKIF_RSP_OKAY);
 }
 
 static void test_bad_grant(void **state)
@@ -224,19 +232,19 @@ static void test_bad_grant(void **state)
     r->seg[1].gref = BAD_REF;
     push(BLKIF_OP_READ, 0, 1);
     round_trip(0);
-    assert_int_equal(ring.header.rsp_prod, 2);
-    assert_int_equal(ring.slots[1].response.status + ring.slots[0].response.status,
+    assert_int_equal(shared.ring.header.rsp_prod, 2);
+    assert_int_equal(shared.ring.slots[1].response.status + shared.ring.slots[0].response.status,
                      BLKIF_RSP_ERROR);
 }
 
 static void test_impossible_index(void **state)
 {
     (void)state;
-    ring.header.req_prod = 33;
+    shared.ring.header.req_prod = 33;
     assert_null(intake_take(vbd));
     assert_true(vbd->broken);
     vbd->broken = false;
-    ring.header.req_prod = (uint32_t)-1;
+    shared.ring.header.req_prod = (uint32_t)-1;
     assert_null(intake_take(vbd));
     assert_true(vbd->broken);
     assert_false(intake_more(vbd));
@@ -260,15 +268,15 @@ static void test_full_disk_queue(void **state)
     execute_submit(vbd);
     assert_int_equal(at_disk_count, 0);
     complete_answer(vbd);
-    assert_int_equal(ring.header.rsp_prod, 3);
+    assert_int_equal(shared.ring.header.rsp_prod, 3);
 }
 
 static void test_response_padding(void **state)
 {
-    const uint8_t *bytes = (const uint8_t *)&ring.slots[0].response;
+    const uint8_t *bytes = (const uint8_t *)&shared.ring.slots[0].response;
 
     (void)state;
-    memset(&ring.slots[0], 0xee, sizeof(ring.slots[0]));
+    memset(&shared.ring.slots[0], 0xee, sizeof(shared.ring.slots[0]));
     push(BLKIF_OP_FLUSH_DISKCACHE, 0, 0);
     round_trip(0);
     assert_int_equal(bytes[9], 0);
@@ -279,7 +287,7 @@ static void test_response_padding(void **state)
 static void test_notification_threshold(void **state)
 {
     (void)state;
-    ring.header.rsp_event = 3;
+    shared.ring.header.rsp_event = 3;
     push(BLKIF_OP_READ, 0, 1);
     round_trip(0);
     assert_int_equal(notifications, 0);
@@ -288,9 +296,66 @@ static void test_notification_threshold(void **state)
     round_trip(0);
     assert_int_equal(notifications, 1);
     assert_false(intake_more(vbd));
-    assert_int_equal(ring.header.req_event, 4);
+    assert_int_equal(shared.ring.header.req_event, 4);
     push(BLKIF_OP_READ, 0, 1);
     assert_true(intake_more(vbd));
+    round_trip(0);
+}
+
+/* Each access to the shared page faults, is counted by its word and then let through. */
+static unsigned int fetches[4096 / 8];
+
+static void page_fault(int number, siginfo_t *info, void *context)
+{
+    size_t offset = (size_t)((char *)info->si_addr - shared.page);
+
+    (void)number;
+    if (offset >= sizeof(shared.page))
+        abort();
+    fetches[offset / 8]++;
+    mprotect(&shared, sizeof(shared), PROT_READ | PROT_WRITE);
+    ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] |= 0x100; /* one instruction */
+}
+
+static void step(int number, siginfo_t *info, void *context)
+{
+    (void)number;
+    (void)info;
+    mprotect(&shared, sizeof(shared), PROT_NONE);
+    ((ucontext_t *)context)->uc_mcontext.gregs[REG_EFL] &= ~0x100L;
+}
+
+/* The guest may change the page between any two reads: each word of a request is read once, and
+ * the producer's index once a round (XSA-155). */
+static void test_everything_is_read_once(void **state)
+{
+    struct sigaction on_fault = { .sa_sigaction = page_fault, .sa_flags = SA_SIGINFO };
+    struct sigaction on_step = { .sa_sigaction = step, .sa_flags = SA_SIGINFO };
+    struct sigaction old_fault, old_step;
+    size_t first = offsetof(struct vbd_ring, slots) / 8;
+    size_t words = 3 * sizeof(union vbd_slot) / 8;
+
+    (void)state;
+    for (int i = 0; i < 3; i++)
+        push(i == 1 ? BLKIF_OP_WRITE : BLKIF_OP_READ, 8, 11);
+    memset(fetches, 0, sizeof(fetches));
+    sigaction(SIGSEGV, &on_fault, &old_fault);
+    sigaction(SIGTRAP, &on_step, &old_step);
+    mprotect(&shared, sizeof(shared), PROT_NONE);
+    struct vbd_request *list = intake_take(vbd);
+
+    if (list)
+        *vbd->mapped_last = map_segments(vbd, list);
+    while (*vbd->mapped_last)
+        vbd->mapped_last = &(*vbd->mapped_last)->next;
+    execute_submit(vbd);
+    mprotect(&shared, sizeof(shared), PROT_READ | PROT_WRITE);
+    sigaction(SIGSEGV, &old_fault, NULL);
+    sigaction(SIGTRAP, &old_step, NULL);
+    assert_int_equal(at_disk_count, 3);
+    assert_int_equal(fetches[0], 1); /* req_prod */
+    for (size_t i = first; i < first + words; i++)
+        assert_int_equal(fetches[i], 1);
     round_trip(0);
 }
 
@@ -306,6 +371,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_full_disk_queue, setup, teardown),
         cmocka_unit_test_setup_teardown(test_response_padding, setup, teardown),
         cmocka_unit_test_setup_teardown(test_notification_threshold, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_everything_is_read_once, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

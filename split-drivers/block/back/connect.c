@@ -8,7 +8,11 @@
  *   device, state 6.
  *
  * One task for all disks reacts to watches by looking at everything anew: events only say that
- * something changed, never what.
+ * something changed, never what.  It sleeps for no disk: a vbd that is to stop is told so, and its
+ * own task, once nothing is in flight, lets go of the ring and looks at the nodes again
+ * (vbd_ended). Nothing between two such looks sleeps, so the two kinds of task never meet half way.
+ *
+ * What could not be done for want of memory is tried again until it can.
  */
 #include "split-drivers/block/back/block-back.h"
 #include "split-drivers/block/back/vbd.h"
@@ -23,8 +27,11 @@
 
 #define ROOT "/local/domain/0/backend/vbd"
 
+#define RETRY_NS 100000000LL
+
 static struct vbd *vbds;
 static struct xs_client *store;
+static bool missed; /* something was not done for want of memory */
 
 static void node_write_error(struct vbd *vbd, const char *what, int error)
 {
@@ -34,15 +41,6 @@ static void node_write_error(struct vbd *vbd, const char *what, int error)
         return;
     printf("block: guest %u disk %u: %s: %s\n", (unsigned int)vbd->domid,
            (unsigned int)vbd->device_id, what, strerror(-error));
-}
-
-/* The disk has room in its queue again: whoever waits for it goes on. */
-static void room_again(void *arg)
-{
-    (void)arg;
-    for (struct vbd *vbd = vbds; vbd; vbd = vbd->next)
-        if (vbd->ring && vbd->mapped_first)
-            vbd_wake(vbd);
 }
 
 /* Finds and claims what `params` names. */
@@ -60,10 +58,6 @@ static int device_open(struct vbd *vbd)
     if (error) {
         vbd->device = NULL;
         node_write_error(vbd, params ? params : "params", error);
-    } else {
-        struct block_device *disk = vbd->device->parent ? vbd->device->parent : vbd->device;
-
-        disk->room = room_again;
     }
     free(mode);
     free(params);
@@ -135,35 +129,33 @@ static int ring_open(struct vbd *vbd)
     return error;
 }
 
-static void ring_close(struct vbd *vbd)
+/* True if the ring is gone, or was never there; else it goes when nothing is in flight any more. */
+static bool ring_close(struct vbd *vbd)
 {
     if (!vbd->ring)
-        return;
-    event_port_mask(vbd->port);
-    vbd_serve_stop(vbd);
-    event_port_close(vbd->port);
-    grant_maps_unmap((void *)(uintptr_t)vbd->ring, &vbd->ring_handle, 1);
-    vbd->ring = NULL;
+        return true;
+    if (vbd->state != VBD_STOPPING) {
+        event_port_mask(vbd->port);
+        vbd_serve_stop(vbd);
+    }
+    return false;
 }
 
 static void publish(struct vbd *vbd, enum xenbus_state state)
 {
-    handshake_write_state(store, vbd->backend, state);
+    vbd->published = state;
+    vbd->unpublished = handshake_write_state(store, vbd->backend, state) == -ENOMEM;
+    missed |= vbd->unpublished;
 }
 
-static void frontend_watch(struct vbd *vbd, bool on)
+static int frontend_watch(struct vbd *vbd, bool on)
 {
     char path[512], token[40];
 
-    if (!vbd->frontend)
-        return;
     snprintf(path, sizeof(path), "%s/state", vbd->frontend);
     snprintf(token, sizeof(token), "f/%u/%u", (unsigned int)vbd->domid,
              (unsigned int)vbd->device_id);
-    if (on)
-        xs_watch(store, path, token);
-    else
-        xs_unwatch(store, path, token);
+    return on ? xs_watch(store, path, token) : xs_unwatch(store, path, token);
 }
 
 static struct vbd *vbd_find(uint32_t domid, uint32_t device_id)
@@ -175,36 +167,43 @@ static struct vbd *vbd_find(uint32_t domid, uint32_t device_id)
     return vbd;
 }
 
-static struct vbd *vbd_create(uint32_t domid, uint32_t device_id, const char *directory)
+static void vbd_open(struct vbd *vbd)
 {
-    char *frontend = handshake_read_string(store, directory, "frontend");
-    struct vbd *vbd;
-
-    /* The toolstack writes a node in one transaction; until then there is nothing to do. */
-    if (!frontend || handshake_read_state(store, directory) != XENBUS_INITIALISING) {
-        free(frontend);
-        return NULL;
-    }
-    vbd = calloc(1, sizeof(*vbd));
-    if (!vbd) {
-        free(frontend);
-        return NULL;
-    }
-    vbd->domid = domid;
-    vbd->device_id = device_id;
-    vbd->frontend = frontend;
-    snprintf(vbd->backend, sizeof(vbd->backend), "%s", directory);
-    vbd->next = vbds;
-    vbds = vbd;
     if (device_open(vbd)) {
         vbd->state = VBD_FAILED;
-        return vbd;
+        return;
     }
     vbd->state = VBD_WAITING;
     device_describe(vbd);
     handshake_write(store, vbd->backend, "hotplug-status", "connected");
     publish(vbd, XENBUS_INIT_WAIT);
-    frontend_watch(vbd, true);
+}
+
+static struct vbd *vbd_create(uint32_t domid, uint32_t device_id, const char *directory)
+{
+    struct vbd *vbd;
+
+    /* The toolstack writes a node in one transaction; until then there is nothing to do. */
+    if (handshake_read_state(store, directory) != XENBUS_INITIALISING)
+        return NULL;
+    vbd = calloc(1, sizeof(*vbd));
+    if (!vbd) {
+        missed = true;
+        return NULL;
+    }
+    vbd->domid = domid;
+    vbd->device_id = device_id;
+    snprintf(vbd->backend, sizeof(vbd->backend), "%s", directory);
+    vbd->frontend = handshake_read_string(store, directory, "frontend");
+    if (!vbd->frontend || frontend_watch(vbd, true)) {
+        missed = true;
+        free(vbd->frontend);
+        free(vbd);
+        return NULL;
+    }
+    vbd->next = vbds;
+    vbds = vbd;
+    vbd_open(vbd);
     return vbd;
 }
 
@@ -212,7 +211,6 @@ static void vbd_destroy(struct vbd *vbd)
 {
     struct vbd **at = &vbds;
 
-    ring_close(vbd);
     device_close(vbd);
     frontend_watch(vbd, false);
     while (*at != vbd)
@@ -249,7 +247,8 @@ static void frontend_closed(struct vbd *vbd)
 {
     if (vbd->state == VBD_WAITING && handshake_read_state(store, vbd->backend) == XENBUS_INIT_WAIT)
         return; /* it was closed before it ever opened */
-    ring_close(vbd);
+    if (!ring_close(vbd))
+        return;
     vbd->state = VBD_CLOSED;
     if (handshake_read_state(store, vbd->backend) != XENBUS_CLOSED)
         publish(vbd, XENBUS_CLOSED);
@@ -269,10 +268,8 @@ static void frontend_changed(struct vbd *vbd)
         frontend_initialised(vbd);
         break;
     case XENBUS_CLOSING:
-        if (vbd->state == VBD_CONNECTED) {
-            ring_close(vbd);
-            vbd->state = VBD_CLOSED;
-        }
+        if (!ring_close(vbd))
+            break;
         if (handshake_read_state(store, vbd->backend) != XENBUS_CLOSING)
             publish(vbd, XENBUS_CLOSING);
         break;
@@ -299,33 +296,70 @@ static void vbd_look(uint32_t domid, uint32_t device_id)
 
     snprintf(directory, sizeof(directory), ROOT "/%u/%u", (unsigned int)domid,
              (unsigned int)device_id);
-    state = handshake_read_state(store, directory);
-    if (!vbd) {
+    if (!vbd)
         vbd = vbd_create(domid, device_id, directory);
-        if (!vbd)
-            return;
-    } else if (state == XENBUS_UNKNOWN) {
-        vbd_destroy(vbd);
+    if (!vbd || vbd->state == VBD_STOPPING)
         return;
-    }
-    if (state == XENBUS_CLOSING && !is_online(vbd)) {
-        ring_close(vbd);
-        backend_shut(vbd);
-        return;
-    }
-    if (vbd->state != VBD_FAILED)
+    if (vbd->unpublished)
+        publish(vbd, vbd->published);
+    state = handshake_read_state(store, directory);
+    if (state == XENBUS_UNKNOWN) {
+        if (ring_close(vbd))
+            vbd_destroy(vbd);
+    } else if (state == XENBUS_CLOSING && !is_online(vbd)) {
+        if (ring_close(vbd))
+            backend_shut(vbd);
+    } else if (vbd->state != VBD_FAILED) {
         frontend_changed(vbd);
+    }
 }
 
-/* Looks at every disk: for changes above the nodes, as when a guest's whole tree goes. */
+void vbd_ended(struct vbd *vbd)
+{
+    event_port_close(vbd->port);
+    grant_maps_unmap((void *)(uintptr_t)vbd->ring, &vbd->ring_handle, 1);
+    vbd->ring = NULL;
+    vbd->state = VBD_CLOSED;
+    vbd_look(vbd->domid, vbd->device_id);
+}
+
+/* The disks of one guest, by their nodes. */
+static void look_at_guest(const char *guest)
+{
+    char directory[80], **disks;
+    size_t count;
+    int error;
+
+    snprintf(directory, sizeof(directory), ROOT "/%.20s", guest);
+    error = xs_list(store, XS_NO_TX, directory, &disks, &count);
+    missed |= error == -ENOMEM;
+    if (error)
+        return;
+    for (size_t i = 0; i < count; i++)
+        vbd_look((uint32_t)strtoul(guest, NULL, 10), (uint32_t)strtoul(disks[i], NULL, 10));
+    free(disks);
+}
+
+/* Looks at every disk, those there are and those whose nodes are there: for changes above the
+ * nodes, and when an event may have been lost. */
 static void look_at_all(void)
 {
     struct vbd *next;
+    char **guests;
+    size_t count;
+    int error;
 
     for (struct vbd *vbd = vbds; vbd; vbd = next) {
         next = vbd->next;
         vbd_look(vbd->domid, vbd->device_id);
     }
+    error = xs_list(store, XS_NO_TX, ROOT, &guests, &count);
+    missed |= error == -ENOMEM;
+    if (error)
+        return;
+    for (size_t i = 0; i < count; i++)
+        look_at_guest(guests[i]);
+    free(guests);
 }
 
 static void watch_fired(const char *path, const char *token)
@@ -344,12 +378,21 @@ static void watch_task(void *arg)
     char *path, *token;
 
     (void)arg;
-    while (!xs_wait_watch(store, -1, &path, &token)) {
-        watch_fired(path, token);
-        free(path);
-        free(token);
+    for (;;) {
+        int error = xs_wait_watch(store, missed ? RETRY_NS : -1, &path, &token);
+
+        if (!error) {
+            watch_fired(path, token);
+            free(path);
+            free(token);
+            continue;
+        }
+        /* Time to try again what was missed; or there was no memory for the event itself. */
+        if (error != -ETIMEDOUT)
+            task_sleep_ns(RETRY_NS);
+        missed = false;
+        look_at_all();
     }
-    printf("block: lost the connection to xenstore\n");
 }
 
 int block_back_start(void)

@@ -1,6 +1,6 @@
 /*
- * Execute: hands requests to the disk.  Those for which its queue has no room stay on the mapped
- * list, in order, until a completion makes room.
+ * Execute: hands requests to the disk.  Those for which its queue has no room, or others' turns
+ * come first, stay on the mapped list, in order, until our turn has come.
  */
 #include "split-drivers/block/back/vbd.h"
 #include <errno.h>
@@ -49,7 +49,7 @@ void execute_submit(struct vbd *vbd)
         int error;
 
         block_request_fill(request);
-        error = block_device_submit(vbd->device, &request->block);
+        error = block_device_submit(vbd->device, &request->block, &vbd->turn);
         if (error == -EAGAIN)
             break;
         vbd->mapped_first = request->next;

@@ -6,6 +6,7 @@
 #include "pv-kernel/event-ports.h"
 #include "tasks/task.h"
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 
 void vbd_wake(struct vbd *vbd)
@@ -83,8 +84,13 @@ static void serve(void *arg)
         if (!finished(vbd))
             wait_for_work(vbd);
     }
-    vbd->task_ended = true;
-    wait_queue_wake_all(&vbd->stopped);
+    block_device_leave(vbd->device, &vbd->turn);
+    vbd_ended(vbd);
+}
+
+static void our_turn(struct turn *turn)
+{
+    vbd_wake((struct vbd *)((char *)turn - offsetof(struct vbd, turn)));
 }
 
 int vbd_serve_start(struct vbd *vbd)
@@ -103,7 +109,8 @@ int vbd_serve_start(struct vbd *vbd)
     vbd->done_first = NULL;
     vbd->done_last = &vbd->done_first;
     vbd->in_flight = 0;
-    vbd->broken = vbd->task_ended = false;
+    vbd->turn = (struct turn){ .come = our_turn };
+    vbd->broken = false;
     vbd->work_pending = true;
     snprintf(name, sizeof(name), "vbd-%u-%u", (unsigned int)vbd->domid,
              (unsigned int)vbd->device_id);
@@ -117,6 +124,4 @@ void vbd_serve_stop(struct vbd *vbd)
 {
     vbd->state = VBD_STOPPING;
     vbd_wake(vbd);
-    while (!vbd->task_ended)
-        wait_queue_wait(&vbd->stopped);
 }

@@ -11,6 +11,7 @@
 #include "devices/block-device.h"
 #include "hypercall-abi/rings/block.h"
 #include "hypercall-abi/rings/ring.h"
+#include "hypercall-abi/rings/xenbus.h"
 #include "pv-kernel/grant-maps.h"
 #include "tasks/wait-queue.h"
 #include <stdbool.h>
@@ -56,6 +57,8 @@ struct vbd {
     char backend[96]; /* our directory in the store */
     char *frontend;   /* the guest's */
     enum vbd_state state;
+    enum xenbus_state published; /* what the store should say of us */
+    bool unpublished;            /* there was no memory to say it: to be tried again */
     struct block_device *device;
     bool writable;
     unsigned int complaints; /* lines printed about this frontend */
@@ -72,11 +75,10 @@ struct vbd {
     struct vbd_request *mapped_first, **mapped_last; /* wait for room in the disk's queue */
     struct vbd_request *done_first, **done_last;     /* wait for complete.c */
     unsigned int in_flight;                          /* at the disk */
+    struct turn turn;                                /* in line for a slot of its queue */
     struct wait_queue work;
-    bool work_pending; /* an event, a completion, room, or the order to stop */
+    bool work_pending; /* an event, a completion, our turn, or the order to stop */
     bool broken;       /* the frontend's indices are impossible: not served any more */
-    bool task_ended;
-    struct wait_queue stopped;
 };
 
 /* A frontend can provoke lines without end: only the first few of each are printed. */
@@ -84,8 +86,11 @@ struct vbd {
 
 /* serve.c: the task. */
 int vbd_serve_start(struct vbd *vbd);
-void vbd_serve_stop(struct vbd *vbd); /* sleeps until nothing is in flight and the task is gone */
+/* Tells it to stop.  It ends, and calls vbd_ended, when nothing is in flight any more. */
+void vbd_serve_stop(struct vbd *vbd);
 void vbd_wake(struct vbd *vbd);
+/* connect.c: nobody touches the ring any more.  The vbd may be gone afterwards. */
+void vbd_ended(struct vbd *vbd);
 
 /* Takes requests from the ring, checked, as a list; bad ones go straight to the done list. */
 struct vbd_request *intake_take(struct vbd *vbd);

@@ -1,0 +1,377 @@
+/*
+ * The block backend's conversation, over the real store: it sleeps for no disk that hangs, and
+ * what it could not do for want of memory it does later.  The data path is a fake.
+ *
+ * Sources: split-drivers/block/back/connect.c split-drivers/handshake/xenbus.c
+ * Sources: dom0/xenstore/access.c dom0/xenstore/connection.c dom0/xenstore/control.c
+ * Sources: dom0/xenstore/domain.c dom0/xenstore/node.c dom0/xenstore/path.c
+ * Sources: dom0/xenstore/permissions.c dom0/xenstore/requests.c dom0/xenstore/store.c
+ * Sources: dom0/xenstore/string-table.c dom0/xenstore/transaction.c dom0/xenstore/watch.c
+ * Sources: dom0/xenstore/wire.c dom0/xenstore/client.c dom0/xenstore/local-client.c
+ * Libraries: -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=strdup
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "pv-kernel/clock.h"
+#include "pv-kernel/event-ports.h"
+#include "split-drivers/block/back/block-back.h"
+#include "split-drivers/block/back/vbd.h"
+#include "tasks/task.h"
+#include "xenstore/client.h"
+#include "xenstore/connection.h"
+#include "xenstore/local-client.h"
+#include "xenstore/store.h"
+
+static bool no_memory;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+char *__real_strdup(const char *text);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+char *__wrap_strdup(const char *text);
+
+void *__wrap_malloc(size_t size)
+{
+    return no_memory ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+    return no_memory ? NULL : __real_calloc(count, size);
+}
+
+char *__wrap_strdup(const char *text)
+{
+    return no_memory ? NULL : __real_strdup(text);
+}
+
+/* The task runs until it would sleep; time passes only then. */
+static void (*backend_task)(void *arg);
+static jmp_buf asleep;
+static bool task_runs;
+static uint64_t now;
+
+struct task *task_spawn(const char *name, void (*fn)(void *), void *arg, size_t stack_bytes)
+{
+    (void)name;
+    (void)arg;
+    (void)stack_bytes;
+    backend_task = fn;
+    return (struct task *)1;
+}
+
+void task_sleep_ns(uint64_t ns)
+{
+    now += ns;
+}
+
+void wait_queue_wait(struct wait_queue *q)
+{
+    (void)q;
+    assert_true(task_runs);
+    longjmp(asleep, 1);
+}
+
+int wait_queue_wait_until(struct wait_queue *q, uint64_t deadline_ns)
+{
+    static unsigned int naps;
+
+    (void)q;
+    if (now < deadline_ns)
+        now = deadline_ns;
+    if (++naps % 4 == 0)
+        longjmp(asleep, 1);
+    return -ETIMEDOUT;
+}
+
+void wait_queue_wake_all(struct wait_queue *q)
+{
+    (void)q;
+}
+
+uint64_t clock_monotonic_ns(void)
+{
+    return now;
+}
+
+static void backend_runs(void)
+{
+    task_runs = true;
+    if (!setjmp(asleep))
+        backend_task(NULL);
+    task_runs = false;
+}
+
+/* The data path, and the pages behind it. */
+static struct block_device disk = { .name = "vda", .sectors = 100, .sector_size = 512 };
+static struct vbd *stopping[4];
+static unsigned int started, stopping_count, mapped;
+
+int block_device_find(const char *name, struct block_device **device)
+{
+    *device = &disk;
+    return strcmp(name, "/dev/vda") ? -ENODEV : 0;
+}
+
+int block_device_claim(struct block_device *device, bool writable)
+{
+    (void)device;
+    (void)writable;
+    return 0;
+}
+
+void block_device_release(struct block_device *device, bool writable)
+{
+    (void)device;
+    (void)writable;
+}
+
+int grant_maps_map(domid_t domid, const grant_ref_t *refs, size_t n, bool writable, void **va,
+                   grant_handle_t *handles)
+{
+    (void)domid;
+    (void)refs;
+    (void)n;
+    (void)writable;
+    (void)handles;
+    mapped++;
+    *va = &mapped;
+    return 0;
+}
+
+void grant_maps_unmap(void *va, const grant_handle_t *handles, size_t n)
+{
+    (void)va;
+    (void)handles;
+    mapped -= (unsigned int)n;
+}
+
+int event_port_bind_interdomain(domid_t remote, evtchn_port_t remote_port, evtchn_port_t *port)
+{
+    (void)remote;
+    (void)remote_port;
+    *port = 7;
+    return 0;
+}
+
+void event_port_mask(evtchn_port_t port)
+{
+    (void)port;
+}
+
+int event_port_close(evtchn_port_t port)
+{
+    (void)port;
+    return 0;
+}
+
+int vbd_serve_start(struct vbd *vbd)
+{
+    (void)vbd;
+    started++;
+    return 0;
+}
+
+void vbd_serve_stop(struct vbd *vbd)
+{
+    vbd->state = VBD_STOPPING;
+    stopping[stopping_count++] = vbd;
+}
+
+/* Toolstack and guests, all with one client. */
+static int no_ring(void *argument, struct store_domain *domain)
+{
+    (void)argument;
+    (void)domain;
+    return 0;
+}
+
+static void no_release(void *argument, struct store_domain *domain)
+{
+    (void)argument;
+    (void)domain;
+}
+
+static enum domain_life lives(void *argument, uint32_t domid)
+{
+    (void)argument;
+    (void)domid;
+    return DOMAIN_LIVES;
+}
+
+static const struct store_platform platform = { no_ring, no_release, lives, NULL };
+static struct xenstore *store;
+static struct xs_client *client;
+
+#define BACK  "/local/domain/0/backend/vbd/%u/51712/%s"
+#define FRONT "/local/domain/%u/device/vbd/51712/%s"
+
+static void say(const char *pattern, unsigned int domid, const char *leaf, const char *value)
+{
+    char path[100];
+
+    snprintf(path, sizeof(path), pattern, domid, leaf);
+    assert_int_equal(xs_write(client, XS_NO_TX, path, value, strlen(value)), 0);
+}
+
+static unsigned int back_state(unsigned int domid)
+{
+    char path[100];
+    uint64_t state;
+
+    snprintf(path, sizeof(path), BACK, domid, "state");
+    return xs_read_number(client, XS_NO_TX, path, &state) ? 0 : (unsigned int)state;
+}
+
+static void add_disk(unsigned int domid)
+{
+    char frontend[60];
+
+    snprintf(frontend, sizeof(frontend), "/local/domain/%u/device/vbd/51712", domid);
+    say(BACK, domid, "frontend", frontend);
+    say(BACK, domid, "params", "/dev/vda");
+    say(BACK, domid, "mode", "r");
+    say(BACK, domid, "online", "1");
+    say(FRONT, domid, "state", "1");
+    say(BACK, domid, "state", "1");
+}
+
+static void frontend_comes(unsigned int domid)
+{
+    say(FRONT, domid, "ring-ref", "8");
+    say(FRONT, domid, "event-channel", "3");
+    say(FRONT, domid, "state", "3");
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    no_memory = false;
+    started = stopping_count = 0;
+    store = xenstore_create(&platform, NULL);
+    local_clients_start(store);
+    client = xs_open();
+    assert_int_equal(xs_mkdir(client, XS_NO_TX, "/local/domain/0/backend/vbd"), 0);
+    assert_int_equal(block_back_start(), 0);
+    backend_runs();
+    return 0;
+}
+
+static void remove_disk(unsigned int domid)
+{
+    char path[100];
+
+    snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u", domid);
+    xs_rm(client, XS_NO_TX, path);
+}
+
+/* Ends as the disk's last answer would. */
+static void disk_answers(void)
+{
+    while (stopping_count)
+        vbd_ended(stopping[--stopping_count]);
+}
+
+static void connect_one(unsigned int domid)
+{
+    add_disk(domid);
+    backend_runs();
+    assert_int_equal(back_state(domid), 2);
+    frontend_comes(domid);
+    backend_runs();
+    assert_int_equal(back_state(domid), 4);
+}
+
+static void a_hanging_disk_stops_nobody_else(void **state)
+{
+    (void)state;
+    connect_one(1);
+    say(BACK, 1, "online", "0");
+    say(BACK, 1, "state", "5");
+    backend_runs(); /* and does not sleep until the disk has answered */
+    assert_int_equal(stopping_count, 1);
+    connect_one(2);
+    assert_int_equal(mapped, 2);
+    say(BACK, 1, "state", "5"); /* once more */
+    backend_runs();
+    assert_int_equal(stopping_count, 1);
+    disk_answers();
+    assert_int_equal(mapped, 1);
+    assert_int_equal(back_state(1), 6);
+    remove_disk(1);
+    remove_disk(2);
+    backend_runs();
+    assert_int_equal(stopping_count, 1);
+    disk_answers();
+    assert_int_equal(mapped, 0);
+}
+
+static void a_frontend_closes_and_comes_back(void **state)
+{
+    (void)state;
+    connect_one(3);
+    say(FRONT, 3, "state", "5");
+    backend_runs();
+    assert_int_equal(back_state(3), 4); /* requests are in flight */
+    disk_answers();
+    assert_int_equal(back_state(3), 5);
+    say(FRONT, 3, "state", "6");
+    backend_runs();
+    assert_int_equal(back_state(3), 6);
+    say(FRONT, 3, "state", "1");
+    backend_runs();
+    assert_int_equal(back_state(3), 2);
+    frontend_comes(3);
+    backend_runs();
+    assert_int_equal(back_state(3), 4);
+    remove_disk(3);
+    backend_runs();
+    disk_answers();
+    assert_int_equal(mapped, 0);
+}
+
+static void memory_comes_back(void **state)
+{
+    (void)state;
+    add_disk(4);
+    no_memory = true;
+    for (int i = 0; i < 20; i++)
+        backend_runs();
+    no_memory = false;
+    assert_int_equal(back_state(4), 1);
+    for (int i = 0; i < 8; i++)
+        backend_runs();
+    assert_int_equal(back_state(4), 2);
+    frontend_comes(4);
+    no_memory = true;
+    for (int i = 0; i < 20; i++)
+        backend_runs();
+    no_memory = false;
+    for (int i = 0; i < 8; i++)
+        backend_runs();
+    assert_int_equal(back_state(4), 4);
+    remove_disk(4);
+    backend_runs();
+    disk_answers();
+    assert_int_equal(mapped, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_hanging_disk_stops_nobody_else),
+        cmocka_unit_test(a_frontend_closes_and_comes_back),
+        cmocka_unit_test(memory_comes_back),
+    };
+
+    return cmocka_run_group_tests_name("block-connect", tests, setup, NULL);
+}

@@ -1,0 +1,228 @@
+/*
+ * Fair turns at a disk: users who want more than its queue holds get equally many slots, and one
+ * who wants little waits for a round of the others, not for all they have.
+ *
+ * Sources: dom0/tasks/turns.c dom0/devices/block-device.c
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "devices/block-device.h"
+#include "pv-kernel/frames.h"
+#include "tasks/wait-queue.h"
+
+#define SLOTS 14u
+#define USERS 11u
+
+/* The disk: a queue of so many slots, answered in order. */
+static struct block_request *queue[SLOTS];
+static unsigned int queued;
+
+static int submit(struct block_device *device, struct block_request *request)
+{
+    (void)device;
+    if (queued == SLOTS)
+        return -EAGAIN;
+    queue[queued++] = request;
+    return 0;
+}
+
+static void kick(struct block_device *device)
+{
+    (void)device;
+}
+
+static const struct block_driver driver = { submit, kick };
+static struct block_device disk = {
+    .name = "vda", .sectors = 1000, .sector_size = 512, .has_flush = true, .driver = &driver
+};
+
+static void answer_some(unsigned int n)
+{
+    n = n < queued ? n : queued;
+    for (unsigned int i = 0; i < n; i++)
+        queue[i]->done(queue[i], 0);
+    queued -= n;
+    memmove(queue, queue + n, queued * sizeof(queue[0]));
+    block_device_room(&disk);
+}
+
+/* Users as the block backend's: a task that submits all it can when it is woken. */
+struct user {
+    struct turn turn; /* first */
+    struct block_request request;
+    unsigned int wanted, done;
+    bool woken;
+};
+
+static struct user users[USERS];
+
+static void user_come(struct turn *turn)
+{
+    ((struct user *)turn)->woken = true;
+}
+
+static void user_done(struct block_request *request, int error)
+{
+    struct user *user = request->owner;
+
+    assert_int_equal(error, 0);
+    user->done++;
+    user->woken = true;
+}
+
+static void user_runs(struct user *user)
+{
+    user->woken = false;
+    user->request =
+        (struct block_request){ .operation = BLOCK_FLUSH, .done = user_done, .owner = user };
+    while (user->wanted && !block_device_submit(&disk, &user->request, &user->turn))
+        user->wanted--;
+}
+
+static void tasks_run(void)
+{
+    for (bool ran = true; ran;) {
+        ran = false;
+        for (unsigned int i = 0; i < USERS; i++)
+            if (users[i].woken) {
+                user_runs(&users[i]);
+                ran = true;
+            }
+    }
+}
+
+/* dom0's own sleeper, in its place when it sleeps: everybody else runs. */
+static unsigned int answers_while_asleep;
+
+void wait_queue_wait(struct wait_queue *q)
+{
+    (void)q;
+    answers_while_asleep++;
+    if (answers_while_asleep > 1000)
+        fail_msg("it never gets its turn");
+    answer_some(1);
+    tasks_run();
+}
+
+void wait_queue_wake_all(struct wait_queue *q)
+{
+    (void)q;
+}
+
+uint64_t frames_virt_to_machine(const void *va)
+{
+    return (uint64_t)va;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(users, 0, sizeof(users));
+    memset(&disk.turns, 0, sizeof(disk.turns));
+    queued = answers_while_asleep = 0;
+    for (unsigned int i = 0; i < USERS; i++)
+        users[i].turn.come = user_come;
+    return 0;
+}
+
+static void greedy(unsigned int n)
+{
+    for (unsigned int i = 0; i < n; i++) {
+        users[i].wanted = 1000000;
+        users[i].woken = true;
+    }
+    tasks_run();
+}
+
+static void the_greedy_share_equally(void **state)
+{
+    (void)state;
+    greedy(10);
+    for (int i = 0; i < 2000; i++) {
+        answer_some(1 + (unsigned int)i % 3);
+        tasks_run();
+    }
+    for (unsigned int i = 1; i < 10; i++)
+        assert_in_range(users[i].done + 2 * SLOTS, users[0].done, users[0].done + 3 * SLOTS);
+}
+
+static void the_modest_wait_for_one_round(void **state)
+{
+    struct user *modest = &users[10];
+
+    (void)state;
+    greedy(10);
+    for (unsigned int i = 0; i < 100; i++) {
+        unsigned int answers = 0;
+
+        modest->wanted = 1;
+        modest->woken = true;
+        tasks_run();
+        for (; modest->done == i; answers++) {
+            answer_some(1);
+            tasks_run();
+        }
+        /* Those before it in line, and then what was in the queue already. */
+        assert_in_range(answers, 1, 10 + SLOTS + 1);
+    }
+}
+
+static void one_greedy_one_does_not_keep_the_next_out(void **state)
+{
+    (void)state;
+    greedy(1);
+    users[10].wanted = 1;
+    users[10].woken = true;
+    tasks_run();
+    for (unsigned int i = 0; i < 2; i++) {
+        answer_some(1);
+        tasks_run();
+    }
+    assert_int_equal(users[10].wanted, 0);
+}
+
+static void dom0s_own_requests_have_their_turn(void **state)
+{
+    (void)state;
+    greedy(10);
+    assert_int_equal(block_device_flush(&disk), 0);
+    assert_in_range(answers_while_asleep, 1, 10 + SLOTS + 1);
+}
+
+static void who_goes_leaves_the_line(void **state)
+{
+    (void)state;
+    greedy(3);
+    users[0].wanted = users[1].wanted = 0;
+    block_device_leave(&disk, &users[1].turn);
+    block_device_leave(&disk, &users[0].turn);
+    unsigned int before = users[2].done;
+
+    for (int i = 0; i < 50; i++) {
+        answer_some(1);
+        tasks_run();
+    }
+    assert_in_range(users[2].done, before + 50 - SLOTS, before + 50);
+    block_device_leave(&disk, &users[2].turn);
+    block_device_leave(&disk, &users[2].turn);
+    assert_null(disk.turns.first);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(the_greedy_share_equally, setup),
+        cmocka_unit_test_setup(the_modest_wait_for_one_round, setup),
+        cmocka_unit_test_setup(one_greedy_one_does_not_keep_the_next_out, setup),
+        cmocka_unit_test_setup(dom0s_own_requests_have_their_turn, setup),
+        cmocka_unit_test_setup(who_goes_leaves_the_line, setup),
+    };
+
+    return cmocka_run_group_tests_name("block-turns", tests, NULL, NULL);
+}
