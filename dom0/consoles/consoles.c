@@ -21,6 +21,7 @@
 
 #define TOKEN_NEW  "new"
 #define TOKEN_GONE "gone"
+#define RETRY_NS   100000000
 
 static struct guest_console *consoles;
 static struct wait_queue output = WAIT_QUEUE_INIT;
@@ -132,13 +133,15 @@ static void consoles_drop_gone(void)
     }
 }
 
-static void consoles_add_new(struct xs_client *store)
+/* False: there was no memory to look. */
+static bool consoles_add_new(struct xs_client *store)
 {
     char **domains;
     size_t count;
+    int error = xs_list(store, XS_NO_TX, "/local/domain", &domains, &count);
 
-    if (xs_list(store, XS_NO_TX, "/local/domain", &domains, &count))
-        return;
+    if (error)
+        return error != -ENOMEM;
     for (size_t i = 0; i < count; i++) {
         uint32_t domid = (uint32_t)strtoul(domains[i], NULL, 10);
         bool introduced = false;
@@ -148,20 +151,27 @@ static void consoles_add_new(struct xs_client *store)
             console_add(store, domid);
     }
     free(domains);
+    return true;
 }
 
 static void follow_store(void *argument)
 {
     struct xs_client *store = argument;
+    bool looked = true;
     char *path, *token;
 
     for (;;) {
-        if (xs_wait_watch(store, -1, &path, &token))
-            continue;
-        if (!strcmp(token, TOKEN_GONE))
+        int error = xs_wait_watch(store, looked ? -1 : RETRY_NS, &path, &token);
+        bool any = error != 0; /* an event, for which there was no memory, or a second look */
+
+        if (error && error != -ETIMEDOUT)
+            task_sleep_ns(RETRY_NS);
+        if (any || !strcmp(token, TOKEN_GONE))
             consoles_drop_gone();
-        else
-            consoles_add_new(store);
+        if (any || strcmp(token, TOKEN_GONE) != 0)
+            looked = consoles_add_new(store);
+        if (error)
+            continue;
         free(path);
         free(token);
     }

@@ -3,6 +3,10 @@
  *
  * xenstore fires @releaseDomain whenever some domain shut down or died; which, and why, the
  * hypervisor tells.
+ *
+ * In the background one task watches over all guests and sleeps for none: ending and restarting one
+ * (its disks may hang, its kernel takes time to unpack) is a task of its own.  A guest that ends
+ * again and again as soon as it has started waits longer each time.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,11 +21,20 @@
 #include "xenstore/client.h"
 
 #define INTERRUPT_GLANCE_NS (100 * 1000000LL)
+#define SHORT_LIFE_NS       500000000LL /* too short for any kernel to have come up */
+#define FREE_RESTARTS       3u          /* of such, before it has to wait */
+#define FIRST_WAIT_NS       100000000LL /* doubled each time */
+#define LAST_WAIT_NS        10000000000LL
+#define RETRY_NS            100000000LL /* when there was no memory, or something else has to end first */
 
 struct supervised {
     struct supervised *next;
     struct domain_config *config;
     uint32_t domid;
+    bool settling; /* a task is ending and restarting it */
+    bool ended;    /* seen to be so; to be settled from not_before on */
+    int64_t started, not_before;
+    unsigned int short_lives; /* one after the other */
 };
 
 /* Has the guest stopped, and why? */
@@ -39,8 +52,8 @@ static bool has_ended(const struct domain_config *config, uint32_t domid, uint32
     return true;
 }
 
-/* Sleeps until some domain ended, or the time is over.  The first event comes at once, with the
- * watch. */
+/* Sleeps until some domain ended or the time is over.  The first event comes at once, with the
+ * watch.  An event for which there was no memory is one, too. */
 static int wait_for_an_end(struct xs_client *store, int64_t timeout_ns)
 {
     char *path, *token;
@@ -49,8 +62,10 @@ static int wait_for_an_end(struct xs_client *store, int64_t timeout_ns)
     if (!error) {
         free(path);
         free(token);
+    } else if (error == -ENOMEM) {
+        platform_sleep_ns(RETRY_NS);
     }
-    return error;
+    return error == -ENOMEM || error == -ETIMEDOUT ? 0 : error;
 }
 
 static enum end_action action_for(const struct domain_config *config, uint32_t reason)
@@ -123,15 +138,13 @@ uint32_t domain_supervise(struct domain_config *config, uint32_t *domid)
     bool again = store != NULL;
 
     while (again) {
-        int error = wait_for_an_end(store, INTERRUPT_GLANCE_NS);
-
-        if (error && error != -ETIMEDOUT)
+        if (wait_for_an_end(store, INTERRUPT_GLANCE_NS))
             break;
         if (platform_interrupted()) {
             reason = END_REASON_NONE;
             break;
         }
-        if (error || !has_ended(config, *domid, &reason))
+        if (!has_ended(config, *domid, &reason))
             continue;
         printf("%s: %s\n", config->name, domain_end_reason_name(reason));
         fflush(stdout);
@@ -146,35 +159,94 @@ uint32_t domain_supervise(struct domain_config *config, uint32_t *domid)
 static struct supervised *supervised_first;
 static bool service_runs;
 
-static void supervised_check(struct xs_client *store)
+static void supervised_forget(struct supervised *supervised)
 {
     struct supervised **at = &supervised_first;
 
-    while (*at) {
-        struct supervised *supervised = *at;
-        uint32_t reason;
+    while (*at != supervised)
+        at = &(*at)->next;
+    *at = supervised->next;
+    free(supervised->config);
+    free(supervised);
+}
 
-        if (!has_ended(supervised->config, supervised->domid, &reason) ||
-            settle(store, supervised->config, &supervised->domid, reason)) {
-            at = &supervised->next;
-            continue;
-        }
-        /* Others may have come to the list's begin meanwhile: find our place again. */
-        for (at = &supervised_first; *at != supervised;)
-            at = &(*at)->next;
-        *at = supervised->next;
-        free(supervised->config);
-        free(supervised);
+/* A task: does with one guest what its config says. */
+static void supervised_settle(void *argument)
+{
+    struct supervised *supervised = argument;
+    struct xs_client *store = xs_open();
+    uint32_t reason;
+    bool goes_on = true;
+
+    if (store && has_ended(supervised->config, supervised->domid, &reason)) {
+        goes_on = settle(store, supervised->config, &supervised->domid, reason);
+        supervised->ended = false;
+        supervised->started = platform_now_ns();
     }
+    xs_close(store);
+    supervised->settling = false;
+    if (!goes_on)
+        supervised_forget(supervised);
+}
+
+/* From when on it may be settled: at once, unless its lives have become too short. */
+static int64_t settle_time(struct supervised *supervised)
+{
+    int64_t now = platform_now_ns(), wait = FIRST_WAIT_NS;
+
+    if (now - supervised->started >= SHORT_LIFE_NS)
+        supervised->short_lives = 0;
+    else
+        supervised->short_lives++;
+    if (supervised->short_lives <= FREE_RESTARTS)
+        return now;
+    for (unsigned int i = FREE_RESTARTS + 1; i < supervised->short_lives; i++)
+        wait = wait < LAST_WAIT_NS / 2 ? wait * 2 : LAST_WAIT_NS;
+    return now + wait;
+}
+
+/* Looks at one guest; how long until it wants to be looked at again, -1: when something ends. */
+static int64_t supervised_check(struct supervised *supervised)
+{
+    uint32_t reason;
+    int64_t wait;
+
+    if (supervised->settling)
+        return RETRY_NS;
+    if (!has_ended(supervised->config, supervised->domid, &reason))
+        return -1;
+    if (!supervised->ended || reason == END_REASON_GONE)
+        supervised->not_before = reason == END_REASON_GONE ? 0 : settle_time(supervised);
+    supervised->ended = true;
+    wait = supervised->not_before - platform_now_ns();
+    if (wait > 0)
+        return wait;
+    supervised->settling = true;
+    if (!platform_aside("settle", supervised_settle, supervised))
+        return RETRY_NS;          /* it may have gone already */
+    supervised->settling = false; /* no memory for it now */
+    return RETRY_NS;
 }
 
 static void supervise_service(void *argument)
 {
-    struct xs_client *store = watch_for_ends();
+    struct xs_client *store;
+    struct supervised *next;
+    int64_t wait = -1;
 
     (void)argument;
-    while (store && supervised_first && !wait_for_an_end(store, -1))
-        supervised_check(store);
+    while (!(store = watch_for_ends()))
+        platform_sleep_ns(RETRY_NS);
+    while (supervised_first && !wait_for_an_end(store, wait)) {
+        wait = -1;
+        for (struct supervised *at = supervised_first; at; at = next) {
+            next = at->next;
+            int64_t own = supervised_check(at);
+
+            if (own >= 0 && (wait < 0 || own < wait))
+                wait = own;
+        }
+    }
     xs_close(store);
     service_runs = false;
 }
@@ -185,7 +257,9 @@ int domain_supervise_in_background(struct domain_config *config, uint32_t domid)
 
     if (!supervised)
         return -ENOMEM;
-    *supervised = (struct supervised){ supervised_first, config, domid };
+    *supervised = (struct supervised){
+        .next = supervised_first, .config = config, .domid = domid, .started = platform_now_ns()
+    };
     supervised_first = supervised;
     if (service_runs)
         return 0;

@@ -109,6 +109,11 @@ int platform_background(const char *name, void (*function)(void *), void *argume
     return task_spawn(name, function, argument, BACKGROUND_STACK) ? 0 : -ENOMEM;
 }
 
+int platform_aside(const char *name, void (*function)(void *), void *argument)
+{
+    return platform_background(name, function, argument);
+}
+
 int platform_disk_find(const char *name, struct platform_disk *disk)
 {
     struct block_device *device;

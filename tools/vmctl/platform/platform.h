@@ -44,6 +44,9 @@ void platform_yield(void);
 
 /* Runs a function beside the caller, outliving it: a task here, a daemon process there. */
 int platform_background(const char *name, void (*function)(void *), void *argument);
+/* Runs a function so that the caller need not wait for it: a task here; there, where a background
+ * process has nothing else to do, it is done on return. */
+int platform_aside(const char *name, void (*function)(void *), void *argument);
 
 /* What a `phy:` disk's target is, whichever of its names it was asked by. */
 struct platform_disk {

@@ -193,6 +193,13 @@ int platform_background(const char *name, void (*function)(void *), void *argume
     _exit(0);
 }
 
+int platform_aside(const char *name, void (*function)(void *), void *argument)
+{
+    (void)name;
+    function(argument);
+    return 0;
+}
+
 /* A number in a file of a device's folder in /sys; 0 if there is none. */
 static uint64_t sys_number(const char *folder, const char *file)
 {
