@@ -18,6 +18,7 @@
 #include "shell/end-guests.h"
 #include "shell/shell.h"
 #include "tasks/console-input.h"
+#include "tasks/run-times.h"
 #include "tasks/task.h"
 #include "vmctl/command.h"
 
@@ -87,6 +88,26 @@ static int tasks(int argc, char **argv)
     if (argc != 1)
         return shell_usage("ps");
     task_print_all();
+    return 0;
+}
+
+/* How long dom0's tasks ran without giving way. */
+static int run_times(int argc, char **argv)
+{
+    const struct run_times *times = run_times_get();
+    bool clear = argc == 2 && !strcmp(argv[1], "-c");
+
+    if (argc > 1 && !clear)
+        return shell_usage("tasks [-c]");
+    printf("ran without giving way      times\n");
+    for (unsigned int i = 0; i + 1 < RUN_TIMES_BUCKETS; i++)
+        printf("below %9llu us %12llu\n", (unsigned long long)run_times_limits[i] / 1000,
+               (unsigned long long)times->count[i]);
+    printf("longer %21llu\n", (unsigned long long)times->count[RUN_TIMES_BUCKETS - 1]);
+    printf("longest %8llu us: %s\n", (unsigned long long)times->longest / 1000,
+           times->longest_task);
+    if (clear)
+        run_times_clear();
     return 0;
 }
 
@@ -180,6 +201,7 @@ int shell_machine_commands_register(void)
         { "lspci", lspci, ": PCI devices" },
         { "lsblk", lsblk, ": disks and partitions" },
         { "ps", tasks, ": dom0's tasks" },
+        { "tasks", run_times, "[-c]: how long tasks ran without giving way; -c: and forget it" },
         { "date", date, ": the time of day" },
         { "uptime", uptime, ": how long the machine has been up" },
         { "sleep", rest, "SECONDS: wait" },

@@ -6,6 +6,7 @@
  * next one and, while there is none, blocks the vCPU on its own stack.
  */
 #include "tasks/task.h"
+#include "tasks/run-times.h"
 #include "tasks/task-state.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/event-ports.h"
@@ -145,9 +146,11 @@ static void free_ended(void)
 
 void task_switch_away(void)
 {
-    struct task *from = current;
-    struct task *to = next_runnable();
+    struct task *from = current, *to;
 
+    run_times_end(from->name);
+    to = next_runnable();
+    run_times_begin();
     if (to == from)
         return;
     current = to;
@@ -265,4 +268,5 @@ void tasks_start(void)
     if (event_port_bind_virq(VIRQ_TIMER, &port))
         kernel_panic("no timer");
     event_port_set_handler(port, timer_event, NULL);
+    run_times_start();
 }
