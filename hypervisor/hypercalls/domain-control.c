@@ -328,7 +328,10 @@ int64_t hypercall_do_domctl(uint64_t arg)
     if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION)
         return -EACCES;
     r = alone(&op, &copy_out);
+    /* A destruction takes as long as the domain is large: its caller, who may have other tasks,
+     * repeats it, as every toolstack of Xen's does. */
     if (r == -ERESTART)
-        return continuation(NR_domctl, arg, 0, 0, 0, 0);
+        return op.cmd == XEN_DOMCTL_destroydomain ? -EAGAIN
+                                                  : continuation(NR_domctl, arg, 0, 0, 0, 0);
     return r || !copy_out ? r : guest_write(arg, &op, sizeof(op));
 }

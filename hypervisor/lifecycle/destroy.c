@@ -21,6 +21,8 @@
 #include "memory/heap.h"
 #include "scheduling/scheduler.h"
 
+#define RELEASES_A_CALL 4096u /* frames; then the caller may look after something else */
+
 static void domain_free(struct domain *d)
 {
     parts_destroy(d);
@@ -75,9 +77,10 @@ static int release_frames(struct domain *d)
             frame_put(m);
             return r;
         }
-        (void)!frame_owner_release(&d->frames, m); /* a pinned one may have been given back before */
+        (void)!frame_owner_release(&d->frames,
+                                   m); /* a pinned one may have been given back before */
         frame_put(m);
-        if (++done % 64 == 0 && preempt_point())
+        if (++done % 64 == 0 && (done == RELEASES_A_CALL || preempt_point()))
             return -ERESTART;
     }
     return paging_finish(d);

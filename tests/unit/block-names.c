@@ -174,15 +174,17 @@ static void test_whole_sectors(void **state)
 {
     struct block_request request = { .operation = BLOCK_READ, .sector = 8, .segment_count = 1 };
 
+    struct turn turn = { .waits = false };
+
     (void)state;
     request.segments[0].bytes = 4096;
-    assert_int_equal(block_device_submit(&parts[3], &request), 0);
+    assert_int_equal(block_device_submit(&parts[3], &request, &turn), 0);
     request.sector = 9;
-    assert_int_equal(block_device_submit(&parts[3], &request), -EINVAL);
+    assert_int_equal(block_device_submit(&parts[3], &request, &turn), -EINVAL);
     request.sector = 8;
     request.segments[0].bytes = 512;
-    assert_int_equal(block_device_submit(&parts[3], &request), -EINVAL);
-    assert_int_equal(block_device_submit(&parts[0], &request), 0);
+    assert_int_equal(block_device_submit(&parts[3], &request, &turn), -EINVAL);
+    assert_int_equal(block_device_submit(&parts[0], &request, &turn), 0);
 }
 
 int main(void)

@@ -44,10 +44,12 @@ int hypervisor_domctl(uint32_t domid, struct xen_domctl *control)
 
     control->interface_version = XEN_DOMCTL_INTERFACE_VERSION;
     control->domain = (domid_t)domid;
-    do
+    for (;;) {
         error = call_with(HYPERCALL_NR_domctl, 0, 0, control, sizeof(*control));
-    while (error == -EAGAIN && control->cmd == XEN_DOMCTL_destroydomain);
-    return error;
+        if (error != -EAGAIN || control->cmd != XEN_DOMCTL_destroydomain)
+            return error;
+        platform_yield(); /* it takes a while, and others are to have their turn */
+    }
 }
 
 int hypervisor_sysctl(struct xen_sysctl *control)

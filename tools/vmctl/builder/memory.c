@@ -13,10 +13,11 @@
 #include "vmctl/hypervisor.h"
 #include "vmctl/platform/platform.h"
 
-#define PAGE        4096u
-#define WINDOW      256u
-#define BATCH       256u
-#define LARGE_ORDER 9u
+#define PAGE         4096u
+#define WINDOW       256u
+#define BATCH        256u
+#define PAGES_A_CALL 512u /* of large extents, which the hypervisor clears */
+#define LARGE_ORDER  9u
 
 /* As many extents of an order as can be had from pfn on; *pfn moves. */
 static int populate_order(struct guest_build *build, uint64_t *pfn, unsigned int order)
@@ -25,8 +26,9 @@ static int populate_order(struct guest_build *build, uint64_t *pfn, unsigned int
 
     while (*pfn + extent <= build->layout.pages) {
         size_t count = (build->layout.pages - *pfn) >> order, done;
+        size_t most = order ? PAGES_A_CALL >> order : BATCH;
 
-        count = count < BATCH ? count : BATCH;
+        count = count < most ? count : most;
         for (size_t i = 0; i < count; i++)
             frames[i] = *pfn + i * extent;
         int error = domain_populate(build->domid, frames, count, order, &done);

@@ -21,7 +21,7 @@
 #define SETUP_HEADER_END 0x250
 
 #define KEPT_MAX      2
-#define COMPARE_PIECE (256u << 10)
+#define COMPARE_PIECE (128u << 10)
 
 struct kept_image {
     uint8_t *packed; /* a copy; NULL: nothing is kept here */

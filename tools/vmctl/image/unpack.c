@@ -9,8 +9,8 @@
 
 #define FIRST_CAPACITY (8u << 20)
 #define EXPECT_SLACK   ((8u << 20) + 65536) /* the most any unpacker asks for at once */
-#define WINDOW         (256u << 10)
-#define PACKED_BY_MAX  16u /* a kernel is packed by four to eight */
+#define WINDOW         (8u << 10)           /* between two pauses: xz may take 3 ms for so much */
+#define PACKED_BY_MAX  16u                  /* a kernel is packed by four to eight */
 
 void (*unpack_pause)(void);
 
