@@ -40,14 +40,14 @@ $(BUILD)/tests/xenstored: $(SANITIZED_XENSTORED)
 SUITE ?= unit guest system
 TEST_PROGRAMS := $(UNIT_TESTS) $(BUILD)/tests/xenstored
 
-# The guest that does not behave, for the system tests.
-$(BUILD)/tests/hostile/hostile.o: tests/hostile/hostile.c
+# The guests that do not behave, for the system tests.
+$(BUILD)/tests/hostile/%.o: tests/hostile/%.c
 	@mkdir -p $(@D)
 	$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
-$(BUILD)/tests/hostile/hostile.elf: $(BUILD)/tests/hostile/hostile.o $(BUILD)/dom0/libpvkernel.a \
+$(BUILD)/tests/hostile/%.elf: $(BUILD)/tests/hostile/%.o $(BUILD)/dom0/libpvkernel.a \
     dom0/pv-kernel/link.lds
 	$(GUEST_LINK)
-TEST_PROGRAMS += $(BUILD)/tests/hostile/hostile.elf
+TEST_PROGRAMS += $(BUILD)/tests/hostile/hostile.elf $(BUILD)/tests/hostile/greedy.elf
 
 # make fuzz [FUZZ=name] [FUZZ_SECONDS=60]: libFuzzer over the parsers of hostile input, with
 # sanitizers; what it learns is kept in the cache, what it breaks lies in build/fuzz.

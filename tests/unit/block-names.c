@@ -2,7 +2,7 @@
  * Names of disks and partitions, and which of them share sectors: what decides whose disk a config
  * means.
  *
- * Sources: dom0/devices/block-names.c dom0/devices/block-device.c
+ * Sources: dom0/devices/block-names.c dom0/devices/block-device.c dom0/tasks/turns.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,0 +1,313 @@
+/*
+ * Guests that want all of what dom0 has for them, and a quiet one beside them that says how it is
+ * served.  The command line says which; tests/system/test_greedy.py runs them together.
+ *
+ * Each is served by what every guest has: its store ring, its console, its disk.
+ */
+#include "hypercall-abi/events.h"
+#include "hypercall-abi/guest-stubs.h"
+#include "hypercall-abi/rings/block.h"
+#include "hypercall-abi/rings/ring.h"
+#include "hypercall-abi/rings/xenstore.h"
+#include "hypercall-abi/sched.h"
+#include "pv-kernel/clock.h"
+#include "pv-kernel/event-ports.h"
+#include "pv-kernel/frames.h"
+#include "pv-kernel/grant-maps.h"
+#include "pv-kernel/kernel.h"
+#include "pv-kernel/print.h"
+#include "pv-kernel/string.h"
+
+#define SECOND_NS 1000000000ULL
+#define VALUE     2000 /* bytes of a large value */
+
+static void ignore(evtchn_port_t port, void *arg)
+{
+    (void)port;
+    (void)arg;
+}
+
+/* Sleeps until *index is not `old` any more; the other end sends an event then. */
+static void wait_for_change(volatile uint32_t *index, uint32_t old)
+{
+    events_mask_save();
+    while (*index == old) {
+        events_block();
+        events_mask_save();
+    }
+    events_mask_restore(false);
+}
+
+/* The store, one request at a time; answers lie in `answer`. */
+static volatile struct xenstore_domain_interface *store;
+static char answer[XENSTORE_PAYLOAD_MAX + 1];
+static uint32_t answer_length;
+
+static void store_start(void)
+{
+    for (uint64_t pfn = 0; pfn < frames_total(); pfn++)
+        if (frames_pfn_to_mfn(pfn) == start_info->store_mfn)
+            store = (void *)(pfn * PAGE_SIZE);
+    event_port_set_handler(start_info->store_evtchn, ignore, NULL);
+}
+
+static void store_put(const void *data, size_t size)
+{
+    const char *bytes = data;
+
+    for (size_t i = 0; i < size; i++) {
+        uint32_t consumed = store->req_cons;
+
+        if (store->req_prod - consumed == XENSTORE_RING_SIZE) {
+            event_port_notify(start_info->store_evtchn);
+            wait_for_change(&store->req_cons, consumed);
+        }
+        store->req[store->req_prod % XENSTORE_RING_SIZE] = bytes[i];
+        store->req_prod++;
+    }
+}
+
+static void store_get(void *data, size_t size)
+{
+    char *bytes = data;
+
+    for (size_t i = 0; i < size; i++) {
+        uint32_t produced = store->rsp_prod;
+
+        if (store->rsp_cons == produced) {
+            event_port_notify(start_info->store_evtchn);
+            wait_for_change(&store->rsp_prod, produced);
+        }
+        bytes[i] = store->rsp[store->rsp_cons % XENSTORE_RING_SIZE];
+        store->rsp_cons++;
+    }
+}
+
+/* The answer's type is the request's, or XS_ERROR; events in between are dropped. */
+static bool ask(uint32_t type, uint32_t tx, const void *payload, size_t length)
+{
+    struct xsd_sockmsg header = { type, 1, tx, (uint32_t)length };
+
+    store_put(&header, sizeof(header));
+    store_put(payload, length);
+    event_port_notify(start_info->store_evtchn);
+    do {
+        store_get(&header, sizeof(header));
+        store_get(answer, header.len);
+        answer[header.len] = '\0';
+        answer_length = header.len;
+    } while (header.type == XS_WATCH_EVENT);
+    event_port_notify(start_info->store_evtchn); /* there is room again */
+    return header.type == type;
+}
+
+/* "path NUL value": `fill` bytes of x after the value. */
+static bool store_write(uint32_t tx, const char *path, const char *value, size_t fill)
+{
+    static char payload[XENSTORE_PAYLOAD_MAX];
+    size_t length = (size_t)ksnprintf(payload, sizeof(payload), "%s%c%s", path, 0, value);
+
+    memset(payload + length, 'x', fill);
+    return ask(XS_WRITE, tx, payload, length + fill);
+}
+
+static bool store_read(uint32_t tx, const char *path)
+{
+    return ask(XS_READ, tx, path, strlen(path) + 1);
+}
+
+static uint32_t number(const char *text)
+{
+    uint32_t n = 0;
+
+    while (*text >= '0' && *text <= '9')
+        n = n * 10 + (uint32_t)(*text++ - '0');
+    return n;
+}
+
+/* The disk: requests that all read into one page. */
+#define SLOTS 32u
+
+static volatile struct {
+    struct ring_header header;
+    union {
+        struct blkif_request request;
+        struct blkif_response response;
+    } slots[SLOTS];
+} * ring;
+
+static evtchn_port_t disk_port;
+static grant_ref_t page_ref;
+static uint32_t answers_taken;
+
+static void disk_start(void)
+{
+    static const char front[] = "device/vbd/51712/";
+    char path[64], value[16], backend[80];
+    grant_ref_t ring_ref;
+
+    ring = frames_alloc(0);
+    grant_access_give(0, frames_virt_to_mfn((void *)(uintptr_t)ring), false, &ring_ref);
+    grant_access_give(0, frames_virt_to_mfn(frames_alloc(0)), false, &page_ref);
+    event_port_alloc_unbound(DOMID_SELF, 0, &disk_port);
+    event_port_set_handler(disk_port, ignore, NULL);
+    ring->header.rsp_event = 1;
+    ksnprintf(path, sizeof(path), "%sbackend", front);
+    store_read(0, path);
+    ksnprintf(backend, sizeof(backend), "%s/state", answer);
+    ksnprintf(path, sizeof(path), "%sring-ref", front);
+    ksnprintf(value, sizeof(value), "%u", ring_ref);
+    store_write(0, path, value, 0);
+    ksnprintf(path, sizeof(path), "%sevent-channel", front);
+    ksnprintf(value, sizeof(value), "%u", disk_port);
+    store_write(0, path, value, 0);
+    ksnprintf(path, sizeof(path), "%sstate", front);
+    store_write(0, path, "3", 0);
+    while (!store_read(0, backend) || number(answer) != 4)
+        hypercall_sched_op(SCHEDOP_yield, 0);
+    store_write(0, path, "4", 0);
+}
+
+static void disk_ask(unsigned int segments)
+{
+    volatile struct blkif_request *r = &ring->slots[ring->header.req_prod % SLOTS].request;
+
+    r->operation = BLKIF_OP_READ;
+    r->nr_segments = (uint8_t)segments;
+    r->id = ring->header.req_prod;
+    r->sector_number = ring->header.req_prod % 64 * 88;
+    for (unsigned int i = 0; i < segments; i++) {
+        r->seg[i].gref = page_ref;
+        r->seg[i].first_sect = 0;
+        r->seg[i].last_sect = 7;
+    }
+    ring->header.req_prod++;
+}
+
+/* Waits for an answer; how many failed. */
+static unsigned int disk_wait(void)
+{
+    unsigned int failed = 0;
+
+    event_port_notify(disk_port);
+    if (answers_taken == ring->header.rsp_prod) {
+        ring->header.rsp_event = answers_taken + 1;
+        wait_for_change(&ring->header.rsp_prod, answers_taken);
+    }
+    for (; answers_taken != ring->header.rsp_prod; answers_taken++)
+        failed += ring->slots[answers_taken % SLOTS].response.status != BLKIF_RSP_OKAY;
+    return failed;
+}
+
+/* The quiet one: a write, a read and a sector, again and again, and how often in each second. */
+static void quiet(void)
+{
+    unsigned long rounds = 0, failures = 0;
+    uint64_t told = clock_monotonic_ns();
+
+    disk_start();
+    for (;;) {
+        failures += !store_write(0, "data/quiet", "1", 0);
+        failures += !store_read(0, "data/quiet");
+        disk_ask(1);
+        failures += disk_wait();
+        rounds++;
+        if (clock_monotonic_ns() - told < SECOND_NS)
+            continue;
+        told = clock_monotonic_ns();
+        kprintf("quiet: at %lu ms %lu rounds %lu failures\n", told / 1000000, rounds, failures);
+    }
+}
+
+/* As many transactions as there may be, full of writes and of notes of what is not there. */
+static void transactions(void)
+{
+    static char path[1500];
+
+    memset(path, 'p', sizeof(path) - 1);
+    for (;;) {
+        for (int open = 0; open < 12; open++) {
+            if (!ask(XS_TRANSACTION_START, 0, "", 1))
+                continue;
+            uint32_t tx = number(answer);
+
+            for (unsigned int i = 0; store_write(tx, "data/tx", "", VALUE) && i < 40; i++)
+                ;
+            for (unsigned int i = 0; i < 1100; i++) {
+                path[ksnprintf(path, sizeof(path), "%u", i)] = 'p';
+                store_read(tx, path);
+                if (!strcmp(answer, "ENOSPC") || !strcmp(answer, "ENOMEM"))
+                    break;
+            }
+        }
+        ask(XS_RESET_WATCHES, 0, "", 1);
+    }
+}
+
+/* All watches and nodes there may be, as large as may be, written again and again. */
+static void watches(void)
+{
+    static char payload[1200];
+    char path[40];
+
+    for (unsigned int i = 0; i < 200; i++) {
+        size_t length = (size_t)ksnprintf(payload, sizeof(payload), "data%c%u", 0, i);
+
+        memset(payload + length, 't', 1000);
+        payload[length + 1000] = '\0';
+        ask(XS_WATCH, 0, payload, length + 1001);
+    }
+    for (unsigned int i = 0;; i++) {
+        ksnprintf(path, sizeof(path), "data/%u/%u", i / 100 % 16, i % 100);
+        store_write(0, path, "", VALUE);
+    }
+}
+
+static void log_lines(void)
+{
+    for (;;)
+        kprintf("greedy greedy greedy greedy greedy greedy greedy greedy greedy greedy greedy\n");
+}
+
+static void reboots(void)
+{
+    kprintf("greedy: once more\n");
+    kernel_shutdown(SHUTDOWN_reboot);
+}
+
+static void events(void)
+{
+    for (;;) {
+        event_port_notify(start_info->store_evtchn);
+        event_port_notify(start_info->console.domU.evtchn);
+    }
+}
+
+static void disk(void)
+{
+    disk_start();
+    for (;;) {
+        while (ring->header.req_prod - answers_taken < SLOTS)
+            disk_ask(BLKIF_MAX_SEGMENTS_PER_REQUEST);
+        disk_wait();
+    }
+}
+
+void guest_main(struct start_info *si)
+{
+    static const struct {
+        const char *name;
+        void (*run)(void);
+    } kinds[] = {
+        { "quiet", quiet },   { "transactions", transactions }, { "watches", watches },
+        { "log", log_lines }, { "reboots", reboots },           { "events", events },
+        { "disk", disk },
+    };
+
+    store_start();
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+        if (!strcmp(kinds[i].name, (const char *)si->cmd_line))
+            kinds[i].run();
+    kprintf("greedy: no such kind\n");
+    kernel_shutdown(SHUTDOWN_crash);
+}

@@ -1,0 +1,64 @@
+"""Ten greedy guests on a machine with a small dom0: a quiet guest beside them keeps its service
+within a factor, and after they are gone dom0's memory is what it was."""
+import re
+
+from machine import BUILD, nodes, run_script
+from test_dom0_memory import used
+
+CONFIG = """name = "{name}"
+kernel = "/extra/greedy.elf"
+memory = 8
+cmdline = "{kind}"
+on_reboot = "restart"
+{disk}
+"""
+
+GREEDY = ["transactions", "transactions", "watches", "watches", "log", "log", "reboots", "reboots",
+          "events", "disk"]
+FACTOR = 60  # eleven guests and dom0 share two CPUs; a starved guest makes no round at all
+
+
+def rates(result, start, end):
+    """Rounds a second of the quiet guest between two uptimes (ms)."""
+    text = result.of("cat /var/log/xen/console/guest-quiet.log")
+    marks = [tuple(map(int, m)) for m in re.findall(r"at (\d+) ms (\d+) rounds 0 failures", text)]
+    inside = [mark for mark in marks if start <= mark[0] <= end]
+    assert len(inside) >= 2, f"no service from {start} to {end} ms: {marks}"
+    (t0, r0), (t1, r1) = inside[0], inside[-1]
+    return 1000 * (r1 - r0) / (t1 - t0)
+
+
+def uptime_ms(result, which):
+    seconds, millis = re.search(r"up (\d+)\.(\d+) s", result.of("uptime", which)).groups()
+    return int(seconds) * 1000 + int(millis)
+
+
+def test_ten_greedy_guests(tmp_path):
+    extra = tmp_path / "extra"
+    extra.mkdir()
+    (extra / "greedy.elf").write_bytes((BUILD / "tests" / "hostile" / "greedy.elf").read_bytes())
+    disk = 'disk = ["phy:/dev/vda,xvda,r"]'
+    names = [f"g{i}" for i in range(len(GREEDY))]
+    for name, kind in [("quiet", "quiet"), *zip(names, GREEDY)]:
+        (extra / f"{name}.cfg").write_text(
+            CONFIG.format(name=name, kind=kind, disk=disk if kind in ("quiet", "disk") else ""))
+    ended = [f"try vmctl destroy {name}" for name in names]
+    logs = " ".join(f"/var/log/xen/console/guest-{name}.log{old}"
+                    for name in names for old in ("", ".old"))
+    lines = ["try vmctl destroy demo", "vmctl create -q /extra/quiet.cfg", "sleep 2", "free",
+             "xenstore-control statistics", "uptime", "sleep 4", "uptime"]
+    lines += [f"vmctl create -q /extra/{name}.cfg" for name in names]
+    lines += ["uptime", "sleep 12", "vmctl list", "xenstore-control check", "free", "tasks",
+              "uptime", *ended, "sleep 2", *ended, f"rm -f {logs}", "sleep 1", "uptime", "sleep 4",
+              "uptime", "vmctl list --json", "free", "xenstore-control statistics",
+              "xenstore-control check", "cat /var/log/xen/console/guest-quiet.log"]
+    result = run_script(tmp_path, "paravane", lines, EXTRA=extra, DOM0_MEM=48, TIMEOUT=150).ok()
+    alone, beside, again = (rates(result, uptime_ms(result, i), uptime_ms(result, i + 1))
+                            for i in (0, 2, 4))
+    print(f"rounds a second: {alone:.0f} alone, {beside:.0f} beside ten greedy guests, "
+          f"{again:.0f} again")
+    assert beside > alone / FACTOR
+    assert again > alone / 4
+    assert [d["name"] for d in result.json("vmctl list --json")] == ["Domain-0", "quiet"]
+    assert nodes(result, 0) == nodes(result, 1)
+    assert abs(used(result, 2) - used(result, 0)) <= 256, result.tail()
