@@ -29,17 +29,6 @@ static bool chatty; /* there is always more to read */
 static int64_t interrupt_at;
 static struct command_context context;
 
-bool platform_interrupted(void)
-{
-    return false;
-}
-
-void platform_terminal_write(const char *data, size_t length)
-{
-    (void)data;
-    (void)length;
-}
-
 static void time_passes(int64_t ns)
 {
     now += ns;
