@@ -253,6 +253,8 @@ void model_step(void)
     if (++model_steps >= end_of_run)
         stopping = true;
     tlb_check(MFN_NONE);
+    if (!rnd(300))
+        fibers[current].frozen_until = model_steps + rnd(80);
     if (!rnd(5000))
         fibers[current].frozen_until = model_steps + rnd(rnd(2) ? 300 : 20000);
     if ((!rnd(3) || fibers[current].frozen_until > model_steps) &&
@@ -325,6 +327,8 @@ void tlb_flush_cpus(uint64_t mask)
     int me = current;
 
     for_each_cpu(id, mask & cpus_online_mask) {
+        if (!rnd(8))
+            model_stall(rnd(200));
         model_step();
         current = (int)id;
         __atomic_store_n(&fibers[id].cpu.flush_seen,

@@ -301,6 +301,13 @@ void platform_file_close(struct platform_file *file)
     files_open -= file->handle != NULL;
 }
 
+int platform_aside(const char *name, void (*function)(void *), void *argument)
+{
+    (void)name;
+    function(argument);
+    return 0;
+}
+
 int platform_background(const char *name, void (*function)(void *), void *argument)
 {
     (void)name;
