@@ -33,7 +33,7 @@
 #include "model/model.h"
 
 /* What `make test` runs; MODEL_STEPS and MODEL_SEED in the environment replace it. */
-#define STEPS         10000000UL
+#define STEPS         20000000UL
 #define STEPS_A_SEED  500000UL
 #define STEPS_AT_ONCE 50000UL
 
