@@ -26,12 +26,12 @@ struct paravane_audit {
 
 /* The longest stretch of time any CPU has had interrupts off since this was last reset. */
 struct paravane_latency {
-    uint32_t reset;       /* in: 1: start anew */
-    uint32_t entry;       /* out: what the CPU was entered for: a hypercall's number, or
-                           * PARAVANE_ENTRY_* plus a vector */
-    uint64_t cycles;      /* out: of the TSC */
-    uint64_t cycles_khz;  /* out: how many of them a millisecond has */
-    char where[48];       /* out: the function it ended in; "guest": on the way out to a guest */
+    uint32_t reset;      /* in: 1: start anew */
+    uint32_t entry;      /* out: what the CPU was entered for: a hypercall's number, or
+                          * PARAVANE_ENTRY_* plus a vector */
+    uint64_t cycles;     /* out: of the TSC */
+    uint64_t cycles_khz; /* out: how many of them a millisecond has */
+    char where[48];      /* out: the function it ended in; "guest": on the way out to a guest */
 };
 
 #define PARAVANE_ENTRY_TRAP      0x1000 /* an exception or interrupt that hit a guest */

@@ -97,7 +97,7 @@ struct vcpu {
     uint64_t io_bitmap;
     uint32_t io_bitmap_ports;
 
-    mfn_t info_frame; /* of a moved vcpu_info, referenced; MFN_NONE before */
+    mfn_t info_frame;     /* of a moved vcpu_info, referenced; MFN_NONE before */
     uint32_t first_state; /* VCPU_STATE_*; moved by compare-exchange */
 
     /* Guards blocked/down/paused marks and polling.  Below the port locks, above run queues. */

@@ -47,7 +47,7 @@ struct grant_table {
     struct spinlock track_lock;
     unsigned track_pages, max_track_pages;
     uint32_t release_next; /* how far grants_release_all has come */
-    uint32_t free_track; /* UINT32_MAX: none */
+    uint32_t free_track;   /* UINT32_MAX: none */
     struct grant_track **tracks;
 };
 

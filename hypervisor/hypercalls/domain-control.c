@@ -289,7 +289,7 @@ static int operate_on(struct xen_domctl *op, bool *copy_out)
     if (!d)
         return -ESRCH;
     r = d->life == DOMAIN_ALIVE || op->cmd == XEN_DOMCTL_destroydomain ? operate(d, op, copy_out)
-                                                                        : -EINVAL;
+                                                                       : -EINVAL;
     domain_put(d);
     return r;
 }

@@ -207,9 +207,9 @@ int64_t hypercall_do_update_va_mapping_otherdomain(uint64_t address, uint64_t va
         return r;
     r = update_va(address, value, flags, frames_of);
     frames_domain_put(frames_of);
-    return r == -ERESTART ? continuation(NR_update_va_mapping_otherdomain, address, value, flags,
-                                         domid, 0)
-                          : r;
+    return r == -ERESTART
+               ? continuation(NR_update_va_mapping_otherdomain, address, value, flags, domid, 0)
+               : r;
 }
 
 /* The LDT's frames are found through the tables and taken one by one. */

@@ -27,9 +27,9 @@ void model_step(void);
 #define atomic_exchange(p, v) (model_step(), __atomic_exchange_n(p, v, __ATOMIC_SEQ_CST))
 
 /* True if *p was *expected and is now desired; else *expected holds what *p was. */
-#define atomic_compare_exchange(p, expected, desired)                                \
-    (model_step(), __atomic_compare_exchange_n(p, expected, desired, false, __ATOMIC_SEQ_CST, \
-                                               __ATOMIC_SEQ_CST))
+#define atomic_compare_exchange(p, expected, desired) \
+    (model_step(),                                    \
+     __atomic_compare_exchange_n(p, expected, desired, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
 
 #define memory_barrier()   __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define compiler_barrier() __asm__ volatile("" ::: "memory")

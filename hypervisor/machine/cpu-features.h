@@ -9,10 +9,10 @@ struct cpu_features {
     bool x2apic, tsc_deadline, invariant_tsc;
     bool fsgsbase, smep, smap, umip, nx, page_1g, pcid, invpcid;
     bool xsave, xsaveopt;
-    bool tsc_aux;       /* RDTSCP or RDPID */
+    bool tsc_aux;           /* RDTSCP or RDPID */
     bool fpu_pointers_kept; /* AMD: FXRSTOR and XRSTOR always restore the x87 pointers */
-    uint64_t xcr0;        /* state components guests may use */
-    uint32_t xsave_bytes; /* size of an XSAVE area for xcr0 */
+    uint64_t xcr0;          /* state components guests may use */
+    uint32_t xsave_bytes;   /* size of an XSAVE area for xcr0 */
     unsigned physical_bits;
 };
 

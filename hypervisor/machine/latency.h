@@ -17,9 +17,9 @@
 #define LATENCY_UNKNOWN 0x3000U
 
 struct latency {
-    uint64_t cycles;    /* of the TSC */
-    uint64_t at;        /* a code address; 0: the way out to a guest */
-    uint32_t entry;     /* as closed_for */
+    uint64_t cycles; /* of the TSC */
+    uint64_t at;     /* a code address; 0: the way out to a guest */
+    uint32_t entry;  /* as closed_for */
 };
 
 static inline void latency_begin(void)

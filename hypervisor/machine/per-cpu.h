@@ -49,10 +49,10 @@ struct cpu {
 };
 
 /* Marks in cpu.deferred. */
-#define DEFERRED_SCHEDULE 1U /* choose again who runs */
-#define DEFERRED_TIMERS   2U /* the timer interrupt came */
-#define DEFERRED_FINISH   4U /* the running vCPU has work of its own to finish */
-#define DEFERRED_PARK     8U /* stand still until told to go on */
+#define DEFERRED_SCHEDULE 1U  /* choose again who runs */
+#define DEFERRED_TIMERS   2U  /* the timer interrupt came */
+#define DEFERRED_FINISH   4U  /* the running vCPU has work of its own to finish */
+#define DEFERRED_PARK     8U  /* stand still until told to go on */
 #define DEFERRED_NMI      16U /* say that there was one */
 
 #ifdef HOST_TEST

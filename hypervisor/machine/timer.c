@@ -155,7 +155,8 @@ void timer_set(struct timer *t, unsigned cpu, uint64_t when)
 void timers_run(void)
 {
     struct queue *q = &queues[this_cpu()->id];
-    uint64_t now = clock_now(); /* one reading: what a callback arms for now waits for the next run */
+    uint64_t now =
+        clock_now(); /* one reading: what a callback arms for now waits for the next run */
     struct timer *t;
 
     spin_lock(&q->lock);

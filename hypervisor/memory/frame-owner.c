@@ -196,8 +196,7 @@ mfn_t frame_owner_first(struct frame_owner *owner)
     if (owner->walk == FRAME_LINK_NONE)
         owner->walk = owner->first;
     for (; owner->walk != FRAME_LINK_NONE; owner->walk = frame_table[owner->walk].next)
-        if (wants_release(&frame_table[owner->walk]) &&
-            frame_get(mfn(owner->walk), owner->index)) {
+        if (wants_release(&frame_table[owner->walk]) && frame_get(mfn(owner->walk), owner->index)) {
             m = mfn(owner->walk);
             break;
         }

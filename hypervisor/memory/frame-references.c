@@ -1,6 +1,7 @@
 /*
  * The reference and type state machine.  The use word and the word of type and stamp change by
- * compare-exchange alone, so it needs no lock; what a table's entries refer to is guest-paging/'s business.
+ * compare-exchange alone, so it needs no lock; what a table's entries refer to is guest-paging/'s
+ * business.
  */
 #include "memory/frame-references.h"
 #include "lib/atomic.h"
@@ -166,7 +167,8 @@ int frame_type_put(mfn_t m)
         table = level_of_type(type_in(seen)) != 0;
         next = seen - 1;
         if (last && table)
-            next = seen & ~(uint64_t)TYPE_VALIDATED; /* the count stays while entries are released */
+            next =
+                seen & ~(uint64_t)TYPE_VALIDATED; /* the count stays while entries are released */
         else if (last)
             next = word(type_in(next), tlb_stamp());
     } while (!atomic_compare_exchange(&f->type_word, &seen, next));

@@ -12,7 +12,7 @@ struct tally {
         /* While one domain is counted: its entries for this frame of another's, less its mapped
          * grants of it; those that allow writing, likewise. */
         int32_t foreign, foreign_writable;
-    } *of; /* by frame number */
+    } * of; /* by frame number */
     uint64_t frames, differences;
 };
 

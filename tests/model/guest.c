@@ -18,26 +18,8 @@
 #include "lifecycle/destroy.h"
 #include "machine/tlb.h"
 #include "memory/frame-references.h"
-#include "model/model.h"
+#include "model/slots.h"
 #include "scheduling/scheduler.h"
-
-#define TABLES   16 /* of a domain's frames: those it uses as tables, level 1 + i % 4 */
-#define POOL     40
-#define MAPPINGS 12
-#define VCPUS    6 /* the first two run, the others are only initialised */
-
-struct mapping {
-    uint32_t handle;
-    uint64_t host_addr, bus_addr;
-};
-
-static struct slot {
-    struct domain *d; /* referenced while `ready` */
-    bool ready;
-    mfn_t pool[POOL];
-    unsigned initialised[VCPUS];
-    struct mapping mapping[MAPPINGS];
-} slots[2];
 
 /* Frames are drawn from so many tables only, or mostly one of two for every purpose: the fewer, the
  * more often two vCPUs want the same. */
@@ -255,8 +237,8 @@ static int op_map(struct vcpu *v)
                (rnd(3) ? 0 : GNTMAP_readonly) | (rnd(2) ? GNTMAP_contains_pte : 0);
     op.host_addr = any_address();
     if (op.flags & GNTMAP_contains_pte)
-        op.host_addr = rnd(2) ? any_slot(s, 1)
-                              : (s->pool[rnd(2) * 4].n << PAGE_SHIFT) + model_index(1) * 8;
+        op.host_addr =
+            rnd(2) ? any_slot(s, 1) : (s->pool[rnd(2) * 4].n << PAGE_SHIFT) + model_index(1) * 8;
     r = grant_map(v, &op);
     if (!r && !op.status)
         s->mapping[rnd(MAPPINGS)] = (struct mapping){ op.handle, op.host_addr, op.dev_bus_addr };
@@ -434,7 +416,7 @@ static struct operation {
     { "timer", op_timer, 6, 0, 0, 0 },
 };
 
-static void operate(struct vcpu *v)
+void guest_operates(struct vcpu *v)
 {
     unsigned total = 0, pick;
     struct operation *o = operations;
@@ -463,129 +445,8 @@ void guests_report(void)
                 operations[i].tried, operations[i].done);
 }
 
-/* A vCPU's life on its CPU. */
-static void vcpu_runs(struct vcpu *v)
-{
-    uint64_t me = BIT(this_cpu()->id);
-
-    v->sched.loaded = true;
-    this_cpu()->vcpu = v;
-    atomic_or(&v->domain->frames.cpus, me);
-    root_load(v->kernel_root);
-    while (!model_stopping() && !(atomic_load(&v->stopped) & VCPU_PAUSED))
-        operate(v);
-    this_cpu()->vcpu = NULL;
-    root_load(0);
-    atomic_and(&v->domain->frames.cpus, ~me);
-    atomic_store(&v->sched.loaded, false);
-}
-
-static void guest_cpu(void)
-{
-    unsigned cpu = this_cpu()->id;
-    struct slot *s = &slots[cpu / 2];
-
-    while (!model_stopping()) {
-        if (s->ready && !(s->d->vcpus[cpu % 2]->stopped & VCPU_PAUSED))
-            vcpu_runs(s->d->vcpus[cpu % 2]);
-        else
-            model_wait();
-    }
-}
-
-/* A domain with a small tree: one L4, one L3, one L2, two L1. */
-static void tree_build(struct slot *s)
-{
-    static const unsigned at[] = { 5, 7, 0 };
-    pte_t *table;
-
-    for (unsigned level = 4; level > 1; level--) {
-        table = frame_virt(s->pool[level - 1]);
-        table[at[4 - level]] = pte_make(s->pool[level - 2], PTE_P | PTE_RW | PTE_US | PTE_A);
-    }
-    ((pte_t *)frame_virt(s->pool[1]))[1] = pte_make(s->pool[4], PTE_P | PTE_RW | PTE_US | PTE_A);
-    for (unsigned i = 0; i < 3; i++)
-        ((pte_t *)frame_virt(s->pool[0]))[i] =
-            pte_make(s->pool[TABLES + i], PTE_P | PTE_RW | PTE_US | PTE_A);
-}
-
-static void slot_make(struct slot *s)
-{
-    struct xen_domctl_createdomain config = { .max_vcpus = VCPUS,
-                                              .max_evtchn_port = 1023,
-                                              .max_grant_frames = 1,
-                                              .max_maptrack_frames = 2 };
-    struct vcpu_guest_context *c = calloc(1, sizeof(*c));
-    domid_t id;
-    int r = domain_id_choose(&id);
-
-    if (!r)
-        r = domain_create(id, &config, false, &s->d);
-    if (r)
-        model_fail("a domain cannot be made: %d", r);
-    s->d->frames.limit = POOL + 10;
-    for (unsigned i = 0; i < POOL; i++)
-        if (frame_owner_allocate(&s->d->frames, 0, 0, &s->pool[i]))
-            model_fail("no memory for a domain");
-    tree_build(s);
-    c->flags = VGCF_in_kernel;
-    c->ctrlreg[3] = s->pool[3].n << PAGE_SHIFT;
-    for (unsigned i = 0; i < 2; i++) {
-        while ((r = vcpu_initialise(s->d->vcpus[i], c)) == -ERESTART)
-            ;
-        if (r)
-            model_fail("a vCPU cannot be initialised: %d", r);
-    }
-    free(c);
-    memset(s->mapping, 0, sizeof(s->mapping));
-    memset(s->initialised, 0, sizeof(s->initialised));
-    s->d = domain_get(id);
-    /* Pinned, its L1s stay what they are, whatever becomes of the tree. */
-    for (unsigned i = 0; i <= 4; i += 4)
-        while (paging_pin(s->d, s->pool[i], 1) == -ERESTART)
-            ;
-    for (unsigned i = 0; i < 2; i++)
-        vcpu_start(s->d->vcpus[i], VCPU_DOWN | VCPU_PAUSED);
-    s->ready = true;
-}
-
-static void slot_destroy(struct slot *s)
-{
-    int r;
-
-    s->ready = false;
-    do {
-        r = domain_destroy(s->d);
-    } while (r == -ERESTART);
-    if (r)
-        model_fail("a domain cannot be destroyed: %d", r);
-    domain_put(s->d);
-}
-
-static void controller(void)
-{
-    struct slot *s;
-
-    while (!model_stopping()) {
-        for (unsigned i = rnd(12000); i && !model_stopping(); i--)
-            model_wait();
-        timers_run();
-        s = &slots[rnd(2)];
-        if (!model_stopping()) {
-            slot_destroy(s);
-            slot_make(s);
-        }
-    }
-}
-
-void guests_begin(void)
-{
-    slot_make(&slots[0]);
-    slot_make(&slots[1]);
-}
-
 /* Each run has its own mixture: some operations not at all, some much more often. */
-static void mix(void)
+void guest_mix(void)
 {
     static const unsigned times[] = { 0, 0, 0, 1, 1, 4, 15 };
 
@@ -594,18 +455,4 @@ static void mix(void)
     operations[0].weight += 1;
     focus = rnd(2) ? 0 : 1 + rnd(4);
     duel = !rnd(2);
-}
-
-void guests_start(void)
-{
-    mix();
-    for (unsigned cpu = 0; cpu < 4; cpu++)
-        model_start(cpu, guest_cpu);
-    model_start(4, controller);
-}
-
-void guests_end(void)
-{
-    slot_destroy(&slots[0]);
-    slot_destroy(&slots[1]);
 }

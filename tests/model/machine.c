@@ -40,7 +40,7 @@ struct fiber {
     struct cpu cpu;
     struct tlb_entry tlb[TLB_ENTRIES];
     unsigned next_entry;
-    uint64_t flushes;        /* how often its TLB was emptied */
+    uint64_t flushes;         /* how often its TLB was emptied */
     uint32_t fail_allocation; /* the n-th from now on; 0: none */
 };
 

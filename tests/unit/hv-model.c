@@ -4,6 +4,7 @@
  * every other, interrupted anywhere.  At rest an audit recounts every reference.
  *
  * Sources: tests/model/machine.c tests/model/stubs.c tests/model/guest.c
+ * tests/model/world.c
  * hypervisor/memory/frame-allocator.c hypervisor/memory/frame-owner.c
  * hypervisor/memory/frame-references.c hypervisor/memory/heap.c hypervisor/machine/tlb-clock.c
  * hypervisor/machine/timer.c hypervisor/domain/domain.c hypervisor/guest-cpu/descriptors.c
@@ -49,7 +50,8 @@ static void audit_all(void)
     uint64_t frames, differences;
     struct domain *d;
 
-    for (uint32_t next = 0; (d = domain_get_next((domid_t)next)); next = d->id + 1U, domain_put(d)) {
+    for (uint32_t next = 0; (d = domain_get_next((domid_t)next));
+         next = d->id + 1U, domain_put(d)) {
         assert_int_equal(domain_audit(d, &frames, &differences), 0);
         if (differences)
             model_fail("%lu counts of domain %u differ", differences, d->id);
