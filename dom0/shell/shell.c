@@ -125,6 +125,7 @@ int shell_run_line(const char *line)
         first < words.count ? run_words(&words, words.word + first, words.count - first) : 0;
 
     words_free(&words);
+    task_yield(); /* between two commands, however quick they are */
     if (invert)
         status = !status;
     return forgive ? 0 : status;
