@@ -66,9 +66,10 @@ def test_guest_reboots(hv, tmp_path):
     look = SETTLED
     lines = ["vmctl destroy demo", *look, "vmctl create /extra/turner.cfg"]
     for _ in range(20):
-        lines += ["vmctl console turner --expect 'turn-up' --timeout 60",
-                  "vmctl wait turner --state running --timeout 60", "sleep 0.5"]
-    lines += ["vmctl domid turner", *audit(hv), "vmctl destroy turner", *look, *audit(hv)]
+        # Between its end and its next start there is no such guest.
+        lines += ["vmctl wait turner --state running --timeout 60",
+                  "vmctl console turner --expect 'turn-up' --timeout 60", "sleep 0.5"]
+    lines += ["vmctl wait turner --state running --timeout 60", "vmctl domid turner", *audit(hv), "vmctl destroy turner", *look, *audit(hv)]
     result = run_script(tmp_path, hv, lines, EXTRA=extra, TIMEOUT=500).ok()
     assert int(result.of("vmctl domid turner")) >= 5
     assert nodes(result, 0) == nodes(result, 1)
