@@ -25,14 +25,34 @@ static uint64_t guest_flags(const struct vcpu *v, const struct cpu_regs *regs)
     return flags | (read_once(v->info->evtchn_upcall_mask) ? 0 : RFLAGS_IF);
 }
 
+#define CALLS_SHOWN 6
+
+/* A guest whose stack is at its end cannot say itself who called whom; kernels built with frame
+ * pointers tell us.  Each word is the guest's own, and read like any other of its memory. */
+static void crash_on_stack(const struct vcpu *v, const struct cpu_regs *regs, uint64_t stack)
+{
+    uint64_t frame = regs->rbp, calls[CALLS_SHOWN] = { 0 }, words[2];
+
+    for (unsigned i = 0; i < CALLS_SHOWN && !guest_read_words(words, frame, 2); i++) {
+        calls[i] = words[1];
+        if (words[0] <= frame)
+            break;
+        frame = words[0];
+    }
+    domain_crash(v->domain,
+                 "v%u: its kernel stack at %lx cannot be written (rip %lx, called from %lx %lx %lx "
+                 "%lx %lx %lx)",
+                 v->id, stack, regs->rip, calls[0], calls[1], calls[2], calls[3], calls[4],
+                 calls[5]);
+}
+
 /* Puts n words on the guest's kernel stack and switches to it. */
 static bool stack_push(struct vcpu *v, struct cpu_regs *regs, uint64_t stack, const uint64_t *words,
                        unsigned n)
 {
     stack = (stack & ~15UL) - 8 * n;
     if (unlikely(guest_write_words(stack, words, n))) {
-        domain_crash(v->domain, "v%u: its kernel stack at %lx cannot be written (rip %lx)", v->id,
-                     stack, regs->rip);
+        crash_on_stack(v, regs, stack);
         return false;
     }
     regs->rsp = stack;

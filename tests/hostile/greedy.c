@@ -15,6 +15,7 @@
 #include "pv-kernel/frames.h"
 #include "pv-kernel/grant-maps.h"
 #include "pv-kernel/kernel.h"
+#include "pv-kernel/page-tables.h"
 #include "pv-kernel/print.h"
 #include "pv-kernel/string.h"
 
@@ -293,15 +294,25 @@ static void disk(void)
     }
 }
 
+/* A stack that is at its end: what is below it cannot be written. */
+static void stack(void)
+{
+    char *page = frames_alloc(0);
+
+    page_tables_protect(page, false);
+    __asm__ volatile("mov %0, %%rsp; push $0" : : "r"(page + PAGE_SIZE) : "memory");
+}
+
 void guest_main(struct start_info *si)
 {
     static const struct {
         const char *name;
         void (*run)(void);
     } kinds[] = {
-        { "quiet", quiet },   { "transactions", transactions }, { "watches", watches },
-        { "log", log_lines }, { "reboots", reboots },           { "events", events },
-        { "disk", disk },
+        { "quiet", quiet },     { "transactions", transactions },
+        { "watches", watches }, { "log", log_lines },
+        { "reboots", reboots }, { "events", events },
+        { "disk", disk },       { "stack", stack },
     };
 
     store_start();

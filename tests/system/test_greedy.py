@@ -78,6 +78,17 @@ def test_ten_greedy_guests(tmp_path):
     assert abs(used(result, 2) - used(result, 0)) <= 256, result.tail()
 
 
+def test_a_stack_at_its_end_is_reported(tmp_path):
+    """A kernel that has run over its stack cannot print anything: the hypervisor says who called
+    whom, for a guest as for dom0."""
+    extra = extra_folder(tmp_path, [("stack", "stack")])
+    result = run_script(tmp_path, "paravane", ["! vmctl create -q -F /extra/stack.cfg"],
+                        EXTRA=extra, DISK=blank_disk(tmp_path), DOM0_MEM=48, TIMEOUT=60).ok()
+    calls = re.search(r"kernel stack at \w+ cannot be written \(rip \w+, called from (\w+) (\w+)",
+                      result.output)
+    assert calls and all(int(address, 16) >= 1 << 20 for address in calls.groups()), result.tail()
+
+
 def test_tasks_give_way(tmp_path):
     """None of dom0's tasks runs for 5 ms without yielding, whatever guests do; a millisecond is a
     million instructions here."""
