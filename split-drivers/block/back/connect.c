@@ -134,10 +134,8 @@ static bool ring_close(struct vbd *vbd)
 {
     if (!vbd->ring)
         return true;
-    if (vbd->state != VBD_STOPPING) {
-        event_port_mask(vbd->port);
-        vbd_serve_stop(vbd);
-    }
+    event_port_mask(vbd->port);
+    vbd_serve_stop(vbd);
     return false;
 }
 
