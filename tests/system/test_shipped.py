@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from machine import BUILD, PROMPT, ROOT, prompt
+from machine import BUILD, PROMPT, ROOT, demo_disk, prompt
 
 GRUB_CONFIG = """set timeout=0
 menuentry Paravane {
@@ -74,6 +74,21 @@ def cloud(tmp_path_factory):
     (root / "boot" / "grub").mkdir()
     (root / "boot" / "grub" / "grub.cfg").write_text(GRUB_CONFIG)
     return cloud_disk(folder, root)
+
+
+def started_by_itself(folder, disk):
+    """What `make run` with this disk adds for dom0 to start."""
+    target, environment = folder / "initrd", {**os.environ, "BUILD": os.path.relpath(BUILD, ROOT)}
+    program = f"import runpy; runpy.run_path('tools/run')['make_initrd']({str(target)!r})"
+    subprocess.run(["/usr/bin/python3", "-c", program], cwd=ROOT, check=True,
+                   env={**environment, "DISK": str(disk), "SCRIPT": "", "EXTRA": ""})
+    return b"etc/vmctl/auto" in target.read_bytes()
+
+
+def test_a_run_starts_the_demo_on_its_own_disk_only(cloud, tmp_path):
+    assert not started_by_itself(tmp_path, cloud)
+    assert not started_by_itself(tmp_path, "none")
+    assert started_by_itself(tmp_path, demo_disk(tmp_path))
 
 
 def stand_at_the_prompt(machine):
