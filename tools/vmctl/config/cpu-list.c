@@ -27,7 +27,7 @@ static int take_number(const char **at, unsigned int *number)
 /* "3" or "3-5". */
 static int take_range(const char **at, uint64_t *cpus)
 {
-    unsigned int first, last;
+    unsigned int first = 0, last;
     int error = take_number(at, &first);
 
     last = first;
