@@ -64,7 +64,7 @@ def test_lifecycle_commands(hv, tmp_path):
         "vmctl domid demo", "vmctl domname 1", "vmctl rename demo other", "vmctl domname 1",
         "! vmctl domid demo", "vmctl uptime other", "vmctl top -n 1 -d 1", "vmctl dmesg > /dmesg",
         "vmctl rename other demo", "vmctl reboot demo",
-        CONSOLE + "--expect 'Restarting system' --timeout 30", "sleep 2",
+        "vmctl wait 1 --state gone --timeout 60", "vmctl wait demo --state running --timeout 60",
         CONSOLE + "--expect 'demo: up after[^#]*# $' --timeout 60",
         "vmctl domid demo",
         "vmctl help", "vmctl help create", "! vmctl nonsense", "! vmctl destroy nobody",
