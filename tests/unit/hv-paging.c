@@ -53,8 +53,15 @@ struct cpu *this_cpu(void)
     return &cpu;
 }
 
+static void (*on_preempt)(void); /* what another vCPU does at the next one, with the lock down */
+
 bool preempt_point(void)
 {
+    void (*turn)(void) = on_preempt;
+
+    on_preempt = NULL;
+    if (turn)
+        turn();
     if (preempt_random)
         return rand() % 4 == 0;
     return preempt_in && !--preempt_in;
@@ -244,7 +251,7 @@ static int domain_down(void **state)
     while (m = frame_owner_first(&domain.frames), !mfn_is_none(m)) {
         r = paging_unpin_all(&domain, m);
         assert_true(r == 0);
-        assert_int_equal(frame_owner_release(&domain.frames, m), 0);
+        (void)!frame_owner_release(&domain.frames, m); /* one may have been given back before */
         frame_put(m);
     }
     assert_int_equal(paging_finish(&domain), 0);
@@ -373,6 +380,51 @@ static void interrupted_and_never_resumed(void **state)
     assert_all_released();
 }
 
+static mfn_t shared_frame;
+
+static void pin_it_as_l1(void)
+{
+    (void)!paging_pin(&domain, shared_frame, 1);
+}
+
+/* Two vCPUs want the same frame as tables of different levels; an empty one is fit for any. */
+static void a_walk_is_not_taken_for_another(void **state)
+{
+    (void)state;
+    shared_frame = table[4];
+    memset(frame_virt(shared_frame), 0, PAGE_SIZE);
+    entries(2)[1] = 0;
+    on_preempt = pin_it_as_l1;
+    if (paging_set_user_root(&vcpu, shared_frame) == 0)
+        assert_int_equal(frame_of(shared_frame)->type & TYPE_MASK, TYPE_L4);
+    on_preempt = NULL;
+    assert_audit_clean();
+    assert_int_equal(paging_set_user_root(&vcpu, mfn(0)), 0);
+    (void)!unpin(shared_frame);
+    assert_all_released();
+}
+
+/* The result that an interrupted pin left is nothing for who wants the frame at another level. */
+static void a_kept_table_serves_its_level_only(void **state)
+{
+    (void)state;
+    preempt_in = 1;
+    assert_int_equal(paging_pin(&domain, table[1], 3), -XEN_ERESTART);
+    preempt_in = 0;
+    assert_int_not_equal(paging_set_kernel_root(&vcpu, table[1]), 0);
+    assert_audit_clean();
+    assert_all_released();
+}
+
+/* A pinned tree whose root the guest gave back is found, and let go, when the domain ends. */
+static void a_pinned_root_may_be_given_back(void **state)
+{
+    (void)state;
+    assert_int_equal(pin(table[0], 4), 0);
+    assert_int_equal(frame_owner_release(&domain.frames, table[0]), 0);
+    assert_audit_clean();
+}
+
 static void updates_move_references(void **state)
 {
     (void)state;
@@ -451,6 +503,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_bad_entry_undoes_everything, domain_up, domain_down),
         cmocka_unit_test_setup_teardown(interrupted_anywhere, domain_up, domain_down),
         cmocka_unit_test_setup_teardown(interrupted_and_never_resumed, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(a_walk_is_not_taken_for_another, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(a_kept_table_serves_its_level_only, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(a_pinned_root_may_be_given_back, domain_up, domain_down),
         cmocka_unit_test_setup_teardown(updates_move_references, domain_up, domain_down),
         cmocka_unit_test_setup_teardown(roots_hold_tables, domain_up, domain_down),
         cmocka_unit_test_setup_teardown(random_operations, domain_up, domain_down),
