@@ -73,18 +73,22 @@ static int ask_guest(struct command_context *context, uint32_t domid, const char
 
 enum wanted_state { WANT_RUNNING, WANT_SHUTDOWN, WANT_GONE };
 
+/* A guest that is dying has shut down; it is gone when its memory and its name are free. */
 static bool state_reached(uint32_t domid, enum wanted_state wanted)
 {
     struct xen_domctl_getdomaininfo info;
-    bool gone = domain_info(domid, &info) || info.flags & XEN_DOMINF_dying;
+
+    if (domain_info(domid, &info))
+        return wanted != WANT_RUNNING;
+    bool ends = info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown);
 
     switch (wanted) {
     case WANT_RUNNING:
-        return !gone && !(info.flags & (XEN_DOMINF_paused | XEN_DOMINF_shutdown));
+        return !ends && !(info.flags & XEN_DOMINF_paused);
     case WANT_SHUTDOWN:
-        return gone || info.flags & XEN_DOMINF_shutdown;
+        return ends;
     default:
-        return gone;
+        return false;
     }
 }
 
