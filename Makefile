@@ -36,7 +36,12 @@ all: $(ALL)
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 
-.PHONY: lint format clean help
+.PHONY: lint format clean help mutants
+# make mutants [MUTANTS=word]: takes checks out one at a time; the tests must notice each.
+mutants:
+	$(MAKE) deps
+	tools/mutants $(MUTANTS)
+
 lint:
 	tools/lint
 	tools/hypercall-docs --check
@@ -55,6 +60,7 @@ help:
 	@echo 'make          build everything under build/'
 	@echo 'make run      boot it all in QEMU; the demo guest runs, dom0 is at its prompt (Ctrl-A X ends)'
 	@echo 'make test     every suite: unit, guest, system; SUITE=unit or T=name narrow it'
+	@echo 'make mutants  take checks out of the code one at a time: a test must notice each'
 	@echo 'make bench    native Linux, Paravane and Xen 4.17 compared; writes build/bench.json'
 	@echo 'make dist     build/paravane.iso, a bootable image for BIOS and UEFI'
 	@echo 'make install  files and a GRUB menu entry below DESTDIR, for an installed Debian'
