@@ -1,5 +1,6 @@
 /* A CPU's area (address-map.h): its SYSCALL stubs, its TSS, its stack block with struct cpu. */
 #include "boot/cpus.h"
+#include "boot/tsc-check.h"
 #include "entry/cpu-entry.h"
 #include "guest-cpu/switch.h"
 #include "lib/atomic.h"
@@ -94,26 +95,43 @@ void cpu_boot_init(void)
 
 void boot_cpu_main(void)
 {
+    tsc_check_answer();
     cpu_load(this_cpu()->id);
     scheduler_start_cpu();
+}
+
+/* Guests and the scheduler compare times of different CPUs: up to a microsecond may be lost. */
+static bool tsc_fits(uint32_t apic_id, uint64_t cycles_apart)
+{
+    if (cycles_apart <= clock_tsc_khz / 1000)
+        return true;
+    log_warning("CPU with APIC id %u: its TSC is %lu cycles away from the first CPU's", apic_id,
+                cycles_apart);
+    return false;
 }
 
 static bool start_one(unsigned id, uint32_t apic_id, uint32_t acpi_id)
 {
     struct cpu *cpu = cpu_prepare(id, apic_id, acpi_id);
+    bool fits = false;
+    uint64_t apart;
 
     cpu_start_stack = (uint64_t)&cpu->frame;
     lapic_send_init(apic_id);
     clock_delay(10 * 1000 * 1000);
     for (unsigned attempt = 0; attempt < 2; attempt++) {
         lapic_send_startup(apic_id, TRAMPOLINE_PHYS >> PAGE_SHIFT);
-        for (unsigned ms = 0; ms < 100; ms++) {
-            if (atomic_load(&cpus_online_mask) & BIT(id))
-                return true;
-            clock_delay(1000 * 1000);
-        }
+        if (!tsc_check_ask(&apart))
+            continue;
+        fits = tsc_fits(apic_id, apart);
+        tsc_check_verdict(fits);
+        break;
     }
-    return false;
+    while (fits && !(atomic_load(&cpus_online_mask) & BIT(id)))
+        cpu_pause();
+    if (!fits)
+        lapic_send_init(apic_id); /* it does nothing from here on */
+    return fits;
 }
 
 void cpus_start(unsigned limit)
@@ -126,7 +144,7 @@ void cpus_start(unsigned limit)
         if (start_one(cpu_count, acpi_facts.cpu[i].apic_id, acpi_facts.cpu[i].acpi_id))
             cpu_count++;
         else
-            log_warning("CPU with APIC id %u does not start: left out", acpi_facts.cpu[i].apic_id);
+            log_warning("CPU with APIC id %u is left out", acpi_facts.cpu[i].apic_id);
     }
     /* The identity mapping was for the start alone. */
     boot_l4[0] = 0;

@@ -1,8 +1,10 @@
 /*
- * Small pure parts of dom0 and vmctl: the shell's words, --expect's expressions, xenstore's
+ * Small pure parts: the comparison of TSCs, the shell's words, --expect's expressions, xenstore's
  * ring indices.
  *
  * Sources: dom0/shell/words.c tools/vmctl/expression.c dom0/xenstore/ring-copy.c
+ *
+ * Flags: -Ihypervisor
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -13,9 +15,21 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "boot/tsc-check.h"
 #include "shell/words.h"
 #include "vmctl/expression.h"
 #include "xenstore/ring-copy.h"
+
+static void a_tsc_that_differs_is_seen(void **state)
+{
+    (void)state;
+    assert_int_equal(tsc_misfit(100, 100, 100), 0);
+    assert_int_equal(tsc_misfit(100, 150, 200), 0);
+    assert_int_equal(tsc_misfit(100, 99, 200), 1);
+    assert_int_equal(tsc_misfit(100, 205, 200), 5);
+    assert_int_equal(tsc_misfit(UINT64_MAX, 0, 5), 0); /* it wraps */
+    assert_int_equal(tsc_misfit(0, UINT64_MAX, 5), 1);
+}
 
 static void expect_words(const char *line, int count, const char *first, const char *last)
 {
@@ -176,6 +190,7 @@ static void wild_ring_indices_are_errors(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_tsc_that_differs_is_seen),
         cmocka_unit_test(lines_are_cut_into_words),
         cmocka_unit_test(expressions_match),
         cmocka_unit_test(bad_expressions_are_refused),

@@ -1,0 +1,70 @@
+/*
+ * The two CPUs take turns: the boot CPU reads its TSC, hands over, and reads again when the other
+ * one has read its own in between.  What was read later must not be less.
+ */
+#include "boot/tsc-check.h"
+#include "lib/atomic.h"
+#include "machine/clock.h"
+#include "machine/registers.h"
+
+#define ROUNDS 32
+
+/* Odd: the new CPU's turn.  Partners: each side's stores before it are seen by the other's loads
+ * after it. */
+static uint64_t turn, reading;
+static bool here;
+static enum { UNDECIDED, FITS, DIFFERS } verdict;
+
+/* Not earlier than what stands before it in the program. */
+static uint64_t tsc_in_order(void)
+{
+    uint64_t t;
+
+    __asm__ volatile("mfence; lfence" ::: "memory");
+    t = tsc_read();
+    __asm__ volatile("lfence" ::: "memory");
+    return t;
+}
+
+void tsc_check_answer(void)
+{
+    atomic_store(&here, true);
+    for (uint64_t mine = 1; mine < 2 * ROUNDS; mine += 2) {
+        while (atomic_load(&turn) != mine)
+            cpu_pause();
+        reading = tsc_in_order();
+        atomic_store(&turn, mine + 1);
+    }
+    while (atomic_load(&verdict) == UNDECIDED)
+        cpu_pause();
+    while (atomic_load(&verdict) == DIFFERS)
+        __asm__ volatile("cli; hlt");
+}
+
+bool tsc_check_ask(uint64_t *cycles_apart)
+{
+    *cycles_apart = 0;
+    atomic_store(&turn, 0);
+    atomic_store(&verdict, UNDECIDED);
+    for (unsigned ms = 0; !atomic_load(&here); ms++) {
+        if (ms == 100)
+            return false;
+        clock_delay(1000 * 1000);
+    }
+    here = false;
+    for (uint64_t theirs = 1; theirs < 2 * ROUNDS; theirs += 2) {
+        uint64_t before = tsc_in_order(), after;
+
+        atomic_store(&turn, theirs);
+        while (atomic_load(&turn) == theirs)
+            cpu_pause();
+        after = tsc_in_order();
+        *cycles_apart = max(*cycles_apart, tsc_misfit(before, reading, after));
+    }
+    return true;
+}
+
+void tsc_check_verdict(bool fits)
+{
+    atomic_store(&verdict, fits ? FITS : DIFFERS);
+}
