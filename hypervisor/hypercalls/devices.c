@@ -110,8 +110,8 @@ static int apic_access(uint64_t arg, bool write)
 
     if (guest_read(&op, arg, sizeof(op)))
         return -EFAULT;
-    if (write) /* lines are routed by binding them, not by writing registers */
-        return ioapic_read_register(op.apic_physbase, 0, &op.value);
+    if (write)
+        return -EOPNOTSUPP; /* lines are routed by binding them, not by writing registers */
     r = ioapic_read_register(op.apic_physbase, op.reg, &op.value);
     return r ? r : guest_write(arg, &op, sizeof(op));
 }
@@ -189,8 +189,7 @@ static int64_t privileged_physdev(struct domain *d, uint64_t cmd, uint64_t arg)
     case PHYSDEVOP_setup_gsi:
         return setup_gsi(arg);
     default:
-        /* Reports about devices, which need no keeping track of here. */
-        return 0;
+        return 0; /* reports about devices: nothing here depends on them */
     }
 }
 
