@@ -47,7 +47,7 @@ $(BUILD)/tests/hostile/%.o: tests/hostile/%.c
 $(BUILD)/tests/hostile/%.elf: $(BUILD)/tests/hostile/%.o $(BUILD)/dom0/libpvkernel.a \
     dom0/pv-kernel/link.lds
 	$(GUEST_LINK)
-TEST_PROGRAMS += $(BUILD)/tests/hostile/hostile.elf $(BUILD)/tests/hostile/greedy.elf
+TEST_PROGRAMS += $(patsubst tests/%.c,$(BUILD)/tests/%.elf,$(wildcard tests/hostile/*.c))
 
 # make fuzz [FUZZ=name] [FUZZ_SECONDS=60]: libFuzzer over the parsers of hostile input, with
 # sanitizers; what it learns is kept in the cache, what it breaks lies in build/fuzz.

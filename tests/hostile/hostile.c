@@ -17,7 +17,7 @@
 #include "pv-kernel/print.h"
 
 #define SECOND_NS 1000000000ULL
-#define LASTING   (4 * SECOND_NS)
+#define LASTING   (2 * SECOND_NS)
 
 static uint64_t random_state = 88172645463325252ULL;
 
@@ -75,6 +75,8 @@ static void wild_pins(void)
         op.arg2.src_mfn = random_word() >> (random_word() % 64);
         if (op.cmd == MMUEXT_NEW_BASEPTR || op.cmd == MMUEXT_NEW_USER_BASEPTR)
             continue; /* would end us early */
+        if (op.cmd == MMUEXT_CLEAR_PAGE || op.cmd == MMUEXT_COPY_PAGE)
+            op.arg1.mfn |= 1UL << 40; /* not our own code */
         hypercall_mmuext_op(HYPERCALL_ARG(&op), 1, 0, random_word() % 3 ? DOMID_SELF : 0);
     }
 }
@@ -93,7 +95,8 @@ static uint64_t wild_argument(void)
     case 3:
         return random_word();
     case 4:
-        return 1UL << (random_word() % 64);
+        /* Not where our own code and stack are: what is written there would end us. */
+        return random_word() % 2 ? 1UL << (random_word() % 12) : 1UL << (23 + random_word() % 41);
     default:
         for (unsigned int i = 0; i < 8; i++)
             buffer[random_word() % 512] = random_word() >> (random_word() % 64);
@@ -166,6 +169,7 @@ static void wild_rings(void)
 {
     struct xenstore_domain_interface *store = address_of(start_info->store_mfn);
     struct xencons_interface *console = address_of(start_info->console.domU.mfn);
+    uint32_t out = console->out_prod;
 
     for (uint64_t end = clock_monotonic_ns() + LASTING; clock_monotonic_ns() < end;) {
         store->req_prod = (uint32_t)random_word();
@@ -178,6 +182,7 @@ static void wild_rings(void)
         notify(start_info->store_evtchn);
         notify(start_info->console.domU.evtchn);
     }
+    console->out_prod = console->out_cons = out; /* nobody may hear us any more */
 }
 
 static void console_flood(void)
@@ -221,6 +226,7 @@ void guest_main(struct start_info *si)
         if (equal(cases[i].name, (const char *)si->cmd_line)) {
             kprintf("hostile: %s\n", cases[i].name);
             cases[i].run();
+            kprintf("hostile: %s done\n", cases[i].name);
             kernel_shutdown(SHUTDOWN_poweroff);
         }
     kprintf("hostile: no such case\n");

@@ -4,8 +4,9 @@ import pytest
 from machine import BUILD, SETTLED, nodes, run_script, same_memory
 
 CONFIG = """name = "hostile"
-kernel = "/extra/hostile.elf"
+kernel = "/extra/{program}.elf"
 memory = 8
+vcpus = {vcpus}
 cmdline = "{case}"
 """
 
@@ -13,33 +14,63 @@ CASES = ["triple-fault", "write-page-table", "jump-to-hypervisor", "wild-pins", 
          "event-storm", "store-storm", "wild-rings", "console-flood"]
 
 FATAL = CASES[:3]
+# What they do to their own ports and rings may take their voice away.
+VOICELESS = ["wild-hypercalls", "wild-rings"]
+
+# Programs that run all their cases in one boot: (vCPUs, cases)
+PROGRAMS = {"pairs": (16, ["initialise", "pin-levels", "timers", "flips", "own-grant",
+                           "pinned-root"]),
+            "edges": (1, ["times", "memory", "orders", "counts", "descriptors", "ports"])}
 
 ALIVE = "vmctl console demo --send 'echo alive-$((40+2))' --expect 'alive-42' --timeout 60"
+
+
+LOG = "cat /var/log/xen/console/guest-hostile.log"
 
 
 @pytest.fixture(scope="module")
 def extra(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     for case in CASES + ["spin"]:
-        (folder / f"{case}.cfg").write_text(CONFIG.format(case=case))
-    (folder / "hostile.elf").write_bytes((BUILD / "tests" / "hostile" / "hostile.elf").read_bytes())
+        (folder / f"{case}.cfg").write_text(CONFIG.format(case=case, program="hostile", vcpus=1))
+    for program, (vcpus, _) in PROGRAMS.items():
+        (folder / f"{program}.cfg").write_text(
+            CONFIG.format(case="", program=program, vcpus=vcpus))
+    for program in ["hostile", *PROGRAMS]:
+        (folder / f"{program}.elf").write_bytes(
+            (BUILD / "tests" / "hostile" / f"{program}.elf").read_bytes())
     return folder
+
+
+def attack(hv, case):
+    """Lines that run it to its end; then all is as it was for the others."""
+    lines = [f"rm -f {LOG.split()[1]}"]
+    if case in FATAL:
+        lines += [f"! vmctl create -q -F /extra/{case}.cfg"]
+    else:
+        lines += [f"vmctl create -q /extra/{case}.cfg",
+                  "try vmctl wait hostile --state gone --timeout 30"]
+    lines += ["try " + LOG, "try vmctl destroy hostile", ALIVE]
+    return lines + (["vmctl audit"] if hv == "paravane" else [])
 
 
 def test_attacks(hv, extra, tmp_path):
     lines = ["vmctl console demo --expect 'demo:/# $' --timeout 60",
              *SETTLED]
-    for case in CASES:
-        if case in FATAL:
-            lines += [f"! vmctl create -q -F /extra/{case}.cfg", ALIVE]
-        else:
-            lines += [f"vmctl create -q /extra/{case}.cfg",
-                      "try vmctl wait hostile --state gone --timeout 15",
-                      "try vmctl destroy hostile", ALIVE]
+    attacks = CASES + (list(PROGRAMS) if hv == "paravane" else [])
+    for case in attacks:
+        lines += attack(hv, case)
     lines += [*SETTLED, "vmctl list --json", "xenstore-control check"]
     result = run_script(tmp_path, hv, lines, EXTRA=extra, TIMEOUT=400).ok()
-    for case in FATAL:
-        assert "hostile: crashed" in result.of(f"! vmctl create -q -F /extra/{case}.cfg")
+    for i, case in enumerate(attacks):
+        log = result.of("try " + LOG, i)
+        if case in FATAL:
+            assert "hostile: crashed" in result.of(f"! vmctl create -q -F /extra/{case}.cfg")
+            assert f"{case} done" not in log
+        if hv == "paravane" and case not in FATAL + VOICELESS:
+            for name in PROGRAMS.get(case, (1, [case]))[1]:
+                assert f"hostile: {name} done" in log, log
+        assert "bad:" not in log, log
     assert [d["name"] for d in result.json("vmctl list --json")] == ["Domain-0", "demo"]
     assert nodes(result, 0) == nodes(result, 1)
     same_memory(hv, result, 0, 1)
