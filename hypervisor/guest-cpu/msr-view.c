@@ -35,10 +35,10 @@ int msr_view_read(struct vcpu *v, uint32_t msr, uint64_t *value)
     case MSR_TSC:
         *value = tsc_read();
         return 0;
-    case MSR_PLATFORM_ID:
     case MSR_TSC_AUX:
         *value = v->tsc_aux;
         return cpu_features.tsc_aux ? 0 : -EINVAL;
+    case MSR_PLATFORM_ID:
     case MSR_UCODE_REV:
     case MSR_MTRRCAP:
         *value = 0;

@@ -43,7 +43,7 @@ struct walk_result {
 };
 
 /* Tables whose last type reference is gone, with a use reference each. */
-#define RELEASES_MAX 8
+#define RELEASES_MAX (3 * MAX_CPUS)
 
 struct paging {
     /* Guards every validated table of the domain and what follows.  Below domain.lock, above the

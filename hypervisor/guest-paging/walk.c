@@ -186,7 +186,8 @@ void table_put_locked(struct domain *d, mfn_t m)
         frame_put(m);
         return;
     }
-    /* An operation leaves two at most, and the next one does not begin before they are gone. */
+    /* A CPU is in one operation at a time, and an operation lets three go at most: what it held
+     * while the lock was down, the old entry's, and a result nobody came for. */
     BUG_ON(p->releases == RELEASES_MAX);
     p->release[p->releases++] = (struct walk_step){ m, 0, (uint8_t)level };
 }

@@ -6,6 +6,7 @@
 #include "hypercalls/domain-info.h"
 #include "hypercalls/handlers.h"
 #include "hypercalls/page.h"
+#include "hypercalls/target.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -301,11 +302,9 @@ static int operate_on(struct xen_domctl *op, bool *copy_out)
  */
 static int alone(struct xen_domctl *op, bool *copy_out)
 {
-    static uint32_t busy;
-    uint32_t idle = 0;
     int r;
 
-    if (!atomic_compare_exchange(&busy, &idle, 1U))
+    if (!control_begin())
         return -ERESTART;
     if (op->cmd == XEN_DOMCTL_createdomain)
         r = create(op);
@@ -313,7 +312,7 @@ static int alone(struct xen_domctl *op, bool *copy_out)
         r = get_info(op);
     else
         r = operate_on(op, copy_out);
-    atomic_store(&busy, 0U);
+    control_end();
     return r;
 }
 

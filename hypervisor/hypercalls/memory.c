@@ -7,6 +7,7 @@
 #include "hypercalls/machine-map.h"
 #include "lib/errno.h"
 #include "machine/interrupts.h"
+#include "machine/latency.h"
 #include "memory/frame-allocator.h"
 #include "memory/frame-references.h"
 #include "memory/hypervisor-mappings.h"
@@ -18,6 +19,15 @@
 
 struct e820_entry machine_map[MAX_E820];
 unsigned machine_map_entries;
+
+/* Another vCPU may have given the frame back already, and it may be somebody else's. */
+static void name_frame(struct domain *d, mfn_t m, uint64_t gpfn)
+{
+    if (!frame_get(m, d->frames.index))
+        return;
+    machine_to_physical_set(m, gpfn);
+    frame_put(m);
+}
 
 /* One extent given to a domain; gpfn: what its frames are called, or M2P_INVALID. */
 static int extent_add(struct domain *d, const struct xen_memory_reservation *res, uint64_t i,
@@ -34,7 +44,7 @@ static int extent_add(struct domain *d, const struct xen_memory_reservation *res
     if (r)
         return r;
     for (uint64_t k = 0; named && k < 1UL << res->extent_order; k++)
-        machine_to_physical_set(mfn(m.n + k), gpfn + k);
+        name_frame(d, mfn(m.n + k), gpfn + k);
     frame = m.n;
     return res->extent_start ? guest_write_element(res->extent_start, i, &frame) : 0;
 }
@@ -84,7 +94,8 @@ static int64_t reservation(unsigned cmd, uint64_t start, uint64_t arg)
         return (int64_t)start;
     }
     for (i = start; i < res.nr_extents; i++) {
-        if (i > start && (i << res.extent_order) % PREEMPT_EVERY == 0 && preempt_point()) {
+        if (((i > start && (i << res.extent_order) % PREEMPT_EVERY == 0) || latency_is_due()) &&
+            preempt_point()) {
             domain_put(d);
             return continuation(NR_memory_op, cmd | i << MEMOP_EXTENT_SHIFT, arg, 0, 0, 0);
         }
@@ -134,7 +145,7 @@ static int exchange_one(struct domain *d, const struct xen_memory_exchange *x, u
     if (r)
         return r;
     for (uint64_t k = 0; k < count; k++)
-        machine_to_physical_set(mfn(m.n + k), gpfn + k);
+        name_frame(d, mfn(m.n + k), gpfn + k);
     frame = m.n;
     return guest_write_element(x->out.extent_start, i, &frame);
 }

@@ -9,6 +9,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "machine/interrupts.h"
+#include "machine/latency.h"
 #include "machine/registers.h"
 #include "machine/tlb.h"
 #include "memory/frame-references.h"
@@ -243,7 +244,16 @@ static int set_ldt(struct vcpu *v, uint64_t address, uint32_t entries)
 /* Clearing and copying whole frames of the domain's. */
 static int fill_frame(struct domain *d, uint64_t to, const void *from)
 {
-    if (frame_get_writable(mfn(to), d->frames.index))
+    int r = frame_get_writable(mfn(to), d->frames.index);
+
+    if (r == -EBUSY) { /* perhaps a table that was let go and waits for its release */
+        r = paging_lock(d);
+        if (r)
+            return r;
+        paging_unlock(d);
+        r = frame_get_writable(mfn(to), d->frames.index);
+    }
+    if (r)
         return -EINVAL;
     if (from)
         memcpy(frame_virt(mfn(to)), from, PAGE_SIZE);
@@ -332,7 +342,7 @@ static int ext_batch(struct domain *d, uint64_t list, uint32_t n, uint32_t *done
     int r;
 
     for (*done = 0; *done < n; ++*done) {
-        if (*done && *done % PREEMPT_EVERY == 0 && preempt_point())
+        if (((*done && *done % PREEMPT_EVERY == 0) || latency_is_due()) && preempt_point())
             return -ERESTART;
         r = guest_read_element(&op, list, *done);
         if (!r)

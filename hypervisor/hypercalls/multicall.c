@@ -8,6 +8,7 @@
 #include "hypercalls/handlers.h"
 #include "lib/errno.h"
 #include "machine/interrupts.h"
+#include "machine/latency.h"
 
 #define PREEMPT_EVERY 16
 
@@ -47,7 +48,8 @@ int64_t hypercall_do_multicall(uint64_t list, uint64_t count)
 
         if (r < 0)
             return r;
-        if (r == 1 || (i % PREEMPT_EVERY == PREEMPT_EVERY - 1 && i + 1 < n && preempt_point()))
+        if (r == 1 || (i + 1 < n && (i % PREEMPT_EVERY == PREEMPT_EVERY - 1 || latency_is_due()) &&
+                       preempt_point()))
             return continuation(NR_multicall, r ? at : at + sizeof(struct multicall_entry),
                                 n - i - !r, 0, 0, 0);
     }

@@ -24,7 +24,12 @@ static int audit(uint64_t arg)
     r = target_get(op.domid, &d);
     if (r)
         return r;
-    r = domain_audit(d, &op.frames, &op.differences);
+    /* A domctl that waits for a vCPU to stop could wait for a CPU that is parked. */
+    r = -ERESTART;
+    if (control_begin()) {
+        r = domain_audit(d, &op.frames, &op.differences);
+        control_end();
+    }
     domain_put(d);
     return r ? r : guest_write(arg, &op, sizeof(op));
 }

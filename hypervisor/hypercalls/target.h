@@ -8,4 +8,9 @@
  * -EPERM: somebody else's affair; -ESRCH: no such domain. */
 int must_check target_get(domid_t id, struct domain **out);
 
+/* What domctls and audits do must not meet: one at a time, whatever vCPU of the control domain
+ * asks. False: another one is under way, try again later. */
+bool must_check control_begin(void);
+void control_end(void);
+
 #endif

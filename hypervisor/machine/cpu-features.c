@@ -71,6 +71,8 @@ void cpu_control_init(void)
     cr4_write(cr4);
     msr_write(MSR_EFER, EFER_SCE | EFER_LME | EFER_LMA | EFER_NXE);
     msr_write(MSR_PAT, PAT_VALUE);
+    if (f->tsc_aux)
+        msr_write(MSR_TSC_AUX, 0);
     if (f->xsave)
         __asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)f->xcr0), "d"(0));
 }

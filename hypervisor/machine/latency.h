@@ -8,6 +8,7 @@
 #ifndef MACHINE_LATENCY_H
 #define MACHINE_LATENCY_H
 
+#include "machine/clock.h"
 #include "machine/per-cpu.h"
 #include "machine/registers.h"
 
@@ -45,6 +46,13 @@ static inline void latency_end(uint64_t at)
         cpu->closed_longest_at = at;
         cpu->closed_longest_for = cpu->closed_for;
     }
+}
+
+/* Whether interrupts have been off for so long that it is time for a preempt_point, between two
+ * pieces of work of which each is short but not all together. */
+static inline bool latency_is_due(void)
+{
+    return tsc_read() - this_cpu()->closed_since > clock_tsc_khz / 10; /* 100 us */
 }
 
 /* The longest of all CPUs; reset: start anew. */

@@ -29,10 +29,15 @@ static inline uint32_t tlb_stamp(void)
     return (uint32_t)(atomic_load(&tlb_clock) & STAMP_MASK);
 }
 
-/* How many ticks ago, at least modulo the stamp's range, a stamp was taken. */
-static inline uint64_t tlb_stamp_age(uint32_t stamp)
+static inline uint64_t tlb_now(void)
 {
-    return (atomic_load(&tlb_clock) - stamp) & STAMP_MASK;
+    return atomic_load(&tlb_clock);
+}
+
+/* How many ticks before `now`, modulo the stamp's range, a stamp was taken that is not younger. */
+static inline uint64_t tlb_stamp_age(uint32_t stamp, uint64_t now)
+{
+    return (now - stamp) & STAMP_MASK;
 }
 
 /* This CPU is about to flush everything. */

@@ -149,10 +149,10 @@ static void breathe(unsigned order, uint64_t i)
 static void flush_last_owners(mfn_t m, unsigned order)
 {
     uint32_t newest = frame_of(m)->stamp;
-    uint64_t stale;
+    uint64_t stale, now = tlb_now(); /* one reading: ages are compared */
 
     for (uint64_t i = 1; i < 1UL << order; i++) {
-        if (tlb_stamp_age(frame_table[m.n + i].stamp) < tlb_stamp_age(newest))
+        if (tlb_stamp_age(frame_table[m.n + i].stamp, now) < tlb_stamp_age(newest, now))
             newest = frame_table[m.n + i].stamp;
         breathe(order, i);
     }

@@ -41,6 +41,7 @@ void frame_owner_unregister(struct frame_owner *owner)
 }
 
 #define GIVE_AT_ONCE 512
+#define LOOK_AT_ONCE 1024
 
 static void list_push(struct frame_owner *owner, struct frame *f)
 {
@@ -74,6 +75,21 @@ static int quota_take(struct frame_owner *owner, uint64_t n)
         owner->count += n;
     spin_unlock(&owner->lock);
     return r;
+}
+
+/* Takes frames off the books that were never given; they may have been the last a dying owner
+ * waited for. */
+static void count_drop(struct frame_owner *owner, uint64_t n)
+{
+    void (*emptied)(struct frame_owner *) = NULL;
+
+    spin_lock(&owner->lock);
+    owner->count -= n;
+    if (!owner->count && owner->closed)
+        emptied = owner->emptied;
+    spin_unlock(&owner->lock);
+    if (emptied)
+        emptied(owner);
 }
 
 /* Puts n fresh frames on the owner's list, so many at a time; how many it got before it was found
@@ -113,9 +129,7 @@ int frame_owner_allocate(struct frame_owner *owner, unsigned order, unsigned add
         given = give_block(owner, *first, n);
     if (given == n)
         return 0;
-    spin_lock(&owner->lock);
-    owner->count -= n - given;
-    spin_unlock(&owner->lock);
+    count_drop(owner, n - given);
     for (uint64_t i = given; i < n && !mfn_is_none(*first); i++)
         frames_free(mfn(first->n + i), 0);
     return -ENOMEM;
@@ -188,19 +202,34 @@ static bool wants_release(const struct frame *f)
     return (read_once(f->use) & USE_ALLOCATED) || (read_once(f->type) & TYPE_PINNED);
 }
 
+/* Looks at some frames from owner->walk on; the lock is held.  *more: the end is not reached. */
+static mfn_t first_of_some(struct frame_owner *owner, bool *more)
+{
+    for (unsigned left = LOOK_AT_ONCE; owner->walk != FRAME_LINK_NONE && left; left--) {
+        if (wants_release(&frame_table[owner->walk]) && frame_get(mfn(owner->walk), owner->index))
+            return mfn(owner->walk);
+        owner->walk = frame_table[owner->walk].next;
+    }
+    *more = owner->walk != FRAME_LINK_NONE;
+    return MFN_NONE;
+}
+
 mfn_t frame_owner_first(struct frame_owner *owner)
 {
-    mfn_t m = MFN_NONE;
+    bool started = false, more;
+    mfn_t m;
 
-    spin_lock(&owner->lock);
-    if (owner->walk == FRAME_LINK_NONE)
-        owner->walk = owner->first;
-    for (; owner->walk != FRAME_LINK_NONE; owner->walk = frame_table[owner->walk].next)
-        if (wants_release(&frame_table[owner->walk]) && frame_get(mfn(owner->walk), owner->index)) {
-            m = mfn(owner->walk);
-            break;
-        }
-    spin_unlock(&owner->lock);
+    do {
+        more = false;
+        spin_lock(&owner->lock);
+        if (!started && owner->walk == FRAME_LINK_NONE)
+            owner->walk = owner->first;
+        started = true;
+        m = first_of_some(owner, &more);
+        spin_unlock(&owner->lock);
+        if (more)
+            (void)!preempt_point();
+    } while (more);
     return m;
 }
 

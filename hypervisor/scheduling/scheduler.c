@@ -462,11 +462,16 @@ static void switch_to(struct run_queue *q, struct vcpu *next) __attribute__((nor
 static void switch_to(struct run_queue *q, struct vcpu *next)
 {
     struct vcpu *old = q->loaded;
+    struct domain *d = old ? old->domain : NULL;
 
+    if (d)
+        atomic_add(&d->references, 1); /* once unloaded it may be destroyed at any moment */
     unload(q, next);
     spin_unlock(&q->lock);
     if (old && !old->sched.queued && !read_once(old->stopped))
         requeue_if_moved(old);
+    if (d)
+        domain_put(d);
     if (!next)
         go_idle();
     vcpu_load(next);

@@ -184,6 +184,38 @@ static void a_table_is_claimed_while_the_last_writer_goes(void **state)
     assert_true(got > 0);
 }
 
+static void a_tick(void)
+{
+    tlb_clock++;
+    steps_left = 1; /* and another one at the next step */
+}
+
+/* The youngest of a block's frames is found, whatever the clock does meanwhile. */
+static void a_block_is_flushed_for_its_youngest_frame(void **state)
+{
+    mfn_t m;
+
+    (void)state;
+    for (unsigned young = 0; young < 4; young++) {
+        assert_int_equal(frame_owner_allocate(&owner, 2, 0, &m), 0);
+        tlb_clock += 10;
+        for (unsigned i = 0; i < 4; i++)
+            if (i != young)
+                assert_int_equal(frame_owner_release(&owner, mfn(m.n + i)), 0);
+        cpus[2].flush_seen = ++tlb_clock; /* then it made use of the one that is left */
+        assert_int_equal(frame_owner_release(&owner, mfn(m.n + young)), 0);
+        tlb_clock += 5;
+        flushed = 0;
+        other = a_tick;
+        steps_left = 1;
+        assert_int_equal(frame_owner_allocate(&owner, 2, 0, &m), 0);
+        steps_left = 0;
+        assert_true(flushed & BIT(2));
+        for (unsigned i = 0; i < 4; i++)
+            assert_int_equal(frame_owner_release(&owner, mfn(m.n + i)), 0);
+    }
+}
+
 /* Who can reach a freed frame can write it until the flush: it is cleared after that. */
 static void a_new_frame_is_clear(void **state)
 {
@@ -209,6 +241,7 @@ int main(void)
         cmocka_unit_test(a_cpu_that_flushed_since_is_left_alone),
         cmocka_unit_test(a_cpu_far_behind_is_not_taken_for_flushed),
         cmocka_unit_test(a_table_is_claimed_while_the_last_writer_goes),
+        cmocka_unit_test(a_block_is_flushed_for_its_youngest_frame),
         cmocka_unit_test(a_new_frame_is_clear),
     };
 
