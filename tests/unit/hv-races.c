@@ -186,7 +186,7 @@ static void a_table_is_claimed_while_the_last_writer_goes(void **state)
 
 static void a_tick(void)
 {
-    tlb_clock++;
+    tlb_clock += 5;
     steps_left = 1; /* and another one at the next step */
 }
 
