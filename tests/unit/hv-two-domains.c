@@ -112,7 +112,7 @@ static void side_make(struct side *s, bool privileged)
     s->d = domain_get(s->d->id);
 }
 
-static int sides_make(void **state)
+static int sides_up(void **state)
 {
     (void)state;
     side_make(&control, true);
@@ -124,7 +124,7 @@ static int sides_make(void **state)
 }
 
 /* All counts are what a recount finds, also after what was refused. */
-static int sides_end(void **state)
+static int sides_down(void **state)
 {
     struct side *all[] = { &a, &b, &friend, &control };
     uint64_t frames, differences;
@@ -565,30 +565,32 @@ static void the_hypervisors_addresses_are_not_the_guests(void **state)
     assert_false(guest_range_ok(end, UINT64_MAX));
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, sides_make, sides_end)
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_grant_is_for_whom_it_was_given),
-        CASE(a_read_only_grant_is_not_written),
-        CASE(a_grant_of_anothers_frame_is_none),
-        CASE(frames_of_others_are_not_copied),
-        CASE(a_copy_ends_with_its_page),
-        CASE(a_guest_does_not_ask_about_anothers_grants),
-        CASE(tables_of_others_are_not_updated),
-        CASE(frames_of_others_are_not_mapped),
-        CASE(live_entries_keep_to_the_rules),
-        CASE(machine_to_physical_is_the_owners),
-        CASE(extended_operations_keep_to_ones_own),
-        CASE(system_descriptors_are_refused),
-        CASE(a_port_is_for_whom_it_waits),
-        CASE(a_guest_has_no_hand_in_anothers_ports),
-        CASE(scheduling_of_others_is_the_control_domains),
-        CASE(memory_of_others_stays_theirs),
-        CASE(what_is_the_control_domains_is_gated),
-        CASE(iret_gives_no_privilege),
-        CASE(the_hypervisors_addresses_are_not_the_guests),
+        cmocka_unit_test_setup_teardown(a_grant_is_for_whom_it_was_given, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(a_read_only_grant_is_not_written, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(a_grant_of_anothers_frame_is_none, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(frames_of_others_are_not_copied, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(a_copy_ends_with_its_page, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(a_guest_does_not_ask_about_anothers_grants, sides_up,
+                                        sides_down),
+        cmocka_unit_test_setup_teardown(tables_of_others_are_not_updated, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(frames_of_others_are_not_mapped, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(live_entries_keep_to_the_rules, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(machine_to_physical_is_the_owners, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(extended_operations_keep_to_ones_own, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(system_descriptors_are_refused, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(a_port_is_for_whom_it_waits, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(a_guest_has_no_hand_in_anothers_ports, sides_up,
+                                        sides_down),
+        cmocka_unit_test_setup_teardown(scheduling_of_others_is_the_control_domains, sides_up,
+                                        sides_down),
+        cmocka_unit_test_setup_teardown(memory_of_others_stays_theirs, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(what_is_the_control_domains_is_gated, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(iret_gives_no_privilege, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(the_hypervisors_addresses_are_not_the_guests, sides_up,
+                                        sides_down),
     };
 
     model_memory_up();
