@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 
+import pexpect
 import pytest
 
 from machine import BUILD, PROMPT, ROOT, demo_disk, prompt
@@ -103,7 +104,8 @@ def stand_at_the_prompt(machine):
         machine.expect_exact(PROMPT)
         assert "demo" not in machine.before
     machine.send("poweroff\r")
-    machine.expect("power off")
+    machine.expect_exact("powering off")
+    machine.expect(pexpect.EOF) # the machine is off: all it wrote is on the disk
     machine.close(force=True)
 
 
