@@ -73,6 +73,11 @@ static void screen_console_init(void)
     log_add_writer(screen_write);
 }
 
+static void remind_to_draw(void)
+{
+    atomic_or(&this_cpu()->deferred, DEFERRED_SCREEN);
+}
+
 static const void *map_firmware(uint64_t physical, size_t bytes)
 {
     return device_map(physical, bytes, MAP_RW);
@@ -145,5 +150,6 @@ void boot_main(uint32_t magic, uint64_t information)
     if (domain_unpause(dom0))
         panic("the control domain does not start");
     vcpu_start(dom0->vcpus[0], VCPU_DOWN);
+    screen_draw_later(remind_to_draw);
     idle_loop_reset(cpu_table[0]);
 }

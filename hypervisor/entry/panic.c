@@ -8,6 +8,7 @@
 #include "lib/print.h"
 #include "machine/power.h"
 #include "machine/registers.h"
+#include "machine/screen.h"
 
 #define BACKTRACE 24
 
@@ -50,6 +51,7 @@ static void begin(void)
         power_halt();
     panicking = true;
     log_break_lock();
+    screen_draw_at_once();
 }
 
 void panic(const char *format, ...)

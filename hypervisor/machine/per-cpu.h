@@ -54,6 +54,7 @@ struct cpu {
 #define DEFERRED_FINISH   4U  /* the running vCPU has work of its own to finish */
 #define DEFERRED_PARK     8U  /* stand still until told to go on */
 #define DEFERRED_NMI      16U /* say that there was one */
+#define DEFERRED_SCREEN   32U /* what was written is not drawn yet */
 
 #ifdef HOST_TEST
 struct cpu *this_cpu(void);

@@ -5,6 +5,7 @@
 #include "machine/clock.h"
 #include "machine/registers.h"
 #include "machine/remote.h"
+#include "machine/screen.h"
 
 #define SLEEP_ENABLE 0x2000
 
@@ -14,6 +15,7 @@ bool power_no_reboot;
 void power_halt(void)
 {
     remote_stop_all();
+    screen_draw_at_once();
     for (;;)
         __asm__ volatile("cli; hlt");
 }
@@ -29,6 +31,7 @@ void power_enter_sleep(uint16_t value_a, uint16_t value_b)
 void power_off(void)
 {
     remote_stop_all();
+    screen_draw_at_once();
     if (power_registers.s5_known)
         power_enter_sleep(power_registers.sleep_type_a, power_registers.sleep_type_b);
     clock_delay(100 * 1000 * 1000);
@@ -44,6 +47,7 @@ void power_reboot(void)
     } __attribute__((packed)) no_idt = { 0, 0 };
 
     remote_stop_all();
+    screen_draw_at_once();
     if (power_no_reboot) {
         log_info("'noreboot' is set: halted instead of rebooting");
         power_halt();

@@ -1,8 +1,13 @@
 /*
- * Text is kept here twice: as it should be and as it is shown.  After each write the difference is
- * drawn, so that lines that scroll by within one write cost nothing, and blank ones never do.
+ * Text is kept here twice: as it should be and as it is shown.  What is drawn is the difference,
+ * so that lines that scroll by between two looks cost nothing, and blank ones never do.
+ *
+ * Writers hold the log's lock and are quick; they mark the rows they change.  Whoever draws (one
+ * at a time, without that lock) takes a row's mark away before it looks at the row: what changes
+ * meanwhile is marked again.
  */
 #include "machine/screen.h"
+#include "lib/atomic.h"
 #include "lib/string.h"
 
 #define MAX_COLUMNS 256
@@ -14,23 +19,18 @@
 static const struct display *display;
 static unsigned columns, rows, column, row;
 static uint8_t wanted[MAX_ROWS][MAX_COLUMNS], shown[MAX_ROWS][MAX_COLUMNS];
-/* Rows from here (inclusive) to there (exclusive) may differ. */
-static unsigned changed_from, changed_to;
+static bool changed[MAX_ROWS]; /* rows that may differ */
+static bool drawing;
+static void (*remind)(void); /* NULL: what is written is drawn at once */
 
 static enum { PLAIN, ESCAPED, IN_SEQUENCE } state;
 static unsigned parameter[2], parameters;
-
-static void changed(unsigned from, unsigned to)
-{
-    changed_from = min(changed_from, from);
-    changed_to = max(changed_to, to);
-}
 
 static void blank(unsigned r, unsigned from, unsigned to)
 {
     for (unsigned c = from; c < to; c++)
         wanted[r][c] = ' ';
-    changed(r, r + 1);
+    atomic_store(&changed[r], true);
 }
 
 void screen_init(const struct display *d)
@@ -48,11 +48,12 @@ static void scroll(void)
     unsigned gone = max(rows / 4, 1U);
 
     row = rows - gone;
-    for (unsigned r = 0; r < row; r++)
+    for (unsigned r = 0; r < row; r++) {
         memcpy(wanted[r], wanted[r + gone], columns);
+        atomic_store(&changed[r], true);
+    }
     for (unsigned r = row; r < rows; r++)
         blank(r, 0, columns);
-    changed(0, rows);
 }
 
 static void next_row(void)
@@ -67,7 +68,7 @@ static void put(uint8_t c)
     if (column == columns)
         next_row();
     wanted[row][column++] = c;
-    changed(row, row + 1);
+    atomic_store(&changed[row], true);
 }
 
 static void control(uint8_t c)
@@ -178,16 +179,56 @@ static void take(uint8_t c)
     }
 }
 
-static void refresh(void)
+/* Whether it came to the row's end; at least one character is drawn. */
+static bool draw_row(unsigned r, bool (*enough)(void))
 {
-    for (unsigned r = changed_from; r < changed_to; r++)
-        for (unsigned c = 0; c < columns; c++)
-            if (shown[r][c] != wanted[r][c]) {
-                shown[r][c] = wanted[r][c];
-                display->draw(c, r, shown[r][c] & ~INVERSE, shown[r][c] & INVERSE);
-            }
-    changed_from = rows;
-    changed_to = 0;
+    for (unsigned c = 0; c < columns; c++) {
+        uint8_t cell = read_once(wanted[r][c]);
+
+        if (shown[r][c] == cell)
+            continue;
+        shown[r][c] = cell;
+        display->draw(c, r, cell & ~INVERSE, cell & INVERSE);
+        if (enough && enough())
+            return false;
+    }
+    return true;
+}
+
+static bool rows_changed(void)
+{
+    for (unsigned r = 0; r < rows; r++)
+        if (atomic_load(&changed[r]))
+            return true;
+    return false;
+}
+
+bool screen_draw(bool (*enough)(void))
+{
+    bool stopped = false;
+
+    if (atomic_exchange(&drawing, true))
+        return false; /* whoever draws looks again before it goes */
+    for (unsigned r = 0; r < rows && !stopped; r++)
+        if (atomic_exchange(&changed[r], false) && !draw_row(r, enough)) {
+            atomic_store(&changed[r], true);
+            stopped = true;
+        }
+    atomic_store(&drawing, false);
+    memory_barrier(); /* or a mark set meanwhile could be missed by both of us */
+    return rows_changed();
+}
+
+void screen_draw_later(void (*reminder)(void))
+{
+    remind = reminder;
+}
+
+void screen_draw_at_once(void)
+{
+    remind = NULL;
+    drawing = false;
+    screen_draw(NULL);
 }
 
 /* The cursor is a cell in inverse video; behind the last column it stays on it. */
@@ -196,7 +237,7 @@ static void cursor(bool visible)
     uint8_t *cell = &wanted[row][min(column, columns - 1)];
 
     *cell = visible ? *cell | INVERSE : *cell & ~INVERSE;
-    changed(row, row + 1);
+    atomic_store(&changed[row], true);
 }
 
 void screen_write(const char *text, size_t n)
@@ -207,5 +248,8 @@ void screen_write(const char *text, size_t n)
     for (size_t i = 0; i < n; i++)
         take((uint8_t)text[i]);
     cursor(true);
-    refresh();
+    if (remind)
+        remind();
+    else
+        screen_draw(NULL);
 }

@@ -9,7 +9,16 @@
 
 /* From here on what is written shows on d. */
 void screen_init(const struct display *d);
-/* Printable ASCII is shown, any other character as one question mark. */
+/* Printable ASCII is shown, any other character as one question mark.  Drawn at once until
+ * screen_draw_later().  Calls do not overlap: the log's lock is held. */
 void screen_write(const char *text, size_t n);
+
+/* From here on a write only calls reminder (with the log's lock held), so that somebody calls
+ * screen_draw(): to draw a whole screen takes millions of instructions. */
+void screen_draw_later(void (*reminder)(void));
+/* Draws what has changed until it is enough; true: there is more.  From any CPU. */
+bool screen_draw(bool (*enough)(void));
+/* The machine stops: what was written is drawn now, and what will be without delay. */
+void screen_draw_at_once(void);
 
 #endif

@@ -2,8 +2,11 @@
 #include "scheduling/deferred-work.h"
 #include "lib/atomic.h"
 #include "lib/log.h"
+#include "machine/interrupts.h"
+#include "machine/latency.h"
 #include "machine/per-cpu.h"
 #include "machine/remote.h"
+#include "machine/screen.h"
 #include "machine/timer.h"
 #include "scheduling/scheduler.h"
 
@@ -12,6 +15,15 @@ static void (*finish_hook)(void);
 void deferred_finish_set(void (*finish)(void))
 {
     finish_hook = finish;
+}
+
+/* A piece at a time: interrupts come in, and other marks have their turn. */
+static void draw_some(void)
+{
+    if (!screen_draw(latency_is_due))
+        return;
+    atomic_or(&this_cpu()->deferred, DEFERRED_SCREEN);
+    preempt_point();
 }
 
 void deferred_work_run(void)
@@ -27,6 +39,8 @@ void deferred_work_run(void)
             log_warning("NMI on CPU %u", cpu->id);
         if (marks & DEFERRED_TIMERS)
             timers_run();
+        if (unlikely(marks & DEFERRED_SCREEN))
+            draw_some();
         if ((marks & DEFERRED_FINISH) && cpu->vcpu)
             finish_hook();
         if (marks & DEFERRED_SCHEDULE) {

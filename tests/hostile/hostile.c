@@ -1,6 +1,7 @@
 /*
- * A guest that does not behave: its command line says how.  Run by tests/system/test_hostile.py
- * beside the demo guest, which must not notice.
+ * A guest that does not behave: its command line says how, and for how many milliseconds if not
+ * for two seconds.  Run by tests/system/test_hostile.py beside the demo guest, which must not
+ * notice, and by test_interrupts_off.py.
  *
  * Each case ends by crashing, by powering off, or not at all (then it is destroyed).
  */
@@ -16,8 +17,9 @@
 #include "pv-kernel/kernel.h"
 #include "pv-kernel/print.h"
 
-#define SECOND_NS 1000000000ULL
-#define LASTING   (2 * SECOND_NS)
+#define MILLISECOND_NS 1000000ULL
+
+static uint64_t lasting = 2000 * MILLISECOND_NS;
 
 static uint64_t random_state = 88172645463325252ULL;
 
@@ -68,7 +70,7 @@ static void wild_pins(void)
 {
     struct mmuext_op op;
 
-    for (uint64_t end = clock_monotonic_ns() + LASTING; clock_monotonic_ns() < end;) {
+    for (uint64_t end = clock_monotonic_ns() + lasting; clock_monotonic_ns() < end;) {
         op.cmd = (uint32_t)(random_word() % 22);
         op.arg1.mfn = random_word() % 4 ? frames_pfn_to_mfn(random_word() % frames_total())
                                         : random_word() >> (random_word() % 64);
@@ -107,7 +109,8 @@ static uint64_t wild_argument(void)
 /* Any hypercall with anything, but for those that would merely end us. */
 static void wild_hypercalls(void)
 {
-    for (int i = 0; i < 100000; i++) { /* by count: one of them may take our clock away */
+    /* By count: one of them may take our clock away. */
+    for (uint64_t i = 0; i < 50 * (lasting / MILLISECOND_NS); i++) {
         uint64_t number = random_word() % 64;
 
         switch (number) {
@@ -135,7 +138,7 @@ static void wild_hypercalls(void)
 
 static void event_storm(void)
 {
-    for (uint64_t end = clock_monotonic_ns() + LASTING; clock_monotonic_ns() < end;) {
+    for (uint64_t end = clock_monotonic_ns() + lasting; clock_monotonic_ns() < end;) {
         notify(start_info->store_evtchn);
         notify(start_info->console.domU.evtchn);
     }
@@ -146,7 +149,7 @@ static void store_storm(void)
 {
     struct xenstore_domain_interface *ring = address_of(start_info->store_mfn);
 
-    for (uint64_t end = clock_monotonic_ns() + LASTING; clock_monotonic_ns() < end;) {
+    for (uint64_t end = clock_monotonic_ns() + lasting; clock_monotonic_ns() < end;) {
         struct xsd_sockmsg header = { (uint32_t)(random_word() % 24), 1, 0,
                                       (uint32_t)(random_word() % 64) };
         const char *bytes = (const char *)&header;
@@ -171,7 +174,7 @@ static void wild_rings(void)
     struct xencons_interface *console = address_of(start_info->console.domU.mfn);
     uint32_t out = console->out_prod;
 
-    for (uint64_t end = clock_monotonic_ns() + LASTING; clock_monotonic_ns() < end;) {
+    for (uint64_t end = clock_monotonic_ns() + lasting; clock_monotonic_ns() < end;) {
         store->req_prod = (uint32_t)random_word();
         store->rsp_cons = (uint32_t)random_word();
         store->req_cons = (uint32_t)random_word();
@@ -187,7 +190,7 @@ static void wild_rings(void)
 
 static void console_flood(void)
 {
-    for (uint64_t end = clock_monotonic_ns() + LASTING; clock_monotonic_ns() < end;)
+    for (uint64_t end = clock_monotonic_ns() + lasting; clock_monotonic_ns() < end;)
         kprintf("flood flood flood flood flood flood flood flood flood flood flood flood\n");
 }
 
@@ -197,11 +200,22 @@ static void spin(void)
         __asm__ volatile("pause");
 }
 
-static bool equal(const char *a, const char *b)
+/* Whether the command line is for this case. */
+static bool is_meant(const char *name, const char *line)
 {
-    while (*a && *a == *b)
-        a++, b++;
-    return *a == *b;
+    uint64_t milliseconds = 0;
+
+    while (*name && *name == *line)
+        name++, line++;
+    if (*name || (*line && *line != ' '))
+        return false;
+    while (*line == ' ')
+        line++;
+    for (; *line >= '0' && *line <= '9'; line++)
+        milliseconds = milliseconds * 10 + (uint64_t)(*line - '0');
+    if (milliseconds)
+        lasting = milliseconds * MILLISECOND_NS;
+    return true;
 }
 
 void guest_main(struct start_info *si)
@@ -223,7 +237,7 @@ void guest_main(struct start_info *si)
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
-        if (equal(cases[i].name, (const char *)si->cmd_line)) {
+        if (is_meant(cases[i].name, (const char *)si->cmd_line)) {
             kprintf("hostile: %s\n", cases[i].name);
             cases[i].run();
             kprintf("hostile: %s done\n", cases[i].name);

@@ -135,6 +135,49 @@ static void test_wild_sequences(void **state)
     }
 }
 
+static unsigned reminders;
+
+static void reminder(void)
+{
+    reminders++;
+}
+
+static bool at_every_character(void)
+{
+    return true;
+}
+
+/* Drawn apart from writing, a character at a time; what is written meanwhile is not lost. */
+static void test_drawing_later(void **state)
+{
+    unsigned pieces = 0;
+
+    (void)state;
+    screen_draw_later(reminder);
+    drawn = reminders = 0;
+    say("one\n");
+    say("two");
+    assert_int_equal(drawn, 0);
+    assert_int_equal(reminders, 2);
+    while (screen_draw(at_every_character)) {
+        assert_int_equal(drawn, ++pieces);
+        if (pieces == 5)
+            say("\033[1;1Honly\033[K\033[2;1H");
+        assert_true(pieces < 40);
+    }
+    line_is(0, "only");
+    line_is(1, "two");
+    assert_int_equal(cursor_row, 1);
+    assert_int_equal(cursor_column, 0);
+    assert_false(screen_draw(NULL));
+
+    say("now");
+    screen_draw_at_once();
+    line_is(1, "now");
+    say("!");
+    line_is(1, "now!");
+}
+
 static void test_text_memory(void **state)
 {
     static uint16_t memory[80 * 25];
@@ -226,6 +269,7 @@ int main(void)
         cmocka_unit_test_setup(test_line_editor, fresh),
         cmocka_unit_test_setup(test_erasing, fresh),
         cmocka_unit_test_setup(test_wild_sequences, fresh),
+        cmocka_unit_test_setup(test_drawing_later, fresh),
         cmocka_unit_test(test_text_memory),
         cmocka_unit_test(test_pixels),
         cmocka_unit_test(test_unusable_formats),
