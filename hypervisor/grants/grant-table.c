@@ -7,6 +7,9 @@
 #include "memory/heap.h"
 #include "memory/tally.h"
 
+/* Handles for all that a disk of 32 requests of 11 segments has under way, and some rings. */
+#define CONTROL_TRACK_PAGES 6
+
 #define PIN_PAGES(frames) (((frames)*ENTRIES_PER_FRAME + PINS_PER_PAGE - 1) / PINS_PER_PAGE)
 
 void grant_table_unshare(struct domain *d)
@@ -107,7 +110,7 @@ static int grow_track(struct grant_table *t)
     if (t->track_pages == t->max_track_pages || !(page = heap_page_allocate()))
         return GNTST_no_space;
     for (unsigned i = 0; i < TRACKS_PER_PAGE; i++)
-        page[i].next_free = i + 1 < TRACKS_PER_PAGE ? first + i + 1 : UINT32_MAX;
+        page[i].next_free = i + 1 < TRACKS_PER_PAGE ? first + i + 1 : t->free_track;
     t->tracks[t->track_pages++] = page;
     t->free_track = first;
     return GNTST_okay;
@@ -132,8 +135,9 @@ int grant_table_create(struct domain *d, int max_frames, int max_track_frames)
     if (!t->entries || !t->pins || !t->tracks)
         return -ENOMEM;
     /* The control domain is going to map grants: its first handles do not wait until then. */
-    if (d->privileged && grow_track(t))
-        return -ENOMEM;
+    for (unsigned i = 0; d->privileged && i < CONTROL_TRACK_PAGES; i++)
+        if (grow_track(t))
+            return -ENOMEM;
     return t->max_frames ? grant_table_grow(d, 1) : 0;
 }
 
