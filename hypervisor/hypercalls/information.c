@@ -194,7 +194,7 @@ int64_t hypercall_do_sysctl(uint64_t arg)
         r = domain_list(&op.u.getdomaininfolist);
         break;
     case XEN_SYSCTL_debug_keys:
-        return 0; /* no key has a report yet */
+        return op.u.debug_keys.nr_keys ? -EOPNOTSUPP : 0; /* no key has a report */
     case XEN_SYSCTL_getcpuinfo:
         r = cpu_info(&op.u.getcpuinfo);
         break;
