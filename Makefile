@@ -14,6 +14,9 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror
 HOST_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -I. -MMD -MP
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 
+# $(call say,CC,file)command: one short line for a command, or with V=1 the command as it is.
+say = $(if $(filter 1,$(V)),,@echo "  $(1) $(2)";)
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -59,7 +62,7 @@ clean:
 help:
 	@echo 'make          build everything under build/'
 	@echo 'make run      boot it all in QEMU; the demo guest runs, dom0 is at its prompt (Ctrl-A X ends)'
-	@echo 'make test     every suite: unit, guest, system; SUITE=unit or T=name narrow it'
+	@echo 'make test     every suite: unit, guest, system; SUITE=unit or T=name narrow it, JOBS=2 at once'
 	@echo 'make mutants  take checks out of the code one at a time: a test must notice each'
 	@echo 'make bench    native Linux, Paravane and Xen 4.17 compared; writes build/bench.json'
 	@echo 'make dist     build/paravane.iso, a bootable image for BIOS and UEFI'
@@ -69,6 +72,8 @@ help:
 	@echo 'make format   format the sources with clang-format'
 	@echo 'make clean    remove build/ (what was fetched and newlib stay in the cache)'
 	@echo 'make help     this list'
+	@echo
+	@echo 'With V=1 the whole commands are shown.'
 	@echo
 	@echo 'Variables of make run: SCRIPT EXTRA DISK ISO DISKIF NETIF MEM SMP FIRMWARE HV CMDLINE DOM0_CMDLINE'
 	@echo 'TIMEOUT QEMU_ARGS; docs/getting-started.md says what each does.'

@@ -15,15 +15,14 @@ PV_KERNEL_OBJECTS := $(patsubst dom0/%.c,$(BUILD)/dom0/%.o,$(wildcard dom0/pv-ke
 
 $(BUILD)/dom0/pv-kernel/%.o: dom0/pv-kernel/%.c
 	@mkdir -p $(@D)
-	$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/dom0/pv-kernel/%.o: dom0/pv-kernel/%.S
 	@mkdir -p $(@D)
-	$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/dom0/libpvkernel.a: $(PV_KERNEL_OBJECTS)
-	rm -f $@
-	ar rcsD $@ $^
+	$(call say,AR,$@)rm -f $@ && ar rcsD $@ $^
 
 # A guest is its objects and the library; start.o is named so that the linker takes it.
 GUEST_LINK = $(CC) $(GUEST_LDFLAGS) -o $@ $(BUILD)/dom0/pv-kernel/start.o $(filter %.o,$(filter-out \
@@ -31,10 +30,10 @@ GUEST_LINK = $(CC) $(GUEST_LDFLAGS) -o $@ $(BUILD)/dom0/pv-kernel/start.o $(filt
 
 $(BUILD)/dom0/hello/hello.o: dom0/hello/hello.c
 	@mkdir -p $(@D)
-	$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/dom0/hello.elf: $(BUILD)/dom0/hello/hello.o $(BUILD)/dom0/libpvkernel.a dom0/pv-kernel/link.lds
-	$(GUEST_LINK)
+	$(call say,LD,$@)$(GUEST_LINK)
 
 
 # dom0: everything that runs in the image, against newlib.
@@ -52,7 +51,7 @@ DOM0_OBJECTS := $(patsubst %.c,$(BUILD)/dom0/image/%.o,$(DOM0_SOURCES)) \
 
 $(BUILD)/dom0/image/%.o: %.c $(NEWLIB_STAMP) $(LIBRARIES_STAMP)
 	@mkdir -p $(@D)
-	$(CC) $(DOM0_CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(DOM0_CFLAGS) -c -o $@ $<
 
 # Tools and commands never run in a handler and may compute with floating point.
 $(BUILD)/dom0/image/tools/%.o $(BUILD)/dom0/image/dom0/shell/%.o: \
@@ -60,15 +59,15 @@ $(BUILD)/dom0/image/tools/%.o $(BUILD)/dom0/image/dom0/shell/%.o: \
 
 $(BUILD)/dom0/image/%.o: %.S
 	@mkdir -p $(@D)
-	$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/dom0/dom0.elf: $(DOM0_OBJECTS) $(BUILD)/dom0/libpvkernel.a dom0/pv-kernel/link.lds
-	$(CC) $(GUEST_LDFLAGS) -o $@ $(BUILD)/dom0/pv-kernel/start.o $(DOM0_OBJECTS) \
+	$(call say,LD,$@)$(CC) $(GUEST_LDFLAGS) -o $@ $(BUILD)/dom0/pv-kernel/start.o $(DOM0_OBJECTS) \
 	    -L$(LIBRARIES)/lib -Wl,--start-group $(NEWLIB)/lib/libc.a \
 	    -lz -llzma -lzstd -llz4 -lbz2 -llzo2 $(BUILD)/dom0/libpvkernel.a -Wl,--end-group
 
 $(BUILD)/dom0/%.gz: $(BUILD)/dom0/%.elf
-	gzip -9nc $< > $@
+	$(call say,GZIP,$@)gzip -9nc $< > $@
 
 ALL += $(BUILD)/dom0/hello.gz
 
@@ -80,7 +79,7 @@ $(DEMO)/pristine.img: tools/make-demo
 
 $(BUILD)/dom0/initrd.cpio: $(DEMO)/pristine.img
 	@mkdir -p $(@D)
-	cd $(DEMO)/root0 && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 > $(abspath $@)
+	$(call say,CPIO,$@)cd $(DEMO)/root0 && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 > $(abspath $@)
 
 ALL += $(BUILD)/dom0/dom0.gz $(BUILD)/dom0/initrd.cpio
 

@@ -3,4 +3,4 @@
 $(BUILD)/tests/unit/abi-layout: $(BUILD)/hypercall-abi/layout-of-xen.o
 $(BUILD)/hypercall-abi/layout-of-xen.o: hypercall-abi/layout-checks.c hypercall-abi/layout.def
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O1 -g $(SANITIZE) -I. -DXEN_HEADERS -c -o $@ $<
+	$(call say,CC,$<)$(CC) -std=gnu11 -O1 -g $(SANITIZE) -I. -DXEN_HEADERS -c -o $@ $<

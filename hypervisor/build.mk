@@ -16,23 +16,23 @@ HV_CFLAGS := -std=gnu11 -O2 -g $(WARNINGS) -ffreestanding -nostdinc -isystem $(s
 
 $(HV_OUT)/%.o: hypervisor/%.c
 	@mkdir -p $(@D)
-	@echo "  CC $@"; $(CC) $(HV_CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(HV_CFLAGS) -c -o $@ $<
 
 $(HV_OUT)/hypercalls/information.o: HV_CFLAGS += -DBUILD_REVISION='"$(HV_REVISION)"'
 $(HV_OUT)/boot/main.o: HV_CFLAGS += -DBUILD_REVISION='"$(HV_REVISION)"'
 
 $(HV_OUT)/%.o: hypervisor/%.S $(HV_OUT)/asm-offsets.h
 	@mkdir -p $(@D)
-	@echo "  CC $@"; $(CC) $(filter-out -std=gnu11 -include hypervisor/lib/hidden.h,$(HV_CFLAGS)) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(filter-out -std=gnu11 -include hypervisor/lib/hidden.h,$(HV_CFLAGS)) -c -o $@ $<
 
 $(HV_OUT)/asm-offsets.h: hypervisor/entry/asm-offsets.c
 	@mkdir -p $(@D)
-	@echo "  CC $@"; $(CC) $(filter-out -g,$(HV_CFLAGS)) -MF $(HV_OUT)/asm-offsets.d -MT $@ -S -o $(HV_OUT)/asm-offsets.s $<
-	sed -n 's/^.*->\([A-Z0-9_]*\) \$$*\([0-9-]*\)".*/#define \1 \2/p' $(HV_OUT)/asm-offsets.s > $@
+	$(call say,CC,$<)$(CC) $(filter-out -g,$(HV_CFLAGS)) -MF $(HV_OUT)/asm-offsets.d -MT $@ -S -o $(HV_OUT)/asm-offsets.s $<
+	@sed -n 's/^.*->\([A-Z0-9_]*\) \$$*\([0-9-]*\)".*/#define \1 \2/p' $(HV_OUT)/asm-offsets.s > $@
 
 $(HV_OUT)/link.lds: hypervisor/boot/link.lds.S hypervisor/address-map.h
 	@mkdir -p $(@D)
-	@echo "  CC $@"; $(CC) -E -P -x c -Ihypervisor -o $@ $<
+	$(call say,CC,$<)$(CC) -E -P -x c -Ihypervisor -o $@ $<
 
 # The screen's font, public domain, from Debian's collection.
 CONSOLE_FONTS := $(CACHE)/console-setup-linux/usr/share/consolefonts
@@ -42,7 +42,7 @@ $(CONSOLE_FONTS)/Lat15-Fixed16.psf.gz:
 
 $(HV_OUT)/font.psf: $(CONSOLE_FONTS)/Lat15-Fixed16.psf.gz
 	@mkdir -p $(@D)
-	gzip -dc $< > $@
+	$(call say,GUNZIP,$@)gzip -dc $< > $@
 
 $(HV_OUT)/machine/font.o: $(HV_OUT)/font.psf
 $(HV_OUT)/machine/font.o: HV_CFLAGS += -DFONT_FILE='"$(HV_OUT)/font.psf"'
@@ -51,7 +51,7 @@ $(HV_OUT)/machine/font.o: HV_CFLAGS += -DFONT_FILE='"$(HV_OUT)/font.psf"'
 HV_LINK = ld -nostdlib -static -no-pie -z max-page-size=4096 -z noexecstack --build-id=none -T $(HV_OUT)/link.lds
 
 $(HV_OUT)/paravane: $(HV_OBJ) $(HV_OUT)/link.lds hypervisor/symbols.awk
-	@echo "  LD $@"; awk -f hypervisor/symbols.awk < /dev/null > $(HV_OUT)/symbols.s
+	$(call say,LD,$@)awk -f hypervisor/symbols.awk < /dev/null > $(HV_OUT)/symbols.s
 	@$(CC) -c -o $(HV_OUT)/symbols.o $(HV_OUT)/symbols.s
 	@$(HV_LINK) -o $(HV_OUT)/paravane.1 $(HV_OBJ) $(HV_OUT)/symbols.o
 	@nm -n $(HV_OUT)/paravane.1 | awk -f hypervisor/symbols.awk > $(HV_OUT)/symbols.s
@@ -59,7 +59,7 @@ $(HV_OUT)/paravane: $(HV_OBJ) $(HV_OUT)/link.lds hypervisor/symbols.awk
 	@$(HV_LINK) -o $@ $(HV_OBJ) $(HV_OUT)/symbols.o
 
 $(HV_OUT)/paravane.gz: $(HV_OUT)/paravane
-	objcopy --strip-debug $< $(HV_OUT)/paravane.stripped
-	gzip -9nc $(HV_OUT)/paravane.stripped > $@
+	$(call say,GZIP,$@)objcopy --strip-debug $< $(HV_OUT)/paravane.stripped && \
+	    gzip -9nc $(HV_OUT)/paravane.stripped > $@
 
 ALL += $(HV_OUT)/paravane.gz

@@ -20,9 +20,9 @@ UNIT_OBJECTS_$(1) := $$(patsubst %.c,$(BUILD)/tests/unit/obj/$(1)/%.o,tests/unit
     $$(call unit_line,$(1),Sources))
 $$(UNIT_OBJECTS_$(1)): $(BUILD)/tests/unit/obj/$(1)/%.o: %.c tests/unit/$(1).c
 	@mkdir -p $$(@D)
-	@echo "  CC $$@"; $$(CC) $$(UNIT_CFLAGS) $$(call unit_line,$(1),Flags) -c -o $$@ $$<
+	$$(call say,CC,$$<)$$(CC) $$(UNIT_CFLAGS) $$(call unit_line,$(1),Flags) -c -o $$@ $$<
 $(BUILD)/tests/unit/$(1): $$(UNIT_OBJECTS_$(1))
-	@echo "  LD $$@"; $$(CC) $$(SANITIZE) $$(call unit_line,$(1),Flags) -o $$@ $$^ -lcmocka \
+	$$(call say,LD,$$@)$$(CC) $$(SANITIZE) $$(call unit_line,$(1),Flags) -o $$@ $$^ -lcmocka \
 	    $$(call unit_line,$(1),Libraries)
 UNIT_TESTS += $(BUILD)/tests/unit/$(1)
 endef
@@ -32,21 +32,24 @@ $(foreach name,$(UNIT_NAMES),$(eval $(call unit_rules,$(name))))
 SANITIZED_XENSTORED := $(patsubst %.c,$(BUILD)/tests/xenstored.obj/%.o,$(XENSTORED_SOURCES))
 $(SANITIZED_XENSTORED): $(BUILD)/tests/xenstored.obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(UNIT_CFLAGS) -c -o $@ $<
 $(BUILD)/tests/xenstored: $(SANITIZED_XENSTORED)
-	$(CC) $(SANITIZE) -o $@ $^
+	$(call say,LD,$@)$(CC) $(SANITIZE) -o $@ $^
 
-# make test [SUITE=unit|guest|system] [T=name]: T is pytest's -k expression.
-SUITE ?= unit guest system
+# make test [SUITE=unit|guest|system] [T=name] [JOBS=2]: T is pytest's -k expression; so many tests
+# run side by side, the long ones first.
+SUITE ?= system guest unit
+JOBS ?= 2
 TEST_PROGRAMS := $(UNIT_TESTS) $(BUILD)/tests/xenstored
 
 # The guests that do not behave, for the system tests.
 $(BUILD)/tests/hostile/%.o: tests/hostile/%.c
 	@mkdir -p $(@D)
-	$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
 $(BUILD)/tests/hostile/%.elf: $(BUILD)/tests/hostile/%.o $(BUILD)/dom0/libpvkernel.a \
     dom0/pv-kernel/link.lds
-	$(GUEST_LINK)
+	$(call say,LD,$@)$(GUEST_LINK)
+.PRECIOUS: $(BUILD)/tests/hostile/%.o
 TEST_PROGRAMS += $(patsubst tests/%.c,$(BUILD)/tests/%.elf,$(wildcard tests/hostile/*.c))
 
 # make fuzz [FUZZ=name] [FUZZ_SECONDS=60]: libFuzzer over the parsers of hostile input, with
@@ -79,4 +82,4 @@ test:
 	$(MAKE) deps
 	$(MAKE) all unit-tests
 	PYTHONDONTWRITEBYTECODE=1 BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -p no:cacheprovider -p no:warnings \
-	    $(wildcard $(addprefix tests/,$(SUITE))) $(if $(T),-k '$(T)')
+	    -n $(JOBS) --dist loadgroup $(wildcard $(addprefix tests/,$(SUITE))) $(if $(T),-k '$(T)')

@@ -4,14 +4,14 @@ GUEST_TESTS := $(GUEST_TEST_NAMES:%=$(BUILD)/tests/guest/%.gz)
 
 $(BUILD)/tests/guest/%.o: tests/guest/%.c
 	@mkdir -p $(@D)
-	$(CC) $(KERNEL_CFLAGS) -Itests/guest -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(KERNEL_CFLAGS) -Itests/guest -c -o $@ $<
 
 $(BUILD)/tests/guest/%.elf: $(BUILD)/tests/guest/%.o $(BUILD)/tests/guest/guest-test.o \
     $(BUILD)/dom0/libpvkernel.a dom0/pv-kernel/link.lds
-	$(GUEST_LINK)
+	$(call say,LD,$@)$(GUEST_LINK)
 
 $(BUILD)/tests/guest/%.gz: $(BUILD)/tests/guest/%.elf
-	gzip -9nc $< > $@
+	$(call say,GZIP,$@)gzip -9nc $< > $@
 
 .PRECIOUS: $(BUILD)/tests/guest/%.o $(BUILD)/tests/guest/%.elf
 .PHONY: guest-tests

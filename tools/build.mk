@@ -6,12 +6,12 @@ TOOLS_CFLAGS := $(HOST_CFLAGS) -D_GNU_SOURCE -Idom0 -Itools
 
 $(BUILD)/tools/obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(TOOLS_CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(TOOLS_CFLAGS) -c -o $@ $<
 
 XENSTORED_SOURCES := tools/xenstored/main.c $(XENSTORE_CORE)
 
 $(BUILD)/tools/xenstored: $(XENSTORED_SOURCES:%.c=$(BUILD)/tools/obj/%.o)
-	$(CC) -o $@ $^
+	$(call say,LD,$@)$(CC) -o $@ $^
 
 # The sources vmctl is made of everywhere; dom0 links the same with platform/dom0.c.
 VMCTL_COMMON := $(wildcard tools/vmctl/*.c tools/vmctl/config/*.c tools/vmctl/image/*.c \
@@ -21,6 +21,6 @@ VMCTL_SOURCES := $(VMCTL_COMMON) $(wildcard tools/vmctl/platform/linux/*.c) \
 VMCTL_LIBRARIES := -lz -llzma -lzstd -llz4 -lbz2 -llzo2
 
 $(BUILD)/tools/vmctl: $(VMCTL_SOURCES:%.c=$(BUILD)/tools/obj/%.o)
-	$(CC) -static -o $@ $^ $(VMCTL_LIBRARIES)
+	$(call say,LD,$@)$(CC) -static -o $@ $^ $(VMCTL_LIBRARIES)
 
 ALL += $(BUILD)/tools/xenstored $(BUILD)/tools/vmctl
