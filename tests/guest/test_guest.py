@@ -11,6 +11,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
 GUESTS = sorted(p.stem for p in pathlib.Path(__file__).parent.glob("*.c") if p.stem != "guest-test")
+# What is compared with each other runs in one process (pytest-xdist).
+BY_GUEST = [pytest.param(guest, marks=pytest.mark.xdist_group(guest)) for guest in GUESTS]
 LINES = re.compile(r"^(?:ok|FAIL|value|AUDIT|panic:|exception) ?.*?(?=\r?$)", re.M)
 # (guest, line as it reads on Xen) -> the line as it reads on ours
 KNOWN = {
@@ -34,13 +36,13 @@ KNOWN = {
 def machine(hypervisor, **settings):
     environment = {**os.environ, "HV": hypervisor, "SMP": "2", "DISK": "none", "SCRIPT": "",
                    "EXTRA": "", **settings}
-    done = subprocess.run([ROOT / "tools/run"], env=environment, capture_output=True, timeout=500)
+    done = subprocess.run([ROOT / "tools/run"], env=environment, capture_output=True, timeout=1500)
     return done.returncode, done.stdout.decode(errors="replace")
 
 
 def as_initial_domain(guest, hypervisor):
     image = str(BUILD / "tests/guest" / f"{guest}.gz")
-    status, text = machine(hypervisor, HEADLESS="1", TIMEOUT="120", MEM="512", DOM0_MEM="64",
+    status, text = machine(hypervisor, HEADLESS="1", TIMEOUT="360", MEM="512", DOM0_MEM="64",
                            DOM0=image, DOM0_INITRD=image)
     lines = LINES.findall(text)
     return lines if status in (0, 1) else lines + [f"status {status}", text[-2000:]]
@@ -63,14 +65,14 @@ def as_guests(tmp_path_factory):
                 f'name = "{guest}"\nkernel = "/extra/{guest}.elf"\nmemory = 32\nvcpus = 2\n'
                 'on_poweroff = "preserve"\non_crash = "preserve"\n')
             lines += [f"echo begin {guest}", f"try vmctl create -q /extra/{guest}.cfg",
-                      f"try vmctl wait {guest} --state shutdown --timeout 60",
+                      f"try vmctl wait {guest} --state shutdown --timeout 180",
                       f"try cat /var/log/xen/console/guest-{guest}.log"]
             # Its memory is still there: nothing it did may have left a count wrong.
             if hypervisor == "paravane":
                 lines += ["vmctl audit"]
             lines += [f"try vmctl destroy {guest}", f"echo end {guest}"]
         script.write_text("\n".join(lines) + "\n")
-        _, text = machine(hypervisor, SCRIPT=str(script), EXTRA=str(extra), TIMEOUT="400")
+        _, text = machine(hypervisor, SCRIPT=str(script), EXTRA=str(extra), TIMEOUT="1200")
         text = text.replace("\r", "")
         results[hypervisor] = {}
         for guest in GUESTS:
@@ -95,23 +97,25 @@ def must_pass(lines):
         line for line in lines if not line.startswith("ok")]
 
 
-@pytest.mark.parametrize("guest", GUESTS)
+@pytest.mark.parametrize("guest", BY_GUEST)
 def test_initial_on_xen(guest):
     must_pass(initial(guest, "xen"))
 
 
-@pytest.mark.parametrize("guest", GUESTS)
+@pytest.mark.parametrize("guest", BY_GUEST)
 def test_initial_on_paravane(guest):
     lines = initial(guest, "paravane")
     must_pass(lines)
     assert lines == initial(guest, "xen")
 
 
+@pytest.mark.xdist_group("guests")
 @pytest.mark.parametrize("guest", GUESTS)
 def test_guest_on_xen(guest, as_guests):
     must_pass(as_guests("xen")[guest])
 
 
+@pytest.mark.xdist_group("guests")
 @pytest.mark.parametrize("guest", GUESTS)
 def test_guest_on_paravane(guest, as_guests):
     xen = as_guests("xen")[guest]

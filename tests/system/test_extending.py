@@ -62,7 +62,7 @@ def test_extending_the_abi(tmp_path):
     subprocess.run(["make", "-j2", "build/hypervisor/paravane.gz", "build/tests/guest/uptime.gz"],
                    cwd=tree, env=environment, check=True)
     guest = tree / "build/tests/guest/uptime.gz"
-    result = subprocess.run([tree / "tools/run"], timeout=180, stdout=subprocess.PIPE, env={
+    result = subprocess.run([tree / "tools/run"], timeout=600, stdout=subprocess.PIPE, env={
         **environment, "HEADLESS": "1", "TIMEOUT": "120", "MEM": "512", "DOM0_MEM": "64",
         "DISK": "none", "DOM0": str(guest), "DOM0_INITRD": str(guest)})
     lines = re.findall(rb"^(?:ok|FAIL).*?(?=\r?$)", result.stdout, re.M)

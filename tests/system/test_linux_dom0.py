@@ -24,9 +24,9 @@ def test_debian_kernel_is_the_initial_domain(hv, tmp_path):
     env = environment(tmp_path, hv, {
         "DOM0": unpacked(main_kernel(), tmp_path / "vmlinux"),
         "DOM0_INITRD": tmp_path / "rd.gz", "DOM0_MEM": 512, "HEADLESS": 1,
-        "DOM0_CMDLINE": "console=hvc0 earlyprintk=xen panic=1", "TIMEOUT": 180})
+        "DOM0_CMDLINE": "console=hvc0 earlyprintk=xen panic=1", "TIMEOUT": 540})
     done = subprocess.run([RUN], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=240)
+                          stderr=subprocess.STDOUT, timeout=600)
     output = done.stdout.decode(errors="replace")
     (tmp_path / "console.log").write_text(output)
     assert "initial-domain-xen-up" in output, output[-3000:]

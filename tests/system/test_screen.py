@@ -65,7 +65,7 @@ def picture(monitor, folder):
 
 
 def at_prompt(child):
-    child.expect_exact("\n\rdom0# ", timeout=60)
+    child.expect_exact("\n\rdom0# ")
 
 
 @pytest.mark.parametrize("firmware", ["bios", "uefi"])

@@ -19,6 +19,7 @@ menuentry Paravane {
 """
 EARLY_CONFIG = "search --no-floppy --label cloud-root --set=root\nconfigfile ($root)/boot/grub/grub.cfg\n"
 SECTOR, MIB = 512, 1 << 20
+pytestmark = pytest.mark.xdist_group("shipped") # one disk for all of them
 
 
 def make(*words, environment=None):

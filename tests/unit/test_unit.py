@@ -33,7 +33,8 @@ def run(program):
     return _results[program]
 
 
-@pytest.mark.parametrize("program,case", [(p, c) for p in programs() for c in cases(p)])
+@pytest.mark.parametrize("program,case", [
+    pytest.param(p, c, marks=pytest.mark.xdist_group(p)) for p in programs() for c in cases(p)])
 def test_unit(program, case):
     status, out, err = run(program)
     if re.search(rf"^ok \d+ - {case}$", out, re.M) and (status == 0 or "not ok" in out):

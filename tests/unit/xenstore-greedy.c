@@ -2,9 +2,9 @@
  * Guests that want too much of the store: what it remembers for them is charged and bounded, and
  * no request of theirs takes long.
  *
- * Where work is measured, it is processor time with four times as much to do against once as much:
- * about four for what is linear, sixteen for a square, and nine is in between; about one for
- * what does not depend on it.
+ * Where work is measured, it is processor time with `times` as much to do against once as much:
+ * about that for what is linear, its square for a square; about one for what does not depend on
+ * it.  The bound lies well between, in tries whose best counts: a busy machine changes nothing.
  *
  * Sources: dom0/xenstore/access.c dom0/xenstore/connection.c dom0/xenstore/control.c
  * Sources: dom0/xenstore/domain.c dom0/xenstore/node.c dom0/xenstore/path.c
@@ -40,16 +40,17 @@ static uint64_t least(uint64_t (*story)(unsigned int), unsigned int size)
     return best;
 }
 
-static void expect_growth(uint64_t (*story)(unsigned int), unsigned int size, unsigned int most)
+static void expect_growth(uint64_t (*story)(unsigned int), unsigned int size, unsigned int times,
+                          unsigned int most)
 {
-    uint64_t once = least(story, size), four_times = least(story, 4 * size);
+    uint64_t once = least(story, size), more = least(story, times * size);
 
-    assert_in_range(four_times, 0, most * once);
+    assert_in_range(more, 0, most * once);
 }
 
 static void expect_linear(uint64_t (*story)(unsigned int), unsigned int size)
 {
-    expect_growth(story, size, 9);
+    expect_growth(story, size, 4, 9);
 }
 
 /* One more event, while so many are not fetched. */
@@ -75,7 +76,7 @@ static uint64_t unfetched_events(unsigned int count)
 static void waiting_events_are_found_quickly(void **state)
 {
     (void)state;
-    expect_growth(unfetched_events, 1000, 2);
+    expect_growth(unfetched_events, 250, 16, 5);
 }
 
 static void deep_path(char *path, unsigned int depth)
