@@ -10,12 +10,14 @@
 #include "machine/latency.h"
 #include "memory/frame-allocator.h"
 #include "memory/frame-references.h"
+#include "memory/heap.h"
 #include "memory/hypervisor-mappings.h"
 #include "memory/machine-to-physical.h"
 
 #define PREEMPT_EVERY  16 /* frames */
 #define DOMU_MAX_ORDER 9
 #define DOM0_MAX_ORDER MAX_ORDER
+#define EXCHANGE_MAX   (1UL << 20) /* extents: no product of one and a block's size overflows */
 
 struct e820_entry machine_map[MAX_E820];
 unsigned machine_map_entries;
@@ -106,42 +108,65 @@ static int64_t reservation(unsigned cmd, uint64_t start, uint64_t arg)
     return (int64_t)i;
 }
 
-/* Gives back the frames of one exchanged block: 2^order of them, read one extent at a time. */
-static int exchange_release(struct domain *d, const struct xen_memory_exchange *x, uint64_t first,
-                            uint64_t count)
+/* Takes the frames away from the domain, all of them or none. */
+static int exchange_give_up(struct domain *d, const xen_pfn_t *frames, uint64_t count)
 {
-    xen_pfn_t frame;
+    uint64_t done = 0;
+    int r = 0;
 
-    for (uint64_t i = 0; i < count; i++) {
-        if (guest_read_element(&frame, x->in.extent_start, first + i))
-            return -EFAULT;
-        if (frame_owner_release(&d->frames, mfn(frame)))
-            return -EINVAL;
-    }
-    return 0;
+    for (; done < count && !r; done += !r)
+        r = frame_owner_give_up(&d->frames, mfn(frames[done]));
+    while (r && done--)
+        frame_owner_take_back(mfn(frames[done]));
+    return r;
 }
 
-/* One output extent for 2^order input frames.  The new block comes first: on failure nothing has
- * been given up. */
+/* A block of 2^order frames for so many single ones.  The new block comes first; whichever of the
+ * two is not to be the domain's goes. */
+static int exchange_frames(struct domain *d, const xen_pfn_t *old, unsigned order, unsigned bits,
+                           mfn_t *new)
+{
+    uint64_t count = 1UL << order;
+    int r = frame_owner_allocate(&d->frames, order, bits, new);
+
+    if (r)
+        return r;
+    r = exchange_give_up(d, old, count);
+    for (uint64_t k = 0; k < count; k++)
+        if (!r)
+            frame_owner_let_go(mfn(old[k]));
+        else /* another vCPU may have guessed and released it */
+            (void)!frame_owner_release(&d->frames, mfn(new->n + k));
+    return r;
+}
+
+static void limit_add(struct domain *d, int64_t frames)
+{
+    spin_lock(&d->frames.lock);
+    d->frames.limit += (uint64_t)frames;
+    spin_unlock(&d->frames.lock);
+}
+
+/* One output extent for 2^order input frames, whose list is read once. */
 static int exchange_one(struct domain *d, const struct xen_memory_exchange *x, uint64_t i)
 {
-    unsigned order = x->out.extent_order;
-    uint64_t count = 1UL << order;
-    xen_pfn_t gpfn, frame;
+    unsigned order = x->out.extent_order, bits = XENMEMF_get_address_bits(x->out.mem_flags);
+    uint64_t count = 1UL << order, bytes = count * sizeof(xen_pfn_t);
+    xen_pfn_t gpfn, frame, *old = heap_allocate(bytes);
     mfn_t m;
-    int r;
+    int r = 0;
 
-    if (guest_read_element(&gpfn, x->out.extent_start, i))
-        return -EFAULT;
-    spin_lock(&d->frames.lock);
-    d->frames.limit += count;
-    spin_unlock(&d->frames.lock);
-    r = frame_owner_allocate(&d->frames, order, XENMEMF_get_address_bits(x->out.mem_flags), &m);
-    if (!r)
-        r = exchange_release(d, x, i * count, count);
-    spin_lock(&d->frames.lock);
-    d->frames.limit -= count;
-    spin_unlock(&d->frames.lock);
+    if (!old)
+        return -ENOMEM;
+    if (guest_read_element(&gpfn, x->out.extent_start, i) ||
+        guest_read(old, x->in.extent_start + i * bytes, bytes))
+        r = -EFAULT;
+    if (!r) {
+        limit_add(d, (int64_t)count);
+        r = exchange_frames(d, old, order, bits, &m);
+        limit_add(d, -(int64_t)count);
+    }
+    heap_free(old, bytes);
     if (r)
         return r;
     for (uint64_t k = 0; k < count; k++)
@@ -164,7 +189,8 @@ static int64_t exchange(uint64_t arg)
     if (!d->privileged || x.in.domid != x.out.domid ||
         (x.in.domid != DOMID_SELF && x.in.domid != d->id))
         return -EPERM;
-    if (x.nr_exchanged > x.in.nr_extents || x.in.nr_extents > 1UL << 20)
+    if (x.nr_exchanged > x.in.nr_extents || x.in.nr_extents > EXCHANGE_MAX ||
+        x.out.nr_extents > EXCHANGE_MAX)
         return -EINVAL;
     if (x.out.extent_order > DOMU_MAX_ORDER || x.in.extent_order > DOMU_MAX_ORDER ||
         x.in.nr_extents << x.in.extent_order != x.out.nr_extents << x.out.extent_order)

@@ -158,7 +158,7 @@ void frame_unshare(struct frame_owner *owner, mfn_t m)
     frame_put(m);
 }
 
-int frame_owner_release(struct frame_owner *owner, mfn_t m)
+int frame_owner_give_up(struct frame_owner *owner, mfn_t m)
 {
     struct frame *f;
     uint32_t use;
@@ -173,9 +173,28 @@ int frame_owner_release(struct frame_owner *owner, mfn_t m)
             return -EINVAL;
         }
     } while (!atomic_compare_exchange(&f->use, &use, use & ~USE_ALLOCATED));
-    frame_put(m); /* ours */
-    frame_put(m); /* the allocation's */
     return 0;
+}
+
+void frame_owner_take_back(mfn_t m)
+{
+    atomic_or(&frame_of(m)->use, USE_ALLOCATED);
+    frame_put(m); /* give_up's */
+}
+
+void frame_owner_let_go(mfn_t m)
+{
+    frame_put(m); /* give_up's */
+    frame_put(m); /* the allocation's */
+}
+
+int frame_owner_release(struct frame_owner *owner, mfn_t m)
+{
+    int r = frame_owner_give_up(owner, m);
+
+    if (!r)
+        frame_owner_let_go(m);
+    return r;
 }
 
 void frame_owner_forget(mfn_t m)

@@ -48,6 +48,12 @@ void frame_unshare(struct frame_owner *owner, mfn_t m);
  * it is not allocated to the owner (any more). */
 int must_check frame_owner_release(struct frame_owner *owner, mfn_t m);
 
+/* The same in two steps, for frames that go all or none: give_up takes one away and keeps it in
+ * place until it is let go or taken back. */
+int must_check frame_owner_give_up(struct frame_owner *owner, mfn_t m);
+void frame_owner_take_back(mfn_t m);
+void frame_owner_let_go(mfn_t m);
+
 /* The next frame of an owner's list that is allocated or pinned, for a walk that may be
  * interrupted: takes a reference.  MFN_NONE at the end. */
 mfn_t frame_owner_first(struct frame_owner *owner);

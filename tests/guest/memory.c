@@ -48,6 +48,51 @@ static void give_back_and_get(void)
     frames_free(page, 0);
 }
 
+static int64_t reserved(void)
+{
+    domid_t self = DOMID_SELF;
+
+    return hypercall_memory_op(XENMEM_current_reservation, HYPERCALL_ARG(&self));
+}
+
+/* Several extents of one call, of more than one frame each: all of them change hands. */
+static void give_back_several(void)
+{
+    char *pages = frames_alloc(2);
+    uint64_t pfn = (uint64_t)pages >> PAGE_SHIFT, mfns[4], extents[4];
+    int64_t before = reserved(), wrong = 0;
+
+    for (int i = 0; i < 4; i++) {
+        mfns[i] = extents[i] = frames_virt_to_mfn(pages + i * PAGE_SIZE);
+        hypercall_update_va_mapping(HYPERCALL_ARG(pages + i * PAGE_SIZE), 0, UVMF_INVLPG);
+    }
+    extents[3] = 0; /* nobody's: the call ends before it */
+    check("decrease by four", reservation(XENMEM_decrease_reservation, extents, 4, 0, DOMID_SELF),
+          3);
+    check("three less", reserved(), before - 3);
+    check("decrease twice", reservation(XENMEM_decrease_reservation, mfns, 1, 0, DOMID_SELF), 0);
+    check("the fourth", reservation(XENMEM_decrease_reservation, mfns + 3, 1, 0, DOMID_SELF), 1);
+    extents[0] = extents[1] = 0;
+    check("increase by two pairs",
+          reservation(XENMEM_increase_reservation, extents, 2, 1, DOMID_SELF), 2);
+    check("as before", reserved(), before);
+    check_true("frames of two extents", extents[0] != extents[1] && extents[0] && extents[1]);
+    check("no more than that",
+          reservation(XENMEM_increase_reservation, extents + 2, 1, 9, DOMID_SELF), 0);
+    for (int i = 0; i < 4; i++) {
+        uint64_t got = extents[i / 2] + (i & 1);
+        struct mmu_update name = { got << 12 | MMU_MACHPHYS_UPDATE, pfn + i };
+
+        wrong += hypercall_update_va_mapping(HYPERCALL_ARG(pages + i * PAGE_SIZE),
+                                             got << 12 | PTE_KERNEL, UVMF_INVLPG) != 0;
+        wrong += hypercall_mmu_update(HYPERCALL_ARG(&name), 1, 0, DOMID_SELF) != 0;
+        wrong += *(volatile int64_t *)(pages + i * PAGE_SIZE) != 0;
+        ((uint64_t *)start_info->mfn_list)[pfn + i] = got;
+    }
+    check("each is ours, and clear", wrong, 0);
+    frames_free(pages, 2);
+}
+
 static struct xen_memory_exchange exchange_of(uint64_t *in, uint64_t *out)
 {
     return (struct xen_memory_exchange){
@@ -57,6 +102,51 @@ static struct xen_memory_exchange exchange_of(uint64_t *in, uint64_t *out)
                  .mem_flags = XENMEMF_address_bits(32),
                  .domid = DOMID_SELF },
     };
+}
+
+/* Four frames for four in a row; and one list with a frame that is not ours: nothing changes. */
+static void exchange_several(void)
+{
+    char *pages = frames_alloc(2);
+    uint64_t pfn = (uint64_t)pages >> PAGE_SHIFT, in[4], out = pfn;
+    struct xen_memory_exchange op = exchange_of(in, &out);
+    int64_t before = reserved(), wrong = 0;
+
+    op.in.nr_extents = 4;
+    op.out.extent_order = 2;
+    for (int i = 0; i < 4; i++) {
+        in[i] = frames_virt_to_mfn(pages + i * PAGE_SIZE);
+        hypercall_update_va_mapping(HYPERCALL_ARG(pages + i * PAGE_SIZE), 0, UVMF_INVLPG);
+    }
+    in[2] = 0;
+    check_true("exchange, one is nobody's",
+               hypercall_memory_op(XENMEM_exchange, HYPERCALL_ARG(&op)) < 0);
+    check("none exchanged", (int64_t)op.nr_exchanged, 0);
+    check("as many as before", reserved(), before);
+    for (int i = 0; i < 4; i++)
+        wrong += hypercall_update_va_mapping(
+                     HYPERCALL_ARG(pages + i * PAGE_SIZE),
+                     frames_virt_to_machine(pages + i * PAGE_SIZE) | PTE_KERNEL, UVMF_INVLPG) != 0;
+    check("all are still ours", wrong, 0);
+    for (int i = 0; i < 4; i++)
+        hypercall_update_va_mapping(HYPERCALL_ARG(pages + i * PAGE_SIZE), 0, UVMF_INVLPG);
+    in[2] = frames_virt_to_mfn(pages + 2 * PAGE_SIZE);
+    check("exchange four", hypercall_memory_op(XENMEM_exchange, HYPERCALL_ARG(&op)), 0);
+    check("exchanged", (int64_t)op.nr_exchanged, 4);
+    check("still as many", reserved(), before);
+    check("in a row", (int64_t)out & 3, 0);
+    for (int i = 0; i < 4; i++) {
+        wrong += in[i] >= out && in[i] < out + 4;
+        wrong += ((const uint64_t *)MACH2PHYS_VIRT_START)[out + i] != pfn + i;
+        wrong += hypercall_update_va_mapping(HYPERCALL_ARG(pages + i * PAGE_SIZE),
+                                             (out + i) << 12 | PTE_KERNEL, UVMF_INVLPG) != 0;
+        wrong += *(volatile int64_t *)(pages + i * PAGE_SIZE) != 0;
+        ((uint64_t *)start_info->mfn_list)[pfn + i] = out + i;
+    }
+    check("others, named, clear", wrong, 0);
+    check("the old ones are gone", reservation(XENMEM_decrease_reservation, in, 1, 0, DOMID_SELF),
+          0);
+    frames_free(pages, 2);
 }
 
 /* A frame for another one below 4 GiB, as a driver's DMA buffer needs it. */
@@ -115,8 +205,11 @@ void guest_test(void)
               hypercall_memory_op(XENMEM_machine_memory_map, HYPERCALL_ARG(&memory_map)),
               -XEN_EPERM);
     give_back_and_get();
-    if (kernel_is_initial_domain())
+    give_back_several();
+    if (kernel_is_initial_domain()) {
         exchange();
+        exchange_several();
+    }
     check("decrease frame 0", reservation(XENMEM_decrease_reservation, extents, 1, 0, DOMID_SELF),
           0);
     check("decrease wild frame",
