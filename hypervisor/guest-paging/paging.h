@@ -68,6 +68,9 @@ void paging_destroy(struct domain *d);
 int must_check paging_lock(struct domain *d);
 /* The same where it is held already, between two operations.  -ERESTART: it is still held. */
 int must_check paging_settle_locked(struct domain *d);
+/* The same without the lock, at the end of an operation: what it let go is ready for other uses
+ * when the guest goes on. */
+int must_check paging_settle(struct domain *d);
 static inline void paging_unlock(struct domain *d)
 {
     spin_unlock(&d->paging->lock);

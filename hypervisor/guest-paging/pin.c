@@ -36,6 +36,20 @@ int paging_lock(struct domain *d)
     return r;
 }
 
+int paging_settle(struct domain *d)
+{
+    int r;
+
+    /* A look without the lock: this CPU sees what it has let go itself, and others' operations
+     * are not over yet. */
+    if (likely(!walk_is_pending_locked(d)))
+        return 0;
+    r = paging_lock(d);
+    if (!r)
+        paging_unlock(d);
+    return r;
+}
+
 void paging_leave_locked(struct domain *d)
 {
     /* What remains is done by whoever takes the lock next: this operation is through. */

@@ -92,7 +92,7 @@ static int update_batch(struct domain *tables, struct domain *frames_of, uint64_
             r = update_one(tables, frames_of, &u);
     }
     paging_leave_locked(tables);
-    return r;
+    return r ? r : paging_settle(tables);
 }
 
 static int update_in(uint64_t list, uint32_t n, domid_t tables_id, domid_t frames_id,
@@ -244,16 +244,7 @@ static int set_ldt(struct vcpu *v, uint64_t address, uint32_t entries)
 /* Clearing and copying whole frames of the domain's. */
 static int fill_frame(struct domain *d, uint64_t to, const void *from)
 {
-    int r = frame_get_writable(mfn(to), d->frames.index);
-
-    if (r == -EBUSY) { /* perhaps a table that was let go and waits for its release */
-        r = paging_lock(d);
-        if (r)
-            return r;
-        paging_unlock(d);
-        r = frame_get_writable(mfn(to), d->frames.index);
-    }
-    if (r)
+    if (frame_get_writable(mfn(to), d->frames.index))
         return -EINVAL;
     if (from)
         memcpy(frame_virt(mfn(to)), from, PAGE_SIZE);
@@ -344,13 +335,15 @@ static int ext_batch(struct domain *d, uint64_t list, uint32_t n, uint32_t *done
     for (*done = 0; *done < n; ++*done) {
         if (((*done && *done % PREEMPT_EVERY == 0) || latency_is_due()) && preempt_point())
             return -ERESTART;
-        r = guest_read_element(&op, list, *done);
+        r = paging_settle(d); /* the operation before may have let a table go */
+        if (!r)
+            r = guest_read_element(&op, list, *done);
         if (!r)
             r = ext_op(v, d, &op);
         if (r)
             return r;
     }
-    return 0;
+    return paging_settle(d);
 }
 
 int64_t hypercall_do_mmuext_op(uint64_t list, uint64_t count, uint64_t done_at, uint64_t foreign)
