@@ -50,8 +50,9 @@
 #define MSR_APIC_BASE      0x1b
 #define MSR_SPEC_CTRL      0x48
 #define MSR_UCODE_REV      0x8b
-#define MSR_MTRRCAP        0xfe
+#define MSR_PLATFORM_INFO  0xce
 #define MSR_ARCH_CAP       0x10a
+#define MSR_MISC_FEATURES  0x140
 #define MSR_SYSENTER_CS    0x174
 #define MSR_SYSENTER_ESP   0x175
 #define MSR_SYSENTER_EIP   0x176
