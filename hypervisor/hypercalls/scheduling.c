@@ -135,6 +135,7 @@ static int pin_override(struct vcpu *v, uint64_t arg)
 {
     struct sched_pin_override p;
     uint64_t wanted;
+    int r;
 
     if (!v->domain->privileged)
         return -EPERM;
@@ -143,13 +144,17 @@ static int pin_override(struct vcpu *v, uint64_t arg)
     if (p.pcpu < 0) {
         wanted = v->sched.saved_affinity;
         v->sched.saved_affinity = 0;
-        return wanted ? vcpu_set_affinity(v, wanted) : 0;
+        return wanted ? vcpu_set_affinity(v, wanted) : -EINVAL;
     }
     if (p.pcpu >= MAX_CPUS)
         return -EINVAL;
-    if (!v->sched.saved_affinity)
-        v->sched.saved_affinity = v->sched.affinity;
-    return vcpu_set_affinity(v, BIT(p.pcpu));
+    if (v->sched.saved_affinity)
+        return -EBUSY;
+    wanted = v->sched.affinity;
+    r = vcpu_set_affinity(v, BIT(p.pcpu));
+    if (!r)
+        v->sched.saved_affinity = wanted;
+    return r;
 }
 
 int64_t hypercall_do_sched_op(uint64_t cmd, uint64_t arg)
@@ -279,6 +284,14 @@ static int register_info(struct vcpu *v, uint64_t arg)
     return 0;
 }
 
+static int get_runstate(struct vcpu *v, uint64_t arg)
+{
+    struct vcpu_runstate_info r;
+
+    runstate_get(v, &r);
+    return guest_write(arg, &r, sizeof(r));
+}
+
 static int register_runstate(struct vcpu *v, uint64_t arg)
 {
     struct vcpu_register_runstate_memory_area a;
@@ -288,8 +301,13 @@ static int register_runstate(struct vcpu *v, uint64_t arg)
     if (!guest_range_ok(a.addr, sizeof(struct vcpu_runstate_info)))
         return -EFAULT;
     v->runstate_area = a.addr;
-    if (v == current_vcpu())
+    if (v == current_vcpu()) {
         runstate_publish(v);
+        return 0;
+    }
+    /* What it is now; when it runs next it keeps the area itself.  As under Xen, an area that is
+     * not mapped yet is no error. */
+    (void)!get_runstate(v, a.addr);
     return 0;
 }
 
@@ -304,14 +322,6 @@ static int register_time(struct vcpu *v, uint64_t arg)
     v->time_area = a.addr;
     guest_clock_update(v);
     return 0;
-}
-
-static int get_runstate(struct vcpu *v, uint64_t arg)
-{
-    struct vcpu_runstate_info r;
-
-    runstate_get(v, &r);
-    return guest_write(arg, &r, sizeof(r));
 }
 
 static int vcpu_up(struct vcpu *v)

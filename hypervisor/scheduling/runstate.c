@@ -22,10 +22,8 @@ void runstate_get(struct vcpu *v, struct vcpu_runstate_info *out)
     uint64_t now = clock_now();
 
     *out = v->runstate;
-    if (now > out->state_entry_time) {
+    if (now > out->state_entry_time) /* which stays: it is in that state since then */
         out->time[out->state] += now - out->state_entry_time;
-        out->state_entry_time = now;
-    }
 }
 
 void runstate_publish(struct vcpu *v)

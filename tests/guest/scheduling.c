@@ -92,6 +92,30 @@ static void timers(void)
     event_port_close(port);
 }
 
+static int64_t pin(int32_t cpu)
+{
+    struct sched_pin_override op = { .pcpu = cpu };
+
+    return hypercall_sched_op(SCHEDOP_pin_override, HYPERCALL_ARG(&op));
+}
+
+/* The initial domain may bind its vCPU to a CPU for a while. */
+static void pins(void)
+{
+    if (!kernel_is_initial_domain()) {
+        check("pin", pin(0), -XEN_EPERM);
+        return;
+    }
+    check("no pin to take back", pin(-1), -XEN_EINVAL);
+    check("no such CPU", pin(4000), -XEN_EINVAL);
+    check("pin", pin(1), 0);
+    check("pin twice", pin(0), -XEN_EBUSY);
+    check("no such CPU, twice", pin(4000), -XEN_EINVAL);
+    check("take it back", pin(-1), 0);
+    check("back twice", pin(-1), -XEN_EINVAL);
+    check("pin, wild", hypercall_sched_op(SCHEDOP_pin_override, BAD_POINTER), -XEN_EFAULT);
+}
+
 void guest_test(void)
 {
     struct vcpu_register_runstate_memory_area area = { .addr = HYPERCALL_ARG(&runstate) };
@@ -115,6 +139,7 @@ void guest_test(void)
     check("unknown vcpu_op", vcpu_op(99, 0, NULL), -XEN_ENOSYS);
     polls();
     timers();
+    pins();
     check("shutdown code", hypercall_sched_op(SCHEDOP_shutdown_code, HYPERCALL_ARG(&reason)), 0);
     check("a second one", hypercall_sched_op(SCHEDOP_shutdown_code, HYPERCALL_ARG(&reason)), 0);
     check("shutdown, wild", hypercall_sched_op(SCHEDOP_shutdown, BAD_POINTER), -XEN_EFAULT);
