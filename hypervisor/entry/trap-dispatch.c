@@ -98,7 +98,8 @@ void trap_from_guest(struct cpu_regs *regs)
 /*
  * IRET to the guest faulted: its selectors, flags or address were bad.  The general registers
  * were the guest's already, and the fault pushed its frame over their saved copies; rip to ss are
- * untouched.  Put the frame together again and have the guest told.
+ * untouched.  Put the frame together again and have the guest told, as if the fault were that of
+ * the first instruction there.
  */
 static void guest_return_failed(const struct cpu_regs *nested) __attribute__((noreturn));
 
@@ -113,14 +114,7 @@ static void guest_return_failed(const struct cpu_regs *nested)
     copy.rsp = cpu->frame.rsp;
     copy.ss = cpu->frame.ss;
     cpu->frame = copy;
-    cpu->vcpu->ds = ds_read();
-    cpu->vcpu->es = es_read();
-    cpu->vcpu->fs = fs_read();
-    cpu->vcpu->gs = gs_read();
-    if (cpu->vcpu->failsafe.address)
-        inject_failsafe(cpu->vcpu, &cpu->frame);
-    else
-        inject_trap(cpu->vcpu, &cpu->frame, TRAP_GP, copy.error_code);
+    inject_trap(cpu->vcpu, &cpu->frame, copy.vector, copy.error_code);
     return_to_guest_reset(cpu);
 }
 

@@ -99,12 +99,10 @@ int64_t hypercall_do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t s
 {
     struct vcpu *v = current_vcpu();
 
-    if (!address_is_canonical(event) || !address_is_canonical(failsafe) ||
-        !address_is_canonical(syscall))
-        return -EINVAL;
-    v->event.address = event;
-    v->failsafe.address = failsafe;
-    v->syscall.address = syscall;
+    /* An address that cannot be leaves the old one in place; Xen says nothing of it either. */
+    (void)callback_set(v, CALLBACKTYPE_event, event, false);
+    (void)callback_set(v, CALLBACKTYPE_failsafe, failsafe, false);
+    (void)callback_set(v, CALLBACKTYPE_syscall, syscall, false);
     return 0;
 }
 
