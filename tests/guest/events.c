@@ -108,6 +108,93 @@ static void between_vcpus(void)
     check("ipi to no vCPU", op(EVTCHNOP_bind_ipi, &ipi), -XEN_ENOENT);
 }
 
+/* A port's events go to the vCPU it is bound to, which need not run. */
+static void moved(void)
+{
+    volatile struct vcpu_info *second = &shared_info->vcpu_info[1];
+    struct evtchn_bind_vcpu bind = { .vcpu = 1 };
+    struct evtchn_status status = { .dom = DOMID_SELF };
+    evtchn_port_t a, b;
+
+    event_port_alloc_unbound(DOMID_SELF, DOMID_SELF, &a);
+    event_port_bind_interdomain(DOMID_SELF, a, &b);
+    event_port_set_handler(a, count_call, NULL);
+    hypercall_xen_version(0, 0);
+    bind.port = status.port = a;
+    second->evtchn_pending_sel = 0;
+    second->evtchn_upcall_pending = 0;
+    calls = 0;
+    check("bind to vCPU 1", op(EVTCHNOP_bind_vcpu, &bind), 0);
+    check("ask", op(EVTCHNOP_status, &status), 0);
+    check("it is there", status.vcpu, 1);
+    event_port_notify(b);
+    check("not on this one", calls, 0);
+    check("but on that one", second->evtchn_upcall_pending, 1);
+    check_true("in its word", second->evtchn_pending_sel & 1UL << a / 64);
+    shared_info->evtchn_pending[a / 64] &= ~(1UL << a % 64);
+    bind.vcpu = 4000;
+    check("bind to no vCPU", op(EVTCHNOP_bind_vcpu, &bind), -XEN_ENOENT);
+    bind.vcpu = 2;
+    check("nor to one too many", op(EVTCHNOP_bind_vcpu, &bind), -XEN_ENOENT);
+    bind.vcpu = 0;
+    check("bind back", op(EVTCHNOP_bind_vcpu, &bind), 0);
+    event_port_notify(b);
+    check("on this one again", calls, 1);
+    event_port_close(b);
+    event_port_close(a);
+}
+
+/* The console of a guest is a port like others: it is bound to its other end anew, at the number
+ * the console's code knows. */
+static void console_again(evtchn_port_t console, evtchn_port_t remote)
+{
+    struct evtchn_bind_interdomain bind = { .remote_dom = 0, .remote_port = remote };
+    evtchn_port_t filler = 0;
+    int64_t r;
+
+    if (kernel_is_initial_domain())
+        return;
+    while (filler + 1 < console && !event_port_alloc_unbound(DOMID_SELF, 0, &filler))
+        ;
+    r = op(EVTCHNOP_bind_interdomain, &bind);
+    check("console bound anew", r, 0);
+    check("at its place", (int64_t)bind.local_port, (int64_t)console);
+}
+
+static void reset(void)
+{
+    struct evtchn_status status = { .dom = DOMID_SELF };
+    struct evtchn_reset whose = { .dom = DOMID_SELF };
+    struct evtchn_bind_virq timer = { .virq = VIRQ_TIMER };
+    evtchn_port_t console = start_info->console.domU.evtchn, ports[3], first;
+    int64_t results[5];
+
+    check("a virq first", event_port_bind_virq(VIRQ_TIMER, &ports[0]), 0);
+    event_port_alloc_unbound(DOMID_SELF, DOMID_SELF, &ports[1]);
+    event_port_bind_interdomain(DOMID_SELF, ports[1], &ports[2]);
+    event_port_mask(ports[1]);
+    event_port_notify(ports[2]); /* pending: not for who gets the number next */
+    status.port = console;
+    if (!kernel_is_initial_domain())
+        op(EVTCHNOP_status, &status);
+    results[0] = op(EVTCHNOP_reset, &whose);
+    /* No output before the console is back. */
+    for (int i = 0; i < 3; i++)
+        results[i + 1] = status_of(ports[i]);
+    results[4] = (int64_t)(shared_info->evtchn_pending[ports[1] / 64] >> ports[1] % 64 & 1);
+    console_again(console, status.u.interdomain.port);
+    check("reset", results[0], 0);
+    for (int i = 0; i < 3; i++)
+        check("is closed by it", results[i + 1], EVTCHNSTAT_closed);
+    check("nothing is pending", results[4], 0);
+    check("the virq is free", op(EVTCHNOP_bind_virq, &timer), 0);
+    check("a port is", event_port_alloc_unbound(DOMID_SELF, DOMID_SELF, &first), 0);
+    check("is unbound", status_of(first), EVTCHNSTAT_unbound);
+    whose.dom = 4321;
+    check_true("reset nobody's", op(EVTCHNOP_reset, &whose) < 0);
+    check("reset, wild", op(EVTCHNOP_reset, (void *)BAD_POINTER), -XEN_EFAULT);
+}
+
 static void refusals(void)
 {
     struct evtchn_alloc_unbound alloc = { .dom = 4321, .remote_dom = DOMID_SELF };
@@ -137,5 +224,7 @@ void guest_test(void)
     loopback();
     virtual_interrupts();
     between_vcpus();
+    moved();
     refusals();
+    reset();
 }
