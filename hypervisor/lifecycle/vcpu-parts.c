@@ -22,7 +22,7 @@ static void periodic_fired(struct timer *t)
 
     virq_raise(v, VIRQ_TIMER);
     if (period)
-        timer_set(t, v->sched.cpu, max(t->when + period, clock_now()));
+        timer_set(t, read_once(v->sched.cpu), max(read_once(t->when) + period, clock_now()));
 }
 
 static void poll_timed_out(struct timer *t)

@@ -73,7 +73,8 @@ static void remove_locked(struct queue *q, struct timer *t)
         q->root = meld(q->root, below);
     }
     t->child = t->next = t->parent = NULL;
-    t->armed = false;
+    /* From here on another queue may have it (partner: disarm_locked). */
+    atomic_store(&t->armed, false);
 }
 
 /* Sets this CPU's hardware for the earliest timer. */
@@ -92,7 +93,8 @@ static void disarm_locked(struct timer *t)
 {
     struct queue *q = &queues[t->cpu];
 
-    if (!read_once(t->armed))
+    /* timers_run takes it out without t->lock: it is done with the links once this is false. */
+    if (!atomic_load(&t->armed))
         return;
     spin_lock(&q->lock);
     if (t->armed)
@@ -127,8 +129,8 @@ static bool insert_locked(struct timer *t, uint64_t when)
     bool first;
 
     spin_lock(&q->lock);
-    t->when = min(when, TIMER_NEVER);
-    t->armed = true;
+    write_once(t->when, min(when, TIMER_NEVER));
+    write_once(t->armed, true);
     q->root = meld(q->root, t);
     first = q->root == t;
     if (first && t->cpu == this_cpu()->id)
