@@ -156,7 +156,7 @@ int port_bind_vcpu(struct domain *d, evtchn_port_t number, uint32_t vcpu)
     p = port_find_locked(d->ports, number);
     if (p && (p->state == PORT_UNBOUND || p->state == PORT_INTERDOMAIN || p->state == PORT_PIRQ ||
               (p->state == PORT_VIRQ && !virq_is_per_vcpu(p->u.virq)))) {
-        p->notify_vcpu = (uint8_t)vcpu;
+        write_once(p->notify_vcpu, (uint8_t)vcpu);
         if (p->state == PORT_PIRQ)
             device_irq_set_vcpu(d, p->u.pirq, vcpu);
         r = 0;
@@ -260,7 +260,7 @@ int port_send(struct domain *d, evtchn_port_t number)
          * bind_vcpu, which only means the old vCPU gets the event. */
         remote = p->u.interdomain.remote;
         other = port_find_locked(remote->ports, p->u.interdomain.port);
-        port_deliver(remote, p->u.interdomain.port, other->notify_vcpu);
+        port_deliver(remote, p->u.interdomain.port, read_once(other->notify_vcpu));
         break;
     case PORT_IPI:
         port_deliver(d, number, p->notify_vcpu);

@@ -143,9 +143,9 @@ void vcpu_load_root(struct vcpu *v)
     uint64_t bit = BIT(this_cpu()->id);
 
     /* Before the root is in CR3, so that a flush from now on comes here too. */
-    if (!(v->domain->frames.cpus & bit))
+    if (!(read_once(v->domain->frames.cpus) & bit))
         atomic_or(&v->domain->frames.cpus, bit);
-    v->dirty_cpus = bit;
+    write_once(v->dirty_cpus, bit);
     v->root_switches++;
     root_load(vcpu_root(v));
 }

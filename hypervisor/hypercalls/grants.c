@@ -5,6 +5,7 @@
 #include "grants/map.h"
 #include "hypercalls/continuation.h"
 #include "hypercalls/handlers.h"
+#include "lib/atomic.h"
 #include "lib/errno.h"
 #include "machine/interrupts.h"
 #include "machine/tlb.h"
@@ -83,7 +84,7 @@ static int unmap_batch(struct vcpu *v, uint64_t list, uint32_t n, uint32_t *done
     }
     v->tlb_flushes += flush;
     if (flush)
-        tlb_flush_cpus(v->domain->frames.cpus);
+        tlb_flush_cpus(read_once(v->domain->frames.cpus));
     for (uint32_t i = 0; i < begun; i++)
         grant_unmap_end(&u[i]);
     *done += begun;

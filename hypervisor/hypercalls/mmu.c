@@ -5,6 +5,7 @@
 #include "guest-paging/paging.h"
 #include "hypercalls/continuation.h"
 #include "hypercalls/handlers.h"
+#include "lib/atomic.h"
 #include "lib/bits.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -145,7 +146,7 @@ static int cpus_of_mask(struct domain *d, guest_handle_t at, uint64_t *cpus)
     for_each_vcpu(v, d)
         if (map >> v->id & 1)
             *cpus |= read_once(v->dirty_cpus);
-    *cpus &= d->frames.cpus;
+    *cpus &= read_once(d->frames.cpus);
     return 0;
 }
 
@@ -155,7 +156,7 @@ static int va_flush(struct domain *d, uint64_t address, uint64_t flags)
     int r = 0;
 
     if (map == UVMF_ALL)
-        cpus = d->frames.cpus;
+        cpus = read_once(d->frames.cpus);
     else if (map != UVMF_LOCAL)
         r = cpus_of_mask(d, map, &cpus);
     if (r)
@@ -267,7 +268,7 @@ static int copy_frame(struct domain *d, uint64_t to, uint64_t from)
 
 static int flush_op(struct domain *d, const struct mmuext_op *op)
 {
-    uint64_t cpus = d->frames.cpus;
+    uint64_t cpus = read_once(d->frames.cpus);
     int r = 0;
 
     current_vcpu()->tlb_flushes++;

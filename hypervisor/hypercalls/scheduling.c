@@ -357,7 +357,7 @@ int64_t hypercall_do_vcpu_op(uint64_t cmd, uint64_t id, uint64_t arg)
     case VCPUOP_set_periodic_timer:
         return set_periodic(v, arg);
     case VCPUOP_stop_periodic_timer:
-        v->periodic_ns = 0;
+        write_once(v->periodic_ns, 0);
         timer_stop(&v->periodic);
         return 0;
     case VCPUOP_set_singleshot_timer:

@@ -31,27 +31,20 @@ static inline bool bit_test(const volatile uint64_t *map, unsigned n)
     return (map[n / 64] >> (n % 64)) & 1;
 }
 
-/* Set or clear a bit that other CPUs or a guest may change too; the old value is returned. */
+/* Set or clear a bit that other CPUs or a guest may change too; the old value is returned.  The
+ * compiler makes one locked BTS or BTR of each. */
 static inline bool bit_test_and_set_atomic(volatile uint64_t *map, unsigned n)
 {
-    bool old;
+    uint64_t bit = BIT(n % 64);
 
-    __asm__ volatile("lock btsq %2, %0"
-                     : "+m"(map[n / 64]), "=@ccc"(old)
-                     : "r"((uint64_t)(n % 64))
-                     : "memory");
-    return old;
+    return __atomic_fetch_or(&map[n / 64], bit, __ATOMIC_SEQ_CST) & bit;
 }
 
 static inline bool bit_test_and_clear_atomic(volatile uint64_t *map, unsigned n)
 {
-    bool old;
+    uint64_t bit = BIT(n % 64);
 
-    __asm__ volatile("lock btrq %2, %0"
-                     : "+m"(map[n / 64]), "=@ccc"(old)
-                     : "r"((uint64_t)(n % 64))
-                     : "memory");
-    return old;
+    return __atomic_fetch_and(&map[n / 64], ~bit, __ATOMIC_SEQ_CST) & bit;
 }
 
 #endif

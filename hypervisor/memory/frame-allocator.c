@@ -3,6 +3,7 @@
  * Free blocks are linked through their first frame.
  */
 #include "memory/frame-allocator.h"
+#include "lib/atomic.h"
 #include "lib/bits.h"
 #include "lib/bug.h"
 #include "lib/spinlock.h"
@@ -13,7 +14,8 @@
 uint64_t frame_limit, frames_total;
 
 /*
- * Guards the free lists and the fields of free frames; a leaf but for the log.
+ * Guards the free lists and the fields of free frames; a leaf but for the log.  Who was given a
+ * frame number by a guest looks at type, use, owner and order without it.
  *
  * A list per zone and order.  Zone z holds the frames whose numbers have z + 1 bits, so those below
  * 2^n are the zones below n: a limit is never searched for.  No block lies in two zones, as the one
@@ -38,9 +40,9 @@ static void block_push(mfn_t m, unsigned order)
     struct frame *f = frame_of(m);
     frame_link_t *first = &free_list[zone_of(m)][order];
 
-    f->use = 0;
-    f->owner = (uint16_t)FREE_MARK;
-    f->order = (uint16_t)order;
+    write_once(f->use, 0);
+    write_once(f->owner, (uint16_t)FREE_MARK);
+    write_once(f->order, (uint16_t)order);
     f->prev = FRAME_LINK_NONE;
     f->next = *first;
     if (f->next != FRAME_LINK_NONE)
@@ -61,14 +63,15 @@ static void block_remove(struct frame *f)
         orders_free[zone] &= ~(1U << f->order);
     if (f->next != FRAME_LINK_NONE)
         frame_table[f->next].prev = f->prev;
-    f->owner = 0;
+    write_once(f->owner, 0);
 }
 
 static bool is_free_block(mfn_t m, unsigned order)
 {
     struct frame *f = frame_of(m);
 
-    return mfn_is_ram(m) && f->owner == FREE_MARK && f->order == order && !f->use;
+    return mfn_is_ram(m) && read_once(f->owner) == FREE_MARK && read_once(f->order) == order &&
+           !read_once(f->use);
 }
 
 static void free_locked(mfn_t m, unsigned order)
@@ -161,6 +164,16 @@ static void flush_last_owners(mfn_t m, unsigned order)
         tlb_flush_cpus(stale);
 }
 
+/* All but the stamp. */
+static void frame_record_clear(struct frame *f)
+{
+    f->next = f->prev = FRAME_LINK_NONE;
+    write_once(f->type, 0);
+    write_once(f->use, 0);
+    write_once(f->owner, 0);
+    write_once(f->order, 0);
+}
+
 /* Makes freshly allocated frames fit for use: nobody's TLB knows them, nobody's data is in them.
  * In this order: who can still reach a frame can still write it. */
 static void prepare(mfn_t m, unsigned order, bool cleared)
@@ -171,7 +184,7 @@ static void prepare(mfn_t m, unsigned order, bool cleared)
 
         if (cleared && (f->type & TYPE_SCRUB))
             memset(frame_virt(mfn(m.n + i)), 0, PAGE_SIZE);
-        *f = (struct frame){ .next = FRAME_LINK_NONE, .prev = FRAME_LINK_NONE, .stamp = f->stamp };
+        frame_record_clear(f);
         breathe(order, i);
     }
 }
@@ -197,7 +210,7 @@ void frames_free(mfn_t first, unsigned order)
 {
     spin_lock(&heap_lock);
     for (uint64_t i = 0; i < 1UL << order; i++)
-        frame_table[first.n + i].type = TYPE_SCRUB;
+        write_once(frame_table[first.n + i].type, TYPE_SCRUB);
     free_locked(first, order);
     spin_unlock(&heap_lock);
 }
@@ -209,5 +222,5 @@ uint64_t frames_free_count(void)
 
 bool mfn_is_ram(mfn_t m)
 {
-    return m.n < frame_limit && frame_of(m)->order != ORDER_NOT_RAM;
+    return m.n < frame_limit && read_once(frame_of(m)->order) != ORDER_NOT_RAM;
 }

@@ -107,7 +107,7 @@ static uint64_t give_block(struct frame_owner *owner, mfn_t first, uint64_t n)
         for (unsigned i = 0; i < GIVE_AT_ONCE && done < n && !closed; i++, done++) {
             struct frame *f = frame_of(mfn(first.n + done));
 
-            f->owner = owner->index;
+            write_once(f->owner, owner->index);
             list_push(owner, f);
             atomic_store(&f->use, USE_ALLOCATED | 1); /* now others may take references */
         }
@@ -140,8 +140,8 @@ void frame_share(struct frame_owner *owner, mfn_t m, bool writable)
     struct frame *f = frame_of(m);
 
     /* One type count that is never dropped keeps it from becoming anything else. */
-    f->type = (writable ? TYPE_WRITABLE : TYPE_NONE) | TYPE_VALIDATED | 1;
-    f->owner = owner->index;
+    write_once(f->type, (writable ? TYPE_WRITABLE : TYPE_NONE) | TYPE_VALIDATED | 1);
+    write_once(f->owner, owner->index);
     atomic_store(&f->use, USE_SHARED | USE_ALLOCATED | 1);
 }
 
@@ -207,7 +207,7 @@ void frame_owner_forget(mfn_t m)
     machine_to_physical_set(m, M2P_INVALID);
     spin_lock(&owner->lock);
     list_take(owner, f);
-    f->owner = OWNER_NONE;
+    write_once(f->owner, OWNER_NONE);
     if (!--owner->count && owner->closed)
         emptied = owner->emptied;
     spin_unlock(&owner->lock);

@@ -187,8 +187,8 @@ static void frame_free(mfn_t m)
 {
     struct frame *f = frame_of(m);
 
-    BUG_ON(f->type & TYPE_COUNT);
-    BUG_ON(f->use & USE_SHARED);
+    BUG_ON(read_once(f->type) & TYPE_COUNT);
+    BUG_ON(read_once(f->use) & USE_SHARED);
     frame_owner_forget(m);
     /* Stale translations of it are flushed before it gets a new life: frames_allocate. */
     write_once(f->stamp, tlb_stamp());

@@ -5,6 +5,7 @@
  * the number in use, next and prev its list.  A page with nothing left in it goes back.
  */
 #include "memory/heap.h"
+#include "lib/atomic.h"
 #include "lib/bits.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"
@@ -74,7 +75,7 @@ static struct frame *page_add(unsigned class)
     if (mfn_is_none(m))
         return NULL;
     page = frame_of(m);
-    page->order = (uint16_t) class;
+    write_once(page->order, (uint16_t) class);
     page_set(page, 0, 0);
     for (unsigned i = 0; i < count; i++)
         *object_at(page, class, i) = (uint16_t)(i + 1 < count ? i + 1 : NO_FREE);
