@@ -26,10 +26,10 @@
 #define CPU_AREAS_VIRT  0xffff808040000000
 #define DEVICE_VIRT     0xffff80c000000000
 #define DESCRIPTOR_VIRT 0xffff818000000000
-#ifdef HOST_TEST /* where a host test puts its small copies */
-#define FRAME_TABLE_VIRT 0x200000000000
-#define M2P_VIRT         0x210000000000
-#define DIRECT_VIRT      0x220000000000
+#ifdef HOST_TEST /* where a host test puts its small copies: both sanitizers leave it free */
+#define FRAME_TABLE_VIRT 0x550000000000
+#define M2P_VIRT         0x551000000000
+#define DIRECT_VIRT      0x552000000000
 #else
 #define FRAME_TABLE_VIRT 0xffff810000000000
 #define M2P_VIRT         0xffff820000000000

@@ -16,6 +16,7 @@
 #include "lib/errno.h"
 #include "lifecycle/create.h"
 #include "lifecycle/destroy.h"
+#include "machine/clock.h"
 #include "machine/tlb.h"
 #include "memory/frame-references.h"
 #include "model/slots.h"
@@ -27,35 +28,42 @@ static unsigned focus;
 static bool duel;
 #define DUEL_FRAME (8 + rnd(2))
 
-static struct slot *slot_of(const struct domain *d)
+/* The running CPU's: two CPUs a domain. */
+static struct slot *own_slot(void)
 {
-    return slots[0].d == d ? &slots[0] : &slots[1];
+    return &slots[this_cpu()->id / 2];
 }
 
-static domid_t any_id(const struct domain *self)
+static domid_t any_id(void)
 {
     const struct slot *s = &slots[rnd(2)];
+    uint32_t id;
 
-    if (s->d == self && rnd(3))
+    if (s == own_slot() && rnd(3))
         s = s == &slots[0] ? &slots[1] : &slots[0];
+    id = read_once(s->id);
+    return (domid_t)(id ? id : 1 + rnd(8));
+}
 
-    return s->ready ? s->d->id : (domid_t)(1 + rnd(8));
+static mfn_t pool_frame(struct slot *s, unsigned i)
+{
+    return mfn(read_once(s->pool[i].n));
 }
 
 /* A frame for `level`, 0: for data. */
 static mfn_t any_frame(struct slot *s, unsigned level)
 {
     if (duel && rnd(2))
-        return s->pool[DUEL_FRAME];
+        return pool_frame(s, DUEL_FRAME);
     if (!rnd(40))
         return mfn(rnd(MODEL_FRAMES + 2));
     if (!rnd(20))
-        return slots[rnd(2)].pool[rnd(POOL)];
+        return pool_frame(&slots[rnd(2)], rnd(POOL));
     if (!rnd(8))
-        return s->pool[rnd(POOL)];
+        return pool_frame(s, rnd(POOL));
     if (focus && rnd(3))
-        return s->pool[(rnd(2) ? 0 : 4) + rnd(focus)];
-    return s->pool[level ? rnd(TABLES / 4) * 4 + level - 1 : TABLES + rnd(POOL - TABLES)];
+        return pool_frame(s, (rnd(2) ? 0 : 4) + rnd(focus));
+    return pool_frame(s, level ? rnd(TABLES / 4) * 4 + level - 1 : TABLES + rnd(POOL - TABLES));
 }
 
 /* An entry for a table of this level. */
@@ -93,7 +101,7 @@ static uint64_t any_address(void)
 static int op_pin(struct vcpu *v)
 {
     unsigned level = 1 + rnd(4);
-    mfn_t m = any_frame(slot_of(v->domain), rnd(3) ? level : 1 + rnd(4));
+    mfn_t m = any_frame(own_slot(), rnd(3) ? level : 1 + rnd(4));
     int r;
 
     do {
@@ -104,7 +112,7 @@ static int op_pin(struct vcpu *v)
 
 static int op_unpin(struct vcpu *v)
 {
-    return paging_unpin(v->domain, any_frame(slot_of(v->domain), 1 + rnd(4)));
+    return paging_unpin(v->domain, any_frame(own_slot(), 1 + rnd(4)));
 }
 
 static int op_mmu_update(struct vcpu *v)
@@ -119,8 +127,8 @@ static int op_mmu_update(struct vcpu *v)
 
         r = paging_settle_locked(d);
         if (!r)
-            r = paging_update_locked(d, d, any_slot(slot_of(d), level),
-                                     any_entry(slot_of(d), level), rnd(2));
+            r = paging_update_locked(d, d, any_slot(own_slot(), level),
+                                     any_entry(own_slot(), level), rnd(2));
     }
     paging_leave_locked(d);
     return r;
@@ -133,7 +141,7 @@ static int op_update_va(struct vcpu *v)
     if (r)
         return r;
     r = paging_update_va_locked(v->domain, v->domain, v->kernel_root, any_address(),
-                                any_entry(slot_of(v->domain), 1));
+                                any_entry(own_slot(), 1));
     paging_unlock(v->domain);
     return r;
 }
@@ -141,16 +149,17 @@ static int op_update_va(struct vcpu *v)
 static int op_emulated_store(struct vcpu *v)
 {
     struct domain *d = v->domain;
-    pte_t *mapping, *at;
+    pte_t *mapping, *at, e;
     int r = paging_lock(d);
 
     if (r)
         return r;
     r = -EINVAL;
     mapping = paging_find_l1_locked(v->kernel_root, any_address());
-    if (mapping && (*mapping & PTE_P) && paging_is_table_locked(d, pte_mfn(*mapping), 1)) {
-        at = (pte_t *)frame_virt(pte_mfn(*mapping)) + model_index(1);
-        r = paging_exchange_locked(d, at, *at, any_entry(slot_of(d), 1));
+    e = mapping ? read_once(*mapping) : 0;
+    if ((e & PTE_P) && paging_is_table_locked(d, pte_mfn(e), 1)) {
+        at = (pte_t *)frame_virt(pte_mfn(e)) + model_index(1);
+        r = paging_exchange_locked(d, at, read_once(*at), any_entry(own_slot(), 1));
     }
     paging_unlock(d);
     return r;
@@ -158,12 +167,12 @@ static int op_emulated_store(struct vcpu *v)
 
 static int op_kernel_root(struct vcpu *v)
 {
-    return paging_set_kernel_root(v, any_frame(slot_of(v->domain), 4));
+    return paging_set_kernel_root(v, any_frame(own_slot(), 4));
 }
 
 static int op_user_root(struct vcpu *v)
 {
-    return paging_set_user_root(v, rnd(3) ? any_frame(slot_of(v->domain), 4) : mfn(0));
+    return paging_set_user_root(v, rnd(3) ? any_frame(own_slot(), 4) : mfn(0));
 }
 
 static int op_switch_root(struct vcpu *v)
@@ -177,10 +186,11 @@ static int op_switch_root(struct vcpu *v)
 
 static int op_use_memory(struct vcpu *v)
 {
+    (void)v;
     for (unsigned i = 0; i < 8; i++)
         model_touch();
     for (unsigned i = 0; i < 24; i++)
-        model_store(any_entry(slot_of(v->domain), 1 + rnd(4)));
+        model_store(any_entry(own_slot(), 1 + rnd(4)));
     return 0;
 }
 
@@ -194,23 +204,23 @@ static int op_reload(struct vcpu *v)
 
 static int op_flush(struct vcpu *v)
 {
-    tlb_flush_cpus(v->domain->frames.cpus);
+    tlb_flush_cpus(read_once(v->domain->frames.cpus));
     return 0;
 }
 
 static int op_give_back(struct vcpu *v)
 {
-    return frame_owner_release(&v->domain->frames, any_frame(slot_of(v->domain), rnd(5)));
+    return frame_owner_release(&v->domain->frames, any_frame(own_slot(), rnd(5)));
 }
 
 static int op_populate(struct vcpu *v)
 {
-    struct slot *s = slot_of(v->domain);
+    struct slot *s = own_slot();
     mfn_t m;
     int r = frame_owner_allocate(&v->domain->frames, 0, rnd(4) ? 0 : 23, &m);
 
     if (!r)
-        s->pool[duel && rnd(2) ? DUEL_FRAME : rnd(POOL)] = m;
+        write_once(s->pool[duel && rnd(2) ? DUEL_FRAME : rnd(POOL)].n, m.n);
     return r;
 }
 
@@ -220,48 +230,56 @@ static int op_grant(struct vcpu *v)
     struct grant_entry_v1 *e = frame_virt(mfn(grant_table_frame(d, 0)));
 
     e += rnd(4);
-    e->flags = 0;
-    e->frame = (uint32_t)any_frame(slot_of(d), rnd(6) ? 0 : 1 + rnd(4)).n;
-    e->domid = any_id(d);
-    e->flags = GTF_permit_access | (rnd(3) ? 0 : GTF_readonly);
+    write_once(e->flags, 0);
+    write_once(e->frame, (uint32_t)any_frame(own_slot(), rnd(6) ? 0 : 1 + rnd(4)).n);
+    write_once(e->domid, any_id());
+    write_once(e->flags, GTF_permit_access | (rnd(3) ? 0 : GTF_readonly));
     return 0;
+}
+
+/* Two vCPUs of the domain at once leave a mixture, which is an unmapping to try as well. */
+static void mapping_note(struct mapping *m, const struct gnttab_map_grant_ref *op)
+{
+    write_once(m->handle, op->handle);
+    write_once(m->host_addr, op->host_addr);
+    write_once(m->bus_addr, op->dev_bus_addr);
 }
 
 static int op_map(struct vcpu *v)
 {
-    struct slot *s = slot_of(v->domain);
-    struct gnttab_map_grant_ref op = { .ref = rnd(5), .dom = any_id(v->domain) };
+    struct slot *s = own_slot();
+    struct gnttab_map_grant_ref op = { .ref = rnd(5), .dom = any_id() };
     int r;
 
     op.flags = (rnd(6) ? GNTMAP_host_map : GNTMAP_device_map) | (rnd(3) ? 0 : GNTMAP_device_map) |
                (rnd(3) ? 0 : GNTMAP_readonly) | (rnd(2) ? GNTMAP_contains_pte : 0);
     op.host_addr = any_address();
     if (op.flags & GNTMAP_contains_pte)
-        op.host_addr =
-            rnd(2) ? any_slot(s, 1) : (s->pool[rnd(2) * 4].n << PAGE_SHIFT) + model_index(1) * 8;
+        op.host_addr = rnd(2) ? any_slot(s, 1)
+                              : (pool_frame(s, rnd(2) * 4).n << PAGE_SHIFT) + model_index(1) * 8;
     r = grant_map(v, &op);
     if (!r && !op.status)
-        s->mapping[rnd(MAPPINGS)] = (struct mapping){ op.handle, op.host_addr, op.dev_bus_addr };
+        mapping_note(&s->mapping[rnd(MAPPINGS)], &op);
     return r ? r : op.status;
 }
 
 static int op_unmap(struct vcpu *v)
 {
-    struct slot *s = slot_of(v->domain);
+    struct slot *s = own_slot();
     const struct mapping *m = &s->mapping[rnd(MAPPINGS)];
-    struct gnttab_unmap_grant_ref op = { .host_addr = rnd(6) ? m->host_addr : 0,
-                                         .dev_bus_addr = rnd(3) ? m->bus_addr : 0,
-                                         .handle = m->handle };
+    struct gnttab_unmap_grant_ref op = { .host_addr = rnd(6) ? read_once(m->host_addr) : 0,
+                                         .dev_bus_addr = rnd(3) ? read_once(m->bus_addr) : 0,
+                                         .handle = read_once(m->handle) };
     struct grant_unmapping u;
     int r;
 
     if (!rnd(8))
-        op.host_addr = s->mapping[rnd(MAPPINGS)].host_addr;
+        op.host_addr = read_once(s->mapping[rnd(MAPPINGS)].host_addr);
     r = grant_unmap_begin(v, &op, &u);
     if (r)
         return r;
     if (u.was_mapped)
-        tlb_flush_cpus(v->domain->frames.cpus);
+        tlb_flush_cpus(read_once(v->domain->frames.cpus));
     grant_unmap_end(&u);
     return op.status;
 }
@@ -270,15 +288,15 @@ static int op_unmap(struct vcpu *v)
 static int op_overwrite(struct vcpu *v)
 {
     struct domain *d = v->domain;
-    uint64_t at = slot_of(d)->mapping[rnd(MAPPINGS)].host_addr;
+    uint64_t at = read_once(own_slot()->mapping[rnd(MAPPINGS)].host_addr);
     int r = paging_lock(d);
 
     if (r)
         return r;
     if (at >> 32)
-        r = paging_update_va_locked(d, d, v->kernel_root, at, any_entry(slot_of(d), 1));
+        r = paging_update_va_locked(d, d, v->kernel_root, at, any_entry(own_slot(), 1));
     else
-        r = paging_update_locked(d, d, at, any_entry(slot_of(d), 1), false);
+        r = paging_update_locked(d, d, at, any_entry(own_slot(), 1), false);
     paging_leave_locked(d);
     return r;
 }
@@ -287,14 +305,14 @@ static int op_copy(struct vcpu *v)
 {
     struct gnttab_copy op = { .len = 16, .flags = GNTCOPY_source_gref };
 
-    op.source.domid = any_id(v->domain);
+    op.source.domid = any_id();
     op.source.u.ref = rnd(4);
     op.source.offset = (uint16_t)(rnd(4000));
     op.dest.domid = v->domain->id;
-    op.dest.u.gmfn = any_frame(slot_of(v->domain), 0).n;
+    op.dest.u.gmfn = any_frame(own_slot(), 0).n;
     if (rnd(2)) {
         op.flags |= GNTCOPY_dest_gref;
-        op.dest.domid = any_id(v->domain);
+        op.dest.domid = any_id();
         op.dest.u.ref = rnd(4);
     }
     return grant_copy(v->domain, &op);
@@ -302,20 +320,20 @@ static int op_copy(struct vcpu *v)
 
 static int op_set_gdt(struct vcpu *v)
 {
-    uint64_t frames[2] = { any_frame(slot_of(v->domain), 0).n, any_frame(slot_of(v->domain), 0).n };
+    uint64_t frames[2] = { any_frame(own_slot(), 0).n, any_frame(own_slot(), 0).n };
 
     return vcpu_set_gdt(v, frames, rnd(2) ? 0 : 512 * (1 + rnd(2)));
 }
 
 static int op_descriptor(struct vcpu *v)
 {
-    return descriptor_update(v->domain, any_slot(slot_of(v->domain), 0), (uint64_t)rnd(2) << 47);
+    return descriptor_update(v->domain, any_slot(own_slot(), 0), (uint64_t)rnd(2) << 47);
 }
 
 static int op_initialise(struct vcpu *v)
 {
     struct vcpu_guest_context *c = calloc(1, sizeof(*c));
-    struct slot *s = slot_of(v->domain);
+    struct slot *s = own_slot();
     unsigned n = 2 + rnd(VCPUS - 2);
     int r;
 
@@ -328,7 +346,7 @@ static int op_initialise(struct vcpu *v)
         r = vcpu_initialise(v->domain->vcpus[n], c);
     } while (r == -ERESTART && rnd(10));
     free(c);
-    if (!r && s->initialised[n]++)
+    if (!r && __atomic_fetch_add(&s->initialised[n], 1, __ATOMIC_RELAXED))
         model_fail("vCPU %u has been initialised twice", n);
     return r;
 }
@@ -341,9 +359,9 @@ static int op_port(struct vcpu *v)
 
     switch (rnd(8)) {
     case 0:
-        return port_alloc_unbound(d, any_id(d), &port);
+        return port_alloc_unbound(d, any_id(), &port);
     case 1:
-        other = domain_get(any_id(d));
+        other = domain_get(any_id());
         if (other) {
             r = port_bind_interdomain(d, other, 1 + rnd(20), &port);
             domain_put(other);
@@ -374,12 +392,12 @@ static int op_timer(struct vcpu *v)
         timer_stop(t);
         break;
     case 1:
-        model_now++;
+        model_tick();
         timers_run();
         break;
     default:
-        target->periodic_ns = rnd(3);
-        timer_set(t, rnd(MODEL_CPUS), rnd(30) ? model_now + rnd(4) : UINT64_MAX - rnd(2));
+        write_once(target->periodic_ns, rnd(3));
+        timer_set(t, rnd(MODEL_CPUS), rnd(30) ? clock_now() + rnd(4) : UINT64_MAX - rnd(2));
     }
     return 0;
 }
@@ -430,12 +448,12 @@ void guest_operates(struct vcpu *v)
         model_fail_allocation(1 + rnd(3));
     r = o->run(v);
     if (!rnd(10)) {
-        model_now++;
+        model_tick();
         timers_run();
     }
     model_fail_allocation(0);
-    o->tried++;
-    o->done += r == 0;
+    __atomic_fetch_add(&o->tried, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&o->done, r == 0, __ATOMIC_RELAXED);
 }
 
 void guests_report(void)

@@ -1,24 +1,16 @@
-/* Fibers, TLBs, and what the files under test need of the layers left out. */
-#include "model/model.h"
+/* Fibers and TLBs. */
 #include <sanitizer/common_interface_defs.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <ucontext.h>
-#include "lib/bits.h"
 #include "lib/errno.h"
-#include "lib/log.h"
-#include "lib/print.h"
-#include "machine/clock.h"
-#include "machine/cpu-features.h"
 #include "machine/interrupts.h"
-#include "machine/remote.h"
 #include "machine/tlb.h"
 #include "memory/frame-allocator.h"
 #include "memory/frame-references.h"
-#include "memory/hypervisor-mappings.h"
+#include "model/common.h"
 
 #define STACK       (256 * 1024)
 #define TLB_ENTRIES 24
@@ -37,18 +29,13 @@ struct fiber {
     void (*body)(void);
     bool live;
     uint64_t frozen_until; /* a step; as if an emulator below had taken this CPU away */
-    struct cpu cpu;
     struct tlb_entry tlb[TLB_ENTRIES];
     unsigned next_entry;
     uint64_t flushes;         /* how often its TLB was emptied */
     uint32_t fail_allocation; /* the n-th from now on; 0: none */
 };
 
-struct cpu *cpu_table[MAX_CPUS];
-uint64_t cpus_online_mask;
-unsigned cpu_count = MODEL_CPUS;
-struct cpu_features cpu_features = { .physical_bits = 40 };
-uint64_t model_steps, model_walks, model_interrupted, model_now;
+uint64_t model_steps, model_interrupted;
 
 static struct fiber fibers[MODEL_CPUS];
 static int current = -1; /* -1: the test itself */
@@ -71,43 +58,15 @@ void model_fail(const char *format, ...)
     abort();
 }
 
-/* xorshift64*, S. Vigna, "An experimental exploration of Marsaglia's xorshift generators" */
 uint32_t rnd(uint32_t n)
 {
-    state ^= state >> 12;
-    state ^= state << 25;
-    state ^= state >> 27;
-    return (uint32_t)((state * 2685821657736338717UL >> 32) * n >> 32);
+    return random_next(&state, n);
 }
 
 void model_seed(uint64_t seed)
 {
     seed_used = seed;
-    state = seed * 0x9e3779b97f4a7c15UL + 1;
-}
-
-static void map_at(uint64_t address, size_t bytes)
-{
-    void *p = mmap((void *)address, bytes, PROT_READ | PROT_WRITE,
-                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-
-    if (p != (void *)address)
-        abort();
-}
-
-void model_memory_up(void)
-{
-    map_at(FRAME_TABLE_VIRT, MODEL_FRAMES * sizeof(struct frame));
-    map_at(M2P_VIRT, MODEL_FRAMES * sizeof(uint64_t));
-    map_at(DIRECT_VIRT, MODEL_FRAMES * PAGE_SIZE);
-    frame_limit = MODEL_FRAMES;
-    frames_add(mfn(1), MODEL_FRAMES - 1, true); /* frame 0 stands for "no root" in places */
-    for (unsigned i = 0; i < MODEL_CPUS; i++) {
-        fibers[i].cpu.id = i;
-        cpu_table[i] = &fibers[i].cpu;
-        cpus_online_mask |= BIT(i);
-        fibers[i].stack = malloc(STACK);
-    }
+    state = random_start(seed);
 }
 
 /* Fibers */
@@ -177,6 +136,8 @@ void model_start(unsigned cpu, void (*body)(void))
     f->body = body;
     f->live = true;
     f->shadow = NULL;
+    if (!f->stack)
+        f->stack = malloc(STACK);
     getcontext(&f->context);
     f->context.uc_stack.ss_sp = f->stack;
     f->context.uc_stack.ss_size = STACK;
@@ -300,7 +261,7 @@ bool preempt_point(void)
 
 struct cpu *this_cpu(void)
 {
-    return &fibers[current < 0 ? 0 : current].cpu;
+    return &model_cpus[current < 0 ? 0 : current];
 }
 
 void model_fail_allocation(uint32_t n)
@@ -310,10 +271,8 @@ void model_fail_allocation(uint32_t n)
 
 void model_load(uint64_t root)
 {
-    struct fiber *f = &fibers[current];
-
-    f->cpu.root = root;
-    tlb_empty(f);
+    this_cpu()->root = root;
+    tlb_empty(&fibers[current]);
 }
 
 void root_load(uint64_t root)
@@ -332,20 +291,11 @@ void tlb_flush_cpus(uint64_t mask)
             model_stall(rnd(200));
         model_step();
         current = (int)id;
-        __atomic_store_n(&fibers[id].cpu.flush_seen,
+        __atomic_store_n(&model_cpus[id].flush_seen,
                          __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST), __ATOMIC_SEQ_CST);
         tlb_empty(&fibers[id]);
         current = me;
     }
-}
-
-unsigned model_index(unsigned level)
-{
-    static const unsigned slots[5][4] = {
-        { 0 }, { 0, 1, 2, 511 }, { 0, 1, 300, 511 }, { 0, 7, 0, 7 }, { 5, 300, 5, 5 }
-    };
-
-    return slots[level][rnd(4)];
 }
 
 /* A page walk; others may do anything between two of its reads, but a flush of this CPU's TLB
@@ -353,7 +303,7 @@ unsigned model_index(unsigned level)
 void model_touch(void)
 {
     struct fiber *f = &fibers[current];
-    uint64_t root = f->cpu.root, before = f->flushes;
+    uint64_t root = this_cpu()->root, before = f->flushes;
     mfn_t table = mfn(root >> PAGE_SHIFT);
     bool writable = true;
 
@@ -416,68 +366,7 @@ mfn_t __wrap_frames_allocate(unsigned order, unsigned address_bits, bool cleared
             if (e->kind && e->frame.n >= m.n && e->frame.n < m.n + (1UL << order))
                 model_fail("frame %lx is given out while CPU %u can still reach it", e->frame.n, i);
         }
-    for (uint64_t i = 0; cleared && !mfn_is_none(m) && i < (PAGE_SIZE << order) / 8; i++)
-        if (((uint64_t *)frame_virt(m))[i])
-            model_fail("frame %lx is given out with something in it", m.n);
+    if (cleared && !mfn_is_none(m))
+        model_check_clear(m, order);
     return m;
-}
-
-/* Freed objects are made unusable, so that a use after that shows. */
-void __real_heap_free(void *p, size_t size);
-void __wrap_heap_free(void *p, size_t size);
-void __wrap_heap_free(void *p, size_t size)
-{
-    if (p)
-        memset(p, 0xdb, size);
-    __real_heap_free(p, size);
-}
-
-void panic(const char *format, ...)
-{
-    char text[200];
-    va_list args;
-
-    va_start(args, format);
-    vsnprintf(text, sizeof(text), format, args);
-    model_fail("panic: %s", text);
-}
-
-void log_print(enum log_level level, const char *format, ...)
-{
-    va_list args;
-
-    if (level > (getenv("MODEL_VERBOSE") ? LOG_DEBUG : LOG_WARNING))
-        return;
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-}
-
-size_t print_to_v(char *to, size_t size, const char *format, va_list args)
-{
-    return (size_t)vsnprintf(to, size, format, args);
-}
-
-uint64_t clock_now(void)
-{
-    return model_now;
-}
-
-void cpu_defer(unsigned cpu, uint32_t marks)
-{
-    __atomic_fetch_or(&cpu_table[cpu]->deferred, marks, __ATOMIC_SEQ_CST);
-}
-
-int cpus_park(void)
-{
-    return 0; /* the test audits when every CPU has come to rest */
-}
-
-void cpus_unpark(void)
-{
-}
-
-void root_table_fill(pte_t *l4)
-{
-    memset(l4 + HYPERVISOR_FIRST_SLOT, 0, HYPERVISOR_SLOTS * sizeof(pte_t));
 }

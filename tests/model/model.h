@@ -1,10 +1,14 @@
 /*
- * A machine of several CPUs in one host thread.  Each CPU is a fiber; at every lock, atomic
- * operation and preemption point of the hypervisor's files, a seeded generator decides whether
- * another one goes on.  One seed is one run: it can be replayed.
+ * A machine of several CPUs, in one of two ways.
  *
- * Each CPU has a TLB that forgets only when it is flushed: frames it may write, and frames it
- * takes for page tables.  At every step no entry may contradict what the frame is used as.
+ * Fibers in one host thread (machine.c): at every lock, atomic operation and preemption point of
+ * the hypervisor's files, a seeded generator decides whether another one goes on.  One seed is one
+ * run: it can be replayed.  Each CPU has a TLB that forgets only when it is flushed: frames it may
+ * write, and frames it takes for page tables.  At every step no entry may contradict what the frame
+ * is used as.
+ *
+ * Threads, a CPU each (threads.c), for ThreadSanitizer, which sees two accesses to the same place
+ * with nothing that orders them, whatever came of them.  No TLBs; a seed only varies a run.
  */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
@@ -39,14 +43,19 @@ unsigned model_index(unsigned level);
 
 /* The running CPU is taken away for so many steps. */
 void model_stall(uint32_t steps);
-/* A CPU that does not run waits for an event (machine.c fails if nothing can happen any more). */
+/* A CPU that does not run waits for an event; the model fails if none can happen any more. */
 void model_wait(void);
 void model_fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* The n-th allocation of frames from now on by this CPU fails; 0: none. */
 void model_fail_allocation(uint32_t n);
 
-/* Stands for the clock. */
-extern uint64_t model_now;
+/* The clock goes on. */
+void model_tick(void);
+
+/* Seeds until so many steps are made, each from nothing to nothing: domains run, are destroyed and
+ * made again; at rest, every `at_once` steps, everything is counted.  MODEL_STEPS and MODEL_SEED in
+ * the environment replace `steps` and the first seed. */
+void model_runs(uint64_t steps, uint64_t a_seed, uint64_t at_once);
 
 #endif

@@ -14,9 +14,13 @@ struct mapping {
     uint64_t host_addr, bus_addr;
 };
 
+/* CPUs look at each other's slots without a lock: what may change meanwhile is read by read_once,
+ * and what a CPU finds may be stale. */
 extern struct slot {
-    struct domain *d; /* referenced while `ready` */
-    bool ready;
+    struct domain *d; /* referenced while `ready`, and while a CPU is inside */
+    uint32_t id;      /* the domain's; 0 while there is none */
+    bool ready;       /* atomic, as the next */
+    uint32_t inside;  /* CPUs that look at the domain, or are about to see that it is not ready */
     mfn_t pool[POOL];
     unsigned initialised[VCPUS];
     struct mapping mapping[MAPPINGS];

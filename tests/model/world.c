@@ -14,12 +14,10 @@
 
 struct slot slots[2];
 
-/* A vCPU's life on its CPU. */
-static void vcpu_runs(struct vcpu *v)
+static void vcpu_operates(struct vcpu *v)
 {
     uint64_t me = BIT(this_cpu()->id);
 
-    v->sched.loaded = true;
     this_cpu()->vcpu = v;
     atomic_or(&v->domain->frames.cpus, me);
     root_load(v->kernel_root);
@@ -28,6 +26,14 @@ static void vcpu_runs(struct vcpu *v)
     this_cpu()->vcpu = NULL;
     root_load(0);
     atomic_and(&v->domain->frames.cpus, ~me);
+}
+
+/* A vCPU's life on its CPU.  Who stops it looks at `loaded` after setting `stopped`. */
+static void vcpu_runs(struct vcpu *v)
+{
+    __atomic_store_n(&v->sched.loaded, true, __ATOMIC_SEQ_CST);
+    if (!(__atomic_load_n(&v->stopped, __ATOMIC_SEQ_CST) & VCPU_PAUSED))
+        vcpu_operates(v);
     atomic_store(&v->sched.loaded, false);
 }
 
@@ -37,9 +43,11 @@ static void guest_cpu(void)
     struct slot *s = &slots[cpu / 2];
 
     while (!model_stopping()) {
-        if (s->ready && !(s->d->vcpus[cpu % 2]->stopped & VCPU_PAUSED))
+        __atomic_fetch_add(&s->inside, 1, __ATOMIC_SEQ_CST);
+        if (__atomic_load_n(&s->ready, __ATOMIC_SEQ_CST))
             vcpu_runs(s->d->vcpus[cpu % 2]);
-        else
+        __atomic_fetch_sub(&s->inside, 1, __ATOMIC_SEQ_CST);
+        if (!model_stopping())
             model_wait();
     }
 }
@@ -60,6 +68,17 @@ static void tree_build(struct slot *s)
             pte_make(s->pool[TABLES + i], PTE_P | PTE_RW | PTE_US | PTE_A);
 }
 
+static void pool_fill(struct slot *s)
+{
+    mfn_t m;
+
+    for (unsigned i = 0; i < POOL; i++) {
+        if (frame_owner_allocate(&s->d->frames, 0, 0, &m))
+            model_fail("no memory for a domain");
+        write_once(s->pool[i].n, m.n);
+    }
+}
+
 static void slot_make(struct slot *s)
 {
     struct xen_domctl_createdomain config = {
@@ -74,9 +93,7 @@ static void slot_make(struct slot *s)
     if (r)
         model_fail("a domain cannot be made: %d", r);
     s->d->frames.limit = POOL + 10;
-    for (unsigned i = 0; i < POOL; i++)
-        if (frame_owner_allocate(&s->d->frames, 0, 0, &s->pool[i]))
-            model_fail("no memory for a domain");
+    pool_fill(s);
     tree_build(s);
     c->flags = VGCF_in_kernel;
     c->ctrlreg[3] = s->pool[3].n << PAGE_SHIFT;
@@ -96,19 +113,23 @@ static void slot_make(struct slot *s)
             ;
     for (unsigned i = 0; i < 2; i++)
         vcpu_start(s->d->vcpus[i], VCPU_DOWN | VCPU_PAUSED);
-    s->ready = true;
+    write_once(s->id, id);
+    __atomic_store_n(&s->ready, true, __ATOMIC_SEQ_CST);
 }
 
 static void slot_destroy(struct slot *s)
 {
     int r;
 
-    s->ready = false;
+    write_once(s->id, 0);
+    __atomic_store_n(&s->ready, false, __ATOMIC_SEQ_CST);
     do {
         r = domain_destroy(s->d);
     } while (r == -ERESTART);
     if (r)
         model_fail("a domain cannot be destroyed: %d", r);
+    while (__atomic_load_n(&s->inside, __ATOMIC_SEQ_CST))
+        model_wait();
     domain_put(s->d);
 }
 

@@ -79,7 +79,7 @@ static int memory_up(void **state)
 {
     (void)state;
     map_at(FRAME_TABLE_VIRT, FRAMES * sizeof(struct frame));
-    map_at(0x210000000000, FRAMES * sizeof(uint64_t)); /* machine to physical */
+    map_at(M2P_VIRT, FRAMES * sizeof(uint64_t));
     map_at(DIRECT_VIRT, FRAMES * PAGE_SIZE);
     frame_limit = FRAMES;
     for (unsigned i = 0; i < CPUS; i++)
