@@ -40,14 +40,20 @@ static void walk_start(struct table_walk *w, enum walk_state state, mfn_t root, 
     walk_push(w, root, level, state == WALK_DEMOTE ? PT_ENTRIES : 0);
 }
 
+static pte_t entry_at(const struct walk_step *s)
+{
+    return read_once(((pte_t *)frame_virt(s->table))[s->index]);
+}
+
 /* The entry has its references: put its adjusted form in and go on behind it. */
 static void entry_done(struct walk_step *s)
 {
     pte_t *e = (pte_t *)frame_virt(s->table) + s->index;
-    pte_t adjusted = entry_adjust(*e);
+    pte_t now = read_once(*e), adjusted = entry_adjust(now);
 
-    /* The table is read-only for the guest and not loaded anywhere: a plain store will do. */
-    if (*e != adjusted)
+    /* The table is read-only for the guest and not loaded anywhere: a plain store will do.  A CPU
+     * that has it from an earlier life in its TLB loses an accessed bit at most. */
+    if (now != adjusted)
         write_once(*e, adjusted);
     s->index++;
 }
@@ -81,14 +87,14 @@ static void promote_step(struct domain *d, struct table_walk *w)
     int r = promote_entries(d, s);
 
     if (r == -EAGAIN) {
-        pte_t e = ((pte_t *)frame_virt(s->table))[s->index];
+        pte_t e = entry_at(s);
 
         walk_push(w, pte_mfn(e), s->level - 1U, 0);
         return;
     }
     if (r) {
         domain_log(d, "L%u table %lx: entry %u (%lx) may not be there", s->level, s->table.n,
-                   s->index, ((pte_t *)frame_virt(s->table))[s->index]);
+                   s->index, entry_at(s));
         w->error = r;
         w->state = WALK_DEMOTE; /* undo from here backwards */
         return;
@@ -109,7 +115,7 @@ static int demote_entries(struct walk_step *s)
     const pte_t *table = frame_virt(s->table);
 
     while (s->index > 0) {
-        pte_t e = table[--s->index];
+        pte_t e = read_once(table[--s->index]);
 
         if (!(e & PTE_P) || slot_is_hypervisor(s->level, s->index))
             continue;
@@ -126,7 +132,7 @@ static void demote_step(struct domain *d, struct table_walk *w)
     struct walk_step *s = &w->step[w->depth - 1];
 
     if (demote_entries(s)) {
-        pte_t e = ((pte_t *)frame_virt(s->table))[s->index];
+        pte_t e = entry_at(s);
 
         walk_push(w, pte_mfn(e), s->level - 1U, PT_ENTRIES);
         return;
