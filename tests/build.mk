@@ -1,12 +1,13 @@
 # tests: the unit tests' build rules, and `make test`.
 #
 # A unit test is a cmocka program tests/unit/NAME.c.  It is found by itself; lines of its head
-# comment say what to build it with (paths from the root; Flags and Libraries are optional):
+# comment say what to build it with (paths from the root; all but Sources are optional):
 #
 #  * Sources: dom0/xenstore/path.c dom0/xenstore/wire.c
 #  * Flags: -Ihypervisor
 #  * Libraries: -lz
-UNIT_CFLAGS := $(HOST_CFLAGS) $(SANITIZE) -O1 -Idom0 -Itools -Itests -DUNIT_TEST -D_GNU_SOURCE
+#  * Sanitize: thread           (instead of address,undefined)
+UNIT_CFLAGS := $(HOST_CFLAGS) -O1 -Idom0 -Itools -Itests -DUNIT_TEST -D_GNU_SOURCE
 
 UNIT_NAMES := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c)))
 
@@ -15,15 +16,18 @@ unit_line = $(shell awk '/^ \*\/|^ \*$$/ { on = 0 } \
     $$2 ~ /^[A-Z][a-z]+:$$/ { on = $$2 == "$(2):"; $$2 = "" } \
     on { $$1 = ""; print }' tests/unit/$(1).c | head -40)
 
+unit_sanitize = $(or $(patsubst %,-fsanitize=%,$(call unit_line,$(1),Sanitize)),$(SANITIZE))
+
 define unit_rules
 UNIT_OBJECTS_$(1) := $$(patsubst %.c,$(BUILD)/tests/unit/obj/$(1)/%.o,tests/unit/$(1).c \
     $$(call unit_line,$(1),Sources))
 $$(UNIT_OBJECTS_$(1)): $(BUILD)/tests/unit/obj/$(1)/%.o: %.c tests/unit/$(1).c
 	@mkdir -p $$(@D)
-	$$(call say,CC,$$<)$$(CC) $$(UNIT_CFLAGS) $$(call unit_line,$(1),Flags) -c -o $$@ $$<
+	$$(call say,CC,$$<)$$(CC) $$(UNIT_CFLAGS) $$(call unit_sanitize,$(1)) \
+	    $$(call unit_line,$(1),Flags) -c -o $$@ $$<
 $(BUILD)/tests/unit/$(1): $$(UNIT_OBJECTS_$(1))
-	$$(call say,LD,$$@)$$(CC) $$(SANITIZE) $$(call unit_line,$(1),Flags) -o $$@ $$^ -lcmocka \
-	    $$(call unit_line,$(1),Libraries)
+	$$(call say,LD,$$@)$$(CC) $$(call unit_sanitize,$(1)) $$(call unit_line,$(1),Flags) \
+	    -o $$@ $$^ -lcmocka $$(call unit_line,$(1),Libraries)
 UNIT_TESTS += $(BUILD)/tests/unit/$(1)
 endef
 $(foreach name,$(UNIT_NAMES),$(eval $(call unit_rules,$(name))))
@@ -32,7 +36,7 @@ $(foreach name,$(UNIT_NAMES),$(eval $(call unit_rules,$(name))))
 SANITIZED_XENSTORED := $(patsubst %.c,$(BUILD)/tests/xenstored.obj/%.o,$(XENSTORED_SOURCES))
 $(SANITIZED_XENSTORED): $(BUILD)/tests/xenstored.obj/%.o: %.c
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(UNIT_CFLAGS) -c -o $@ $<
+	$(call say,CC,$<)$(CC) $(UNIT_CFLAGS) $(SANITIZE) -c -o $@ $<
 $(BUILD)/tests/xenstored: $(SANITIZED_XENSTORED)
 	$(call say,LD,$@)$(CC) $(SANITIZE) -o $@ $^
 

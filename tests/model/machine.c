@@ -11,27 +11,17 @@
 #include "memory/frame-allocator.h"
 #include "memory/frame-references.h"
 #include "model/common.h"
+#include "model/tlb.h"
 
-#define STACK       (256 * 1024)
-#define TLB_ENTRIES 24
-#define PATIENCE    2000000 /* waiting steps without any other: nobody will ever go on */
-
-enum { TLB_NONE, TLB_WRITE, TLB_TABLE };
-
-struct tlb_entry {
-    uint8_t kind, level;
-    mfn_t frame;
-};
+#define STACK    (256 * 1024)
+#define PATIENCE 2000000 /* waiting steps without any other: nobody will ever go on */
 
 struct fiber {
     ucontext_t context;
     void *stack, *shadow;
     void (*body)(void);
     bool live;
-    uint64_t frozen_until; /* a step; as if an emulator below had taken this CPU away */
-    struct tlb_entry tlb[TLB_ENTRIES];
-    unsigned next_entry;
-    uint64_t flushes;         /* how often its TLB was emptied */
+    uint64_t frozen_until;    /* a step; as if an emulator below had taken this CPU away */
     uint32_t fail_allocation; /* the n-th from now on; 0: none */
 };
 
@@ -161,21 +151,6 @@ bool model_stopping(void)
 
 /* TLBs */
 
-static void tlb_empty(struct fiber *f)
-{
-    memset(f->tlb, 0, sizeof(f->tlb));
-    f->flushes++;
-}
-
-static void tlb_add(struct fiber *f, unsigned kind, unsigned level, mfn_t frame)
-{
-    for (unsigned i = 0; i < TLB_ENTRIES; i++)
-        if (f->tlb[i].kind == kind && f->tlb[i].level == level && f->tlb[i].frame.n == frame.n)
-            return;
-    f->tlb[f->next_entry++ % TLB_ENTRIES] =
-        (struct tlb_entry){ (uint8_t)kind, (uint8_t)level, frame };
-}
-
 /* Whether an entry lets a CPU do to a frame what its present use forbids. */
 static bool contradicts(const struct tlb_entry *e, uint32_t type)
 {
@@ -190,7 +165,7 @@ static void tlb_check(mfn_t only)
 {
     for (unsigned i = 0; i < MODEL_CPUS; i++)
         for (unsigned k = 0; k < TLB_ENTRIES; k++) {
-            const struct tlb_entry *e = &fibers[i].tlb[k];
+            const struct tlb_entry *e = &model_tlbs[i].entry[k];
             uint32_t type = e->kind ? frame_of(e->frame)->type : 0;
 
             if (!e->kind || (!mfn_is_none(only) && e->frame.n != only.n))
@@ -249,6 +224,11 @@ void model_wait(void)
     cpu_wait_step();
 }
 
+void model_interrupts(void)
+{
+    /* The fibers' flushes ask nobody. */
+}
+
 bool preempt_point(void)
 {
     bool work;
@@ -269,18 +249,6 @@ void model_fail_allocation(uint32_t n)
     fibers[current].fail_allocation = n;
 }
 
-void model_load(uint64_t root)
-{
-    this_cpu()->root = root;
-    tlb_empty(&fibers[current]);
-}
-
-void root_load(uint64_t root)
-{
-    tlb_note_flush();
-    model_load(root);
-}
-
 /* Each target flushes at some moment before the call is over. */
 void tlb_flush_cpus(uint64_t mask)
 {
@@ -293,48 +261,9 @@ void tlb_flush_cpus(uint64_t mask)
         current = (int)id;
         __atomic_store_n(&model_cpus[id].flush_seen,
                          __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST), __ATOMIC_SEQ_CST);
-        tlb_empty(&fibers[id]);
+        tlb_empty(&model_tlbs[id]);
         current = me;
     }
-}
-
-/* A page walk; others may do anything between two of its reads, but a flush of this CPU's TLB
- * comes before or after it, not between. */
-void model_touch(void)
-{
-    struct fiber *f = &fibers[current];
-    uint64_t root = this_cpu()->root, before = f->flushes;
-    mfn_t table = mfn(root >> PAGE_SHIFT);
-    bool writable = true;
-
-    if (!root)
-        return;
-    model_walks++;
-    for (unsigned level = 4; level; level--) {
-        pte_t *at = (pte_t *)frame_virt(table) + model_index(level), e;
-
-        model_step();
-        if (f->flushes != before)
-            return;
-        e = *at;
-        if (!(e & PTE_P) || pte_mfn(e).n >= MODEL_FRAMES)
-            return;
-        *at = e |= PTE_A | (level == 1 && (e & PTE_RW) ? PTE_D : 0);
-        writable = writable && (e & PTE_RW);
-        table = pte_mfn(e);
-        if (level > 1)
-            tlb_add(f, TLB_TABLE, level - 1, table);
-        else if (writable)
-            tlb_add(f, TLB_WRITE, 0, table);
-    }
-}
-
-void model_store(uint64_t value)
-{
-    const struct tlb_entry *e = &fibers[current].tlb[rnd(TLB_ENTRIES)];
-
-    if (e->kind == TLB_WRITE)
-        ((uint64_t *)frame_virt(e->frame))[model_index(1 + rnd(4))] = value;
 }
 
 /* What is checked at the moment a frame is handed out. */
@@ -361,7 +290,7 @@ mfn_t __wrap_frames_allocate(unsigned order, unsigned address_bits, bool cleared
     m = __real_frames_allocate(order, address_bits, cleared);
     for (unsigned i = 0; i < MODEL_CPUS && !mfn_is_none(m); i++)
         for (unsigned k = 0; k < TLB_ENTRIES; k++) {
-            const struct tlb_entry *e = &fibers[i].tlb[k];
+            const struct tlb_entry *e = &model_tlbs[i].entry[k];
 
             if (e->kind && e->frame.n >= m.n && e->frame.n < m.n + (1UL << order))
                 model_fail("frame %lx is given out while CPU %u can still reach it", e->frame.n, i);

@@ -1,14 +1,15 @@
 /*
- * A machine of several CPUs, in one of two ways.
+ * A machine of several CPUs, each with a TLB that forgets only when it is flushed: frames it may
+ * write, and frames it takes for page tables.  It runs in one of two ways.
  *
  * Fibers in one host thread (machine.c): at every lock, atomic operation and preemption point of
  * the hypervisor's files, a seeded generator decides whether another one goes on.  One seed is one
- * run: it can be replayed.  Each CPU has a TLB that forgets only when it is flushed: frames it may
- * write, and frames it takes for page tables.  At every step no entry may contradict what the frame
- * is used as.
+ * run: it can be replayed.  At every step no entry of a TLB may contradict what its frame is used
+ * as.
  *
  * Threads, a CPU each (threads.c), for ThreadSanitizer, which sees two accesses to the same place
- * with nothing that orders them, whatever came of them.  No TLBs; a seed only varies a run.
+ * with nothing that orders them, whatever came of them: a use of a frame through a TLB that was not
+ * flushed, too.  A seed only varies a run.
  */
 #ifndef MODEL_MODEL_H
 #define MODEL_MODEL_H
@@ -45,6 +46,8 @@ unsigned model_index(unsigned level);
 void model_stall(uint32_t steps);
 /* A CPU that does not run waits for an event; the model fails if none can happen any more. */
 void model_wait(void);
+/* The running CPU is in its guest: interrupts come in. */
+void model_interrupts(void);
 void model_fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* The n-th allocation of frames from now on by this CPU fails; 0: none. */

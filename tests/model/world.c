@@ -21,8 +21,10 @@ static void vcpu_operates(struct vcpu *v)
     this_cpu()->vcpu = v;
     atomic_or(&v->domain->frames.cpus, me);
     root_load(v->kernel_root);
-    while (!model_stopping() && !(atomic_load(&v->stopped) & VCPU_PAUSED))
+    while (!model_stopping() && !(atomic_load(&v->stopped) & VCPU_PAUSED)) {
+        model_interrupts();
         guest_operates(v);
+    }
     this_cpu()->vcpu = NULL;
     root_load(0);
     atomic_and(&v->domain->frames.cpus, ~me);

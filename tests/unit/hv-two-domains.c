@@ -2,7 +2,7 @@
  * What a guest may do to another: nothing it was not let.  Two guests, a third that is granted to,
  * and the control domain; hypercalls go through the real handlers, over the model's memory.
  *
- * Sources: tests/model/machine.c tests/model/common.c tests/model/stubs.c
+ * Sources: tests/model/machine.c tests/model/common.c tests/model/tlb.c tests/model/stubs.c
  * hypervisor/domain/guest-memory.c
  * hypervisor/memory/frame-allocator.c hypervisor/memory/frame-owner.c
  * hypervisor/memory/frame-references.c hypervisor/memory/heap.c hypervisor/machine/tlb-clock.c

@@ -1,0 +1,51 @@
+/*
+ * As hv-model, with a real thread for each CPU, under ThreadSanitizer: no two accesses to the same
+ * place, one of them a write, without a lock or an atomic operation that orders them, unless both
+ * are marked (read_once, write_once).  None is excused.
+ *
+ * Sources: tests/model/threads.c tests/model/reports.c tests/model/common.c tests/model/tlb.c
+ * tests/model/stubs.c tests/model/guest.c tests/model/world.c tests/model/runs.c
+ * hypervisor/memory/frame-allocator.c hypervisor/memory/frame-owner.c
+ * hypervisor/memory/frame-references.c hypervisor/memory/heap.c hypervisor/machine/tlb-clock.c
+ * hypervisor/machine/timer.c hypervisor/domain/domain.c hypervisor/guest-cpu/descriptors.c
+ * hypervisor/events/binding.c hypervisor/events/delivery.c hypervisor/events/port-table.c
+ * hypervisor/guest-paging/entry-references.c hypervisor/guest-paging/update.c
+ * hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
+ * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c
+ * hypervisor/grants/claim.c hypervisor/grants/copy.c hypervisor/grants/grant-table.c
+ * hypervisor/grants/map.c hypervisor/lifecycle/audit.c hypervisor/lifecycle/create.c
+ * hypervisor/lifecycle/destroy.c hypervisor/lifecycle/parts.c hypervisor/lifecycle/vcpu-parts.c
+ *
+ * Flags: -Ihypervisor -DHOST_TEST -DHOST_MODEL --param tsan-distinguish-volatile=1
+ * Sanitize: thread
+ * Libraries: -Wl,--wrap=frames_allocate -Wl,--wrap=heap_free
+ * -Wl,--wrap=virq_raise -Wl,--wrap=memmove
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include "model/model.h"
+#include "model/reports.h"
+
+/* What `make test` runs: some 15 seconds on two CPUs. */
+#define STEPS         5000000UL
+#define STEPS_A_SEED  500000UL
+#define STEPS_AT_ONCE 100000UL
+
+static void no_access_races_with_another(void **unused)
+{
+    (void)unused;
+    model_runs(STEPS, STEPS_A_SEED, STEPS_AT_ONCE);
+    assert_int_equal(reports_count(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(no_access_races_with_another),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
