@@ -37,6 +37,40 @@ static void guests_are_kept_to_their_rights(void **state)
     assert_int_equal(put(guest2, 0, "/local/domain/1/data/x", "2"), 0);
 }
 
+static void has_permissions(const char *path, const char *list, size_t length)
+{
+    assert_int_equal(ask1(dom0, XS_GET_PERMS, 0, path), 0);
+    assert_int_equal(answer_length, length);
+    assert_memory_equal(answer, list, length);
+}
+
+/* A new node, and each above it that is made with it, has its parent's list; a guest owns what it
+ * makes itself. */
+static void new_nodes_have_their_parents_permissions(void **state)
+{
+    static const char shared[] = "/shared\0n0\0b1\0r2";
+
+    (void)state;
+    assert_int_equal(put(dom0, 0, "/shared", ""), 0);
+    assert_int_equal(ask_in(dom0, XS_SET_PERMS, 0, shared, sizeof(shared)), 0);
+    assert_int_equal(put(dom0, 0, "/shared/a/b", "x"), 0);
+    has_permissions("/shared/a", "n0\0b1\0r2", 9);
+    has_permissions("/shared/a/b", "n0\0b1\0r2", 9);
+    assert_int_equal(put(guest1, 0, "/shared/c/d", "x"), 0);
+    has_permissions("/shared/c", "n1\0b1\0r2", 9);
+    has_permissions("/shared/c/d", "n1\0b1\0r2", 9);
+    assert_int_equal(get(guest2, 0, "/shared/c/d"), 0);
+    assert_int_equal(put(guest2, 0, "/shared/c/d", "y"), -EACCES);
+    assert_int_equal(put(guest2, 0, "/shared/e", "y"), -EACCES);
+    assert_int_equal(ask2(guest1, XS_SET_PERMS, "/shared/a", "n1"), -EACCES);
+    assert_int_equal(ask2(guest1, XS_SET_PERMS, "/shared/c", "n1"), 0);
+    /* What the control domain makes in a guest's folder is the guest's. */
+    assert_int_equal(put(dom0, 0, "/local/domain/1/data/made", "x"), 0);
+    has_permissions("/local/domain/1/data/made", "n1", 3);
+    assert_int_equal(get(guest2, 0, "/local/domain/1/data/made"), -EACCES);
+    assert_int_equal(put(guest1, 0, "data/made", "y"), 0);
+}
+
 static void watches_tell_only_who_may_read(void **state)
 {
     (void)state;
@@ -264,6 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(guests_are_kept_to_their_rights, setup, teardown),
+        cmocka_unit_test_setup_teardown(new_nodes_have_their_parents_permissions, setup, teardown),
         cmocka_unit_test_setup_teardown(watches_tell_only_who_may_read, setup, teardown),
         cmocka_unit_test_setup_teardown(guests_meet_their_quota, setup, teardown),
         cmocka_unit_test_setup_teardown(guests_that_do_not_read_are_not_heard, setup, teardown),
