@@ -112,11 +112,11 @@ static void promote_step(struct domain *d, struct table_walk *w)
 /* Releases backwards to 0.  -EAGAIN: the table under the entry at s->index comes first. */
 static int demote_entries(struct walk_step *s)
 {
-    const pte_t *table = frame_virt(s->table);
-
     while (s->index > 0) {
-        pte_t e = read_once(table[--s->index]);
+        pte_t e;
 
+        s->index--;
+        e = entry_at(s);
         if (!(e & PTE_P) || slot_is_hypervisor(s->level, s->index))
             continue;
         if (s->level == 1)
