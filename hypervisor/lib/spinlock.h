@@ -34,11 +34,11 @@ static inline void spin_unlock(struct spinlock *lock)
 
 static inline bool spin_trylock(struct spinlock *lock)
 {
-    struct spinlock seen = *lock;
-    uint16_t next = seen.serving;
+    /* Who let it go last released `serving`, not `next`. */
+    uint16_t serving = __atomic_load_n(&lock->serving, __ATOMIC_ACQUIRE), next = serving;
 
-    return __atomic_compare_exchange_n(&lock->next, &next, (uint16_t)(seen.serving + 1), false,
-                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n(&lock->next, &next, (uint16_t)(serving + 1), false,
+                                       __ATOMIC_RELAXED, __ATOMIC_RELAXED);
 }
 
 static inline bool spin_is_locked(const struct spinlock *lock)
