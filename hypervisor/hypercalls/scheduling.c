@@ -288,7 +288,7 @@ static int get_runstate(struct vcpu *v, uint64_t arg)
 {
     struct vcpu_runstate_info r;
 
-    runstate_get(v, &r);
+    vcpu_runstate(v, &r);
     return guest_write(arg, &r, sizeof(r));
 }
 

@@ -1,7 +1,9 @@
-/* Doubly linked circular lists: a head is a link of its own. */
+/* Doubly linked circular lists: a head is a link of its own.  Whether one is empty may be asked
+ * without the lock that guards it. */
 #ifndef LIB_LIST_H
 #define LIB_LIST_H
 
+#include "lib/atomic.h"
 #include "lib/types.h"
 
 struct list {
@@ -10,19 +12,20 @@ struct list {
 
 static inline void list_init(struct list *head)
 {
-    head->next = head->prev = head;
+    write_once(head->next, head);
+    head->prev = head;
 }
 
 static inline bool list_empty(const struct list *head)
 {
-    return head->next == head;
+    return read_once(head->next) == head;
 }
 
 static inline void list_add_before(struct list *link, struct list *next)
 {
-    link->next = next;
+    write_once(link->next, next);
     link->prev = next->prev;
-    next->prev->next = link;
+    write_once(next->prev->next, link);
     next->prev = link;
 }
 
@@ -33,7 +36,7 @@ static inline void list_add_tail(struct list *link, struct list *head)
 
 static inline void list_remove(struct list *link)
 {
-    link->prev->next = link->next;
+    write_once(link->prev->next, link->next);
     link->next->prev = link->prev;
     list_init(link);
 }

@@ -59,10 +59,17 @@ static struct run_queue *queue_lock_of(struct vcpu *v)
         struct run_queue *q = &queues[cpu];
 
         spin_lock(&q->lock);
-        if (v->sched.cpu == cpu)
+        if (atomic_load(&v->sched.cpu) == cpu)
             return q;
         spin_unlock(&q->lock);
     }
+}
+
+/* From here on another queue's lock counts: the last thing done under this one's (partner:
+ * queue_lock_of). */
+static void hand_over(struct vcpu *v, unsigned cpu)
+{
+    atomic_store(&v->sched.cpu, (uint16_t)cpu);
 }
 
 static void enqueue(struct run_queue *q, struct vcpu *v)
@@ -73,13 +80,13 @@ static void enqueue(struct run_queue *q, struct vcpu *v)
         if (other->sched.service > v->sched.service)
             break;
     list_add_before(&v->sched.link, &other->sched.link);
-    v->sched.queued = true;
+    write_once(v->sched.queued, true);
 }
 
 static void dequeue(struct vcpu *v)
 {
     list_remove(&v->sched.link);
-    v->sched.queued = false;
+    write_once(v->sched.queued, false);
 }
 
 void vcpu_schedule_init(struct vcpu *v)
@@ -178,7 +185,7 @@ static struct run_queue *move_to_better(struct run_queue *q, struct vcpu *v)
 
     if (target == v->sched.cpu)
         return q;
-    v->sched.cpu = (uint16_t)target; /* from here on the new queue's lock counts */
+    hand_over(v, target);
     spin_unlock(&q->lock);
     q = queue_lock_of(v);
     if (!in_line(q, v))
@@ -244,7 +251,7 @@ static void make_stopped(struct vcpu *v)
 void vcpu_stop(struct vcpu *v, uint32_t why)
 {
     spin_lock(&v->state_lock);
-    v->stopped |= why;
+    write_once(v->stopped, v->stopped | why);
     make_stopped(v);
     spin_unlock(&v->state_lock);
 }
@@ -252,7 +259,7 @@ void vcpu_stop(struct vcpu *v, uint32_t why)
 void vcpu_start(struct vcpu *v, uint32_t why)
 {
     spin_lock(&v->state_lock);
-    v->stopped &= ~why;
+    write_once(v->stopped, v->stopped & ~why);
     if (!v->stopped)
         make_runnable(v);
     spin_unlock(&v->state_lock);
@@ -267,11 +274,11 @@ void vcpu_wake(struct vcpu *v)
 void vcpu_block(struct vcpu *v)
 {
     spin_lock(&v->state_lock);
-    v->stopped |= VCPU_BLOCKED;
+    write_once(v->stopped, v->stopped | VCPU_BLOCKED);
     /* Whoever set the pending flag after this line sees us blocked and wakes us. */
     memory_barrier();
     if (read_once(v->info->evtchn_upcall_pending) && !v->info->evtchn_upcall_mask)
-        v->stopped &= ~VCPU_BLOCKED;
+        write_once(v->stopped, v->stopped & ~VCPU_BLOCKED);
     spin_unlock(&v->state_lock);
     atomic_or(&this_cpu()->deferred, DEFERRED_SCHEDULE);
 }
@@ -323,7 +330,7 @@ int vcpu_set_affinity(struct vcpu *v, uint64_t cpus)
         make_runnable(v);
     spin_unlock(&v->state_lock);
     if (move && read_once(v->sched.loaded))
-        cpu_defer(v->sched.cpu, DEFERRED_SCHEDULE);
+        cpu_defer(read_once(v->sched.cpu), DEFERRED_SCHEDULE);
     return 0;
 }
 
@@ -337,7 +344,7 @@ static struct vcpu *steal_from(struct run_queue *other, struct run_queue *q, uns
         if ((v->sched.affinity & BIT(me)) && !v->sched.loaded) {
             dequeue(v);
             service_place(q, v, (int64_t)(v->sched.service - other->least));
-            v->sched.cpu = (uint16_t)me;
+            hand_over(v, me);
             return v;
         }
     return NULL;
@@ -364,11 +371,12 @@ static struct vcpu *steal(struct run_queue *q, unsigned me)
 static void put_back(struct run_queue *q, struct vcpu *v, uint64_t now)
 {
     unsigned me = this_cpu()->id;
+    uint32_t stopped = read_once(v->stopped); /* who changes it now waits for q's lock */
 
     v->sched.service += now - v->sched.since;
     v->sched.since = now;
-    if (v->stopped) {
-        runstate_enter(v, stopped_runstate(v->stopped), now);
+    if (stopped) {
+        runstate_enter(v, stopped_runstate(stopped), now);
         return;
     }
     if (v->sched.affinity & BIT(me)) {
@@ -422,9 +430,9 @@ static void unload(struct run_queue *q, struct vcpu *next)
     if (!old)
         return;
     forget_root(old, next);
-    if (!(old->sched.affinity & BIT(cpu->id)))
-        old->sched.cpu = (uint16_t)bit_lowest(old->sched.affinity & cpus_online_mask);
     atomic_store(&old->sched.loaded, false);
+    if (!(old->sched.affinity & BIT(cpu->id)))
+        hand_over(old, bit_lowest(old->sched.affinity & cpus_online_mask));
 }
 
 static void go_idle(void) __attribute__((noreturn));
@@ -468,7 +476,7 @@ static void switch_to(struct run_queue *q, struct vcpu *next)
         atomic_add(&d->references, 1); /* once unloaded it may be destroyed at any moment */
     unload(q, next);
     spin_unlock(&q->lock);
-    if (old && !old->sched.queued && !read_once(old->stopped))
+    if (old && !read_once(old->sched.queued) && !read_once(old->stopped))
         requeue_if_moved(old);
     if (d)
         domain_put(d);
@@ -483,20 +491,21 @@ static bool must_switch(const struct vcpu *loaded, const struct vcpu *next)
 {
     if (next || !loaded)
         return next != loaded;
-    return loaded->stopped != VCPU_BLOCKED || !(loaded->sched.affinity & BIT(this_cpu()->id));
+    return read_once(loaded->stopped) != VCPU_BLOCKED ||
+           !(loaded->sched.affinity & BIT(this_cpu()->id));
 }
 
 static void set_running(struct run_queue *q, struct vcpu *next, uint64_t now)
 {
     struct vcpu *old = q->running;
 
-    q->running = next;
+    write_once(q->running, next);
     timer_stop(&q->slice);
     if (!next)
         return;
     if (next != old)
         next->sched.undisturbed_until = next->sched.preempted ? now + SCHEDULER_UNDISTURBED_NS : 0;
-    next->sched.loaded = true;
+    write_once(next->sched.loaded, true);
     next->sched.since = now;
     q->least = max(q->least, next->sched.service);
     runstate_enter(next, RUNSTATE_running, now);
@@ -544,11 +553,19 @@ void scheduler_start_cpu(void)
     idle_loop_reset(this_cpu());
 }
 
+void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out)
+{
+    struct run_queue *q = queue_lock_of(v);
+
+    runstate_get(v, out);
+    spin_unlock(&q->lock);
+}
+
 uint64_t vcpu_run_time(struct vcpu *v)
 {
     struct vcpu_runstate_info r;
 
-    runstate_get(v, &r);
+    vcpu_runstate(v, &r);
     return r.time[RUNSTATE_running];
 }
 

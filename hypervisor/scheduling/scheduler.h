@@ -37,6 +37,8 @@ void idle_disturbed(void);
 /* The first schedule of a CPU, from its boot stack. */
 void scheduler_start_cpu(void) __attribute__((noreturn));
 
+/* Where its time went, up to now. */
+void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out);
 /* Nanoseconds a vCPU has run. */
 uint64_t vcpu_run_time(struct vcpu *v);
 uint64_t cpu_idle_time(unsigned cpu);

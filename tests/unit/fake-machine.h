@@ -47,7 +47,7 @@ int vcpu_set_affinity(struct vcpu *v, uint64_t cpus)
     return 0;
 }
 
-void runstate_get(struct vcpu *v, struct vcpu_runstate_info *out)
+void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out)
 {
     (void)v;
     memset(out, 0, sizeof(*out));
