@@ -117,9 +117,9 @@ uint64_t clock_now(void)
     return __atomic_load_n(&now, __ATOMIC_RELAXED);
 }
 
-void model_tick(void)
+void model_tick(uint64_t ns)
 {
-    __atomic_fetch_add(&now, 1, __ATOMIC_RELAXED);
+    __atomic_fetch_add(&now, ns, __ATOMIC_RELAXED);
 }
 
 void cpu_defer(unsigned cpu, uint32_t marks)

@@ -392,7 +392,7 @@ static int op_timer(struct vcpu *v)
         timer_stop(t);
         break;
     case 1:
-        model_tick();
+        model_tick(1);
         timers_run();
         break;
     default:
@@ -448,7 +448,7 @@ void guest_operates(struct vcpu *v)
         model_fail_allocation(1 + rnd(3));
     r = o->run(v);
     if (!rnd(10)) {
-        model_tick();
+        model_tick(1);
         timers_run();
     }
     model_fail_allocation(0);

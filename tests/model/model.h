@@ -54,7 +54,7 @@ void model_fail(const char *format, ...) __attribute__((noreturn, format(printf,
 void model_fail_allocation(uint32_t n);
 
 /* The clock goes on. */
-void model_tick(void);
+void model_tick(uint64_t ns);
 
 /* Seeds until so many steps are made, each from nothing to nothing: domains run, are destroyed and
  * made again; at rest, every `at_once` steps, everything is counted.  MODEL_STEPS and MODEL_SEED in

@@ -3,21 +3,20 @@
  * and the control domain; hypercalls go through the real handlers, over the model's memory.
  *
  * Sources: tests/model/machine.c tests/model/common.c tests/model/tlb.c tests/model/stubs.c
- * hypervisor/domain/guest-memory.c
- * hypervisor/memory/frame-allocator.c hypervisor/memory/frame-owner.c
- * hypervisor/memory/frame-references.c hypervisor/memory/heap.c hypervisor/machine/tlb-clock.c
- * hypervisor/machine/timer.c hypervisor/domain/domain.c hypervisor/guest-cpu/descriptors.c
- * hypervisor/events/binding.c hypervisor/events/delivery.c hypervisor/events/port-table.c
- * hypervisor/guest-paging/entry-references.c hypervisor/guest-paging/update.c
- * hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
- * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c
- * hypervisor/grants/claim.c hypervisor/grants/copy.c hypervisor/grants/grant-table.c
- * hypervisor/grants/map.c hypervisor/lifecycle/audit.c hypervisor/lifecycle/create.c
- * hypervisor/lifecycle/destroy.c hypervisor/lifecycle/parts.c hypervisor/lifecycle/vcpu-parts.c
- * hypervisor/hypercalls/dispatch.c hypervisor/hypercalls/mmu.c hypervisor/hypercalls/events.c
- * hypervisor/hypercalls/grants.c hypervisor/hypercalls/memory.c
- * hypervisor/hypercalls/scheduling.c hypervisor/hypercalls/paravane.c
- * hypervisor/hypercalls/target.c hypervisor/guest-cpu/trap-injection.c
+ * hypervisor/domain/guest-memory.c hypervisor/memory/frame-allocator.c
+ * hypervisor/memory/frame-owner.c hypervisor/memory/frame-references.c hypervisor/memory/heap.c
+ * hypervisor/machine/tlb-clock.c hypervisor/machine/timer.c hypervisor/domain/domain.c
+ * hypervisor/guest-cpu/descriptors.c hypervisor/events/binding.c hypervisor/events/delivery.c
+ * hypervisor/events/port-table.c hypervisor/guest-paging/entry-references.c
+ * hypervisor/guest-paging/update.c hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
+ * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c hypervisor/grants/claim.c
+ * hypervisor/grants/copy.c hypervisor/grants/grant-table.c hypervisor/grants/map.c
+ * hypervisor/lifecycle/audit.c hypervisor/lifecycle/create.c hypervisor/lifecycle/destroy.c
+ * hypervisor/lifecycle/parts.c hypervisor/lifecycle/vcpu-parts.c hypervisor/hypercalls/dispatch.c
+ * hypervisor/hypercalls/mmu.c hypervisor/hypercalls/events.c hypervisor/hypercalls/grants.c
+ * hypervisor/hypercalls/memory.c hypervisor/hypercalls/scheduling.c
+ * hypervisor/hypercalls/paravane.c hypervisor/hypercalls/target.c
+ * hypervisor/guest-cpu/trap-injection.c
  *
  * Flags: -Ihypervisor -DHOST_TEST -DHOST_MODEL
  * Libraries: -Wl,--wrap=frame_type_claim -Wl,--wrap=frames_allocate -Wl,--wrap=heap_free
