@@ -8,7 +8,7 @@
 #include "memory/tally.h"
 
 /* Handles for all that a disk of 32 requests of 11 segments has under way, and some rings. */
-#define CONTROL_TRACK_PAGES 6
+#define CONTROL_TRACK_PAGES 6U
 
 #define PIN_PAGES(frames) (((frames)*ENTRIES_PER_FRAME + PINS_PER_PAGE - 1) / PINS_PER_PAGE)
 
@@ -135,7 +135,7 @@ int grant_table_create(struct domain *d, int max_frames, int max_track_frames)
     if (!t->entries || !t->pins || !t->tracks)
         return -ENOMEM;
     /* The control domain is going to map grants: its first handles do not wait until then. */
-    for (unsigned i = 0; d->privileged && i < CONTROL_TRACK_PAGES; i++)
+    while (d->privileged && t->track_pages < min(CONTROL_TRACK_PAGES, t->max_track_pages))
         if (grow_track(t))
             return -ENOMEM;
     return t->max_frames ? grant_table_grow(d, 1) : 0;

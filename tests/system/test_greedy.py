@@ -21,10 +21,15 @@ MEMORY = {"large": 512} # MiB; the others are small
 FACTOR = 200
 
 
+def quiet_marks(result):
+    """What the quiet guest said of itself: (uptime in ms, rounds)."""
+    text = result.of("cat /var/log/xen/console/guest-quiet.log")
+    return [tuple(map(int, m)) for m in re.findall(r"at (\d+) ms (\d+) rounds 0 failures", text)]
+
+
 def rates(result, start, end):
     """Rounds a second of the quiet guest between two uptimes (ms)."""
-    text = result.of("cat /var/log/xen/console/guest-quiet.log")
-    marks = [tuple(map(int, m)) for m in re.findall(r"at (\d+) ms (\d+) rounds 0 failures", text)]
+    marks = quiet_marks(result)
     inside = [mark for mark in marks if start <= mark[0] <= end]
     assert len(inside) >= 2, f"no service from {start} to {end} ms: {marks}"
     (t0, r0), (t1, r1) = inside[0], inside[-1]

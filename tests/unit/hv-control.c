@@ -2,7 +2,8 @@
  * What control calls refuse by themselves, whoever is let in to them: domctl, sysctl, console_io,
  * vcpu_op; descriptors and frames of other uses; and frames another domain could write.
  *
- * Sources: tests/model/machine.c tests/model/stubs.c hypervisor/domain/guest-memory.c
+ * Sources: tests/model/machine.c tests/model/common.c tests/model/tlb.c tests/model/stubs.c
+ * hypervisor/domain/guest-memory.c
  * hypervisor/memory/frame-allocator.c hypervisor/memory/frame-owner.c
  * hypervisor/memory/frame-references.c hypervisor/memory/heap.c hypervisor/machine/tlb-clock.c
  * hypervisor/machine/timer.c hypervisor/domain/domain.c hypervisor/guest-cpu/descriptors.c

@@ -15,9 +15,12 @@ def programs():
 
 
 def cases(program):
-    """The cases as the source names them: cmocka_unit_test(name)."""
+    """The cases as the source names them: cmocka_unit_test(name), or a macro that stands for it."""
     text = (SOURCES / f"{program}.c").read_text()
-    return re.findall(r"cmocka_unit_test\w*\((\w+)", text)
+    macros = re.findall(r"^#define (\w+)\(\w+\) +cmocka_unit_test", text, re.M)
+    text = re.sub(r"^#define .*", "", text, flags=re.M)
+    names = "|".join([r"cmocka_unit_test\w*", *macros])
+    return re.findall(rf"\b(?:{names})\((\w+)", text)
 
 
 _results = {}
