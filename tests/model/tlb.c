@@ -45,10 +45,11 @@ static unsigned walk_begin(const struct tlb *t, mfn_t *table)
     return e->level;
 }
 
-/* Reads an entry and marks it as used; as the processor does, only if it is still the same. */
+/* Reads an entry and marks it as used; as the processor does, only if it is still the same.  Where
+ * the entry leads is looked at after it: what was done there before it was written is done. */
 static pte_t entry_use(pte_t *at, unsigned level)
 {
-    pte_t e = __atomic_load_n(at, __ATOMIC_RELAXED);
+    pte_t e = __atomic_load_n(at, __ATOMIC_ACQUIRE);
     pte_t used = e | PTE_A | (level == 1 && (e & PTE_RW) ? PTE_D : 0);
 
     if (!(e & PTE_P) || pte_mfn(e).n >= MODEL_FRAMES)
