@@ -47,6 +47,14 @@ static void notify(evtchn_port_t port)
     hypercall_event_channel_op(EVTCHNOP_send, HYPERCALL_ARG(&send));
 }
 
+/* What it did to its console may keep it from ever saying another word: it goes without one. */
+static void go_silently(void)
+{
+    struct sched_shutdown how = { .reason = SHUTDOWN_poweroff };
+
+    hypercall_sched_op(SCHEDOP_shutdown, HYPERCALL_ARG(&how));
+}
+
 /* No handler for anything, then a fault: nowhere to go. */
 static void triple_fault(void)
 {
@@ -134,6 +142,7 @@ static void wild_hypercalls(void)
         hypercall_raw(number, first, wild_argument(), wild_argument(), wild_argument(),
                       wild_argument());
     }
+    go_silently();
 }
 
 static void event_storm(void)
@@ -172,7 +181,6 @@ static void wild_rings(void)
 {
     struct xenstore_domain_interface *store = address_of(start_info->store_mfn);
     struct xencons_interface *console = address_of(start_info->console.domU.mfn);
-    uint32_t out = console->out_prod;
 
     for (uint64_t end = clock_monotonic_ns() + lasting; clock_monotonic_ns() < end;) {
         store->req_prod = (uint32_t)random_word();
@@ -185,7 +193,7 @@ static void wild_rings(void)
         notify(start_info->store_evtchn);
         notify(start_info->console.domU.evtchn);
     }
-    console->out_prod = console->out_cons = out; /* nobody may hear us any more */
+    go_silently();
 }
 
 static void console_flood(void)

@@ -27,7 +27,7 @@ PROGRAMS = {"pairs": (16, ["initialise", "pin-levels", "timers", "flips", "own-g
 
 # A quiet guest beside an attacker makes at least so small a part of the rounds it makes alone.  An
 # attacker with 16 vCPUs has most of the machine, and the machine may get busier meanwhile.
-FACTOR = 100
+FACTOR = 300
 
 ALIVE = "vmctl console demo --send 'echo alive-$((40+2))' --expect 'alive-42' --timeout 60"
 
