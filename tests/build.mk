@@ -84,6 +84,6 @@ unit-tests: $(TEST_PROGRAMS)
 
 test:
 	$(MAKE) deps
-	$(MAKE) all unit-tests
+	+$(MAKE) -j$(JOBS) all unit-tests
 	PYTHONDONTWRITEBYTECODE=1 BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -p no:cacheprovider -p no:warnings \
 	    -n $(JOBS) --dist loadgroup $(wildcard $(addprefix tests/,$(SUITE))) $(if $(T),-k '$(T)')
