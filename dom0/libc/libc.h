@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 void libc_start(void);
 /*
@@ -21,5 +22,8 @@ void libc_memory_start(void);
 bool libc_memory_allows(size_t bytes);
 /* Bytes that the heap holds, and those of them that are malloc'ed. */
 void libc_memory_usage(size_t *heap, size_t *used);
+
+/* For secrets that a guest is not to guess: no two calls give the same. */
+uint64_t random_bits(void);
 
 #endif

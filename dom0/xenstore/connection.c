@@ -38,7 +38,7 @@ struct connection *connection_create(struct xenstore *store, uint32_t domid)
     return connection;
 }
 
-static struct message **event_bucket(struct connection *connection, uint32_t hash)
+static struct message **event_bucket(struct connection *connection, uint64_t hash)
 {
     return &connection->events[hash % EVENT_BUCKETS];
 }
@@ -232,16 +232,16 @@ void connection_reply(struct connection *connection, uint32_t type, const void *
 
 /* Is the same event waiting already?  Then the client loses nothing if this one is dropped. */
 static bool event_is_waiting(struct connection *connection, const char *path, const char *token,
-                             uint32_t hash)
+                             uint64_t hash)
 {
     const struct message *at = *event_bucket(connection, hash);
 
     for (unsigned int looks = 0; at && looks < LOOKS_MAX; at = at->next_alike, looks++) {
         const char *payload = at->bytes + sizeof(struct xsd_sockmsg);
 
-        if (at->hash == hash && !at->sent && !strcmp(payload, path) &&
-            !strcmp(payload + strlen(path) + 1, token))
-            return true;
+        /* Equal hashes of different events are too rare to look further for. */
+        if (at->hash == hash && !at->sent)
+            return !strcmp(payload, path) && !strcmp(payload + strlen(path) + 1, token);
     }
     return false;
 }
@@ -265,7 +265,7 @@ struct message *connection_event_prepare(const char *path, const char *token)
 }
 
 int connection_event(struct connection *connection, const char *path, const char *token,
-                     uint32_t hash)
+                     uint64_t hash)
 {
     size_t length = strlen(path) + strlen(token) + 2;
     uint32_t limit =

@@ -29,7 +29,7 @@ struct message {
     struct message *next_alike; /* an event's: the next whose hash falls into the same bucket */
     uint32_t size;              /* header and payload */
     uint32_t sent;
-    uint32_t hash; /* of an event's path and token */
+    uint64_t hash; /* of an event's path and token */
     uint32_t cost; /* of a waiting event, counted in event_bytes */
     bool event;
     bool queued;
@@ -99,7 +99,7 @@ bool connection_may_grow(const struct connection *connection);
 
 /* Queues a watch event; `hash` is some hash of the two strings.  -ENOSPC, -ENOMEM: not queued. */
 int connection_event(struct connection *connection, const char *path, const char *token,
-                     uint32_t hash);
+                     uint64_t hash);
 /* The same in two steps, of which the second cannot fail: an event made beforehand, queued
  * unless it waits already or there is none (then one more event is lost); and its end. */
 struct message *connection_event_prepare(const char *path, const char *token);

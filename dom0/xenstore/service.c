@@ -18,6 +18,7 @@
 #include "xenstore/guest-ring.h"
 #include "xenstore/local-client.h"
 #include "xenstore/store.h"
+#include "xenstore/string-table.h"
 
 static int on_introduce(void *argument, struct store_domain *domain)
 {
@@ -100,6 +101,7 @@ static int write_first_nodes(void)
 
 int xenstore_start(void)
 {
+    string_hash_choose(random_bits(), random_bits());
     struct xenstore *store = xenstore_create(&platform, NULL);
     evtchn_port_t port;
 

@@ -9,11 +9,17 @@
 
 #define FIRST_BUCKETS 16u
 
-/* FNV-1a: short keys, and a guest that makes them collide only slows its own requests, since
- * its nodes are limited in number. */
-uint32_t string_hash(const char *key)
+uint64_t string_hash_start = 14695981039346656037u, string_hash_multiplier = 0x9e3779b97f4a7c15u;
+
+void string_hash_choose(uint64_t random1, uint64_t random2)
 {
-    uint32_t hash = STRING_HASH_START;
+    string_hash_start ^= random1;
+    string_hash_multiplier ^= random2 & ~(uint64_t)1; /* stays odd: nothing is lost */
+}
+
+uint64_t string_hash(const char *key)
+{
+    uint64_t hash = string_hash_start;
 
     while (*key)
         hash = string_hash_add(hash, *key++);
@@ -21,7 +27,7 @@ uint32_t string_hash(const char *key)
 }
 
 struct string_entry *string_table_find_prefix(const struct string_table *table, const char *text,
-                                              size_t length, uint32_t hash)
+                                              size_t length, uint64_t hash)
 {
     if (!table->bucket_count)
         return NULL;

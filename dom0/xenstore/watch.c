@@ -27,7 +27,7 @@ struct watch {
     struct watched_path *at;
     size_t skip; /* bytes of an event's path which the client, having sent a relative one, does
                     not want to see */
-    uint32_t token_hash;
+    uint64_t token_hash;
     /* dom0's: an event for the watched path itself, made beforehand.  It stands for all those
      * for which there is no room, so that dom0 misses nothing and its queue has an end. */
     struct message *standby;
@@ -61,9 +61,9 @@ static void watched_path_put(struct xenstore *store, struct watched_path *at)
     free(at);
 }
 
-static void watch_send(const struct watch *watch, const char *path, uint32_t path_hash)
+static void watch_send(const struct watch *watch, const char *path, uint64_t path_hash)
 {
-    uint32_t hash = path_hash * 31 + watch->token_hash + (uint32_t)watch->skip;
+    uint64_t hash = (path_hash ^ watch->skip) * string_hash_multiplier + watch->token_hash;
 
     if (connection_event(watch->connection, path + watch->skip, watch->token, hash))
         connection_event_standby(watch->connection, watch->standby);
@@ -163,9 +163,9 @@ static bool may_know(const struct connection *connection, const struct permissio
 }
 
 /* Tells those who watch the path that is the first `length` characters of path. */
-static void fire_at(struct xenstore *store, const char *path, size_t length, uint32_t hash,
+static void fire_at(struct xenstore *store, const char *path, size_t length, uint64_t hash,
                     const struct permissions *node, const struct permissions *parent,
-                    uint32_t path_hash)
+                    uint64_t path_hash)
 {
     struct string_entry *entry = string_table_find_prefix(&store->watches, path, length, hash);
 
@@ -182,7 +182,7 @@ static void fire_at(struct xenstore *store, const char *path, size_t length, uin
 void watches_fire(struct xenstore *store, const char *path, const struct permissions *node,
                   const struct permissions *parent, bool exact)
 {
-    uint32_t whole = string_hash(path), hash = STRING_HASH_START;
+    uint64_t whole = string_hash(path), hash = string_hash_start;
 
     for (size_t i = 0; path[i] && !exact; i++) {
         if (i && path[i] == '/')

@@ -107,8 +107,11 @@ deferred:
 event:
     movq %rsp, %rsi
     call inject_event
-    /* A guest whose stack is bad is marked for a crash: look again. */
-    jmp return_to_guest
+    /* A guest whose stack is bad is marked for a crash: look again.  But not for another event:
+     * a vCPU that unmasks them for this one could go on for ever. */
+    cmpl $0, CPU_DEFERRED(%rsp)
+    jne deferred
+    jmp restore
 
 /* void idle_loop_reset(struct cpu *) */
 idle_loop_reset:

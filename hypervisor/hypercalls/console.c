@@ -14,7 +14,7 @@
 #include "machine/serial.h"
 #include "machine/acpi.h"
 
-#define PIECE 128
+#define PIECE 32  /* bytes: eight times the screen is cleared, at most */
 #define INPUT 256 /* a power of two */
 
 /* Characters received and not read yet; written by the serial interrupt, read by the control

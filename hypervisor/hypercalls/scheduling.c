@@ -229,7 +229,8 @@ static int set_periodic(struct vcpu *v, uint64_t arg)
     if (p.period_ns < PERIOD_MIN_NS || p.period_ns > PERIOD_MAX_NS)
         return -EINVAL;
     write_once(v->periodic_ns, p.period_ns);
-    timer_set(&v->periodic, v->sched.cpu, clock_now() + p.period_ns);
+    /* On this CPU: another one is not to be told of as many timers as we can set. */
+    timer_set(&v->periodic, this_cpu()->id, clock_now() + p.period_ns);
     return 0;
 }
 

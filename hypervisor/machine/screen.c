@@ -28,8 +28,7 @@ static unsigned parameter[2], parameters;
 
 static void blank(unsigned r, unsigned from, unsigned to)
 {
-    for (unsigned c = from; c < to; c++)
-        wanted[r][c] = ' ';
+    memset(&wanted[r][from], ' ', to - from);
     atomic_store(&changed[r], true);
 }
 

@@ -31,7 +31,10 @@ void deferred_work_run(void)
     struct cpu *cpu = this_cpu();
     uint32_t marks;
 
-    while ((marks = read_once(cpu->deferred))) {
+    while (read_once(cpu->deferred)) {
+        /* Other CPUs may set marks as fast as we take them. */
+        if (unlikely(latency_is_due()))
+            (void)!preempt_point();
         marks = atomic_exchange(&cpu->deferred, 0);
         if (unlikely(marks & DEFERRED_PARK))
             cpu_stay_parked();

@@ -131,8 +131,11 @@ static bool preempts(struct run_queue *q, struct vcpu *v)
     turn_end = running->sched.since + SCHEDULER_SLICE_NS;
     if (v->sched.service + SCHEDULER_WAKE_BONUS_NS / 2 < served(running, now))
         turn_end = running->sched.undisturbed_until;
-    if (now >= turn_end)
+    if (now >= turn_end) {
+        /* Whatever comes of it (the arrival may be taken away again): not so soon again. */
+        running->sched.undisturbed_until = now + SCHEDULER_UNDISTURBED_NS;
         return true;
+    }
     choose_at(q, v->sched.cpu, turn_end);
     return false;
 }

@@ -245,6 +245,22 @@ static void vcpu_op_finds_vcpus_there_are(void **state)
     assert_int_equal(hypercall_do_vcpu_op(VCPUOP_stop_singleshot_timer, 1, 0), -EINVAL);
 }
 
+/* Another CPU is not told of a timer each time it is set: it would have nothing else to do. */
+static void setting_timers_disturbs_no_other_cpu(void **state)
+{
+    struct vcpu_set_periodic_timer p = { .period_ns = 1000000 };
+    struct vcpu *other = current_domain()->vcpus[1];
+
+    (void)state;
+    other->sched.cpu = 1;
+    cpu_table[1]->deferred = 0;
+    assert_int_equal(hypercall_do_vcpu_op(VCPUOP_set_periodic_timer, 1, ARG(&p)), 0);
+    assert_true(other->periodic.armed);
+    assert_int_equal(cpu_table[1]->deferred, 0);
+    assert_int_equal(hypercall_do_vcpu_op(VCPUOP_stop_periodic_timer, 1, 0), 0);
+    assert_false(other->periodic.armed);
+}
+
 #define SEGMENT (1UL << 47 | 1UL << 44 | 2UL << 40 | 3UL << 45)
 
 /* A descriptor goes into a frame the guest could write itself, or a checked one: no other. */
@@ -412,6 +428,7 @@ int main(void)
         CASE(sysctl_is_asked_in_this_version),
         CASE(the_console_is_the_control_domains),
         CASE(vcpu_op_finds_vcpus_there_are),
+        CASE(setting_timers_disturbs_no_other_cpu),
         CASE(a_descriptor_is_written_nowhere_else),
         CASE(a_frame_others_wrote_is_flushed_everywhere),
         CASE(what_is_unpinned_is_free_at_once),

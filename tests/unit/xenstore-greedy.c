@@ -16,6 +16,8 @@
 
 #include <time.h>
 
+#include "xenstore/string-table.h"
+
 static uint64_t processor_ns(void)
 {
     struct timespec now;
@@ -77,6 +79,47 @@ static void waiting_events_are_found_quickly(void **state)
 {
     (void)state;
     expect_growth(unfetched_events, 250, 16, 5);
+}
+
+/* Events whose hashes are all the same, as by names chosen for it, while none is fetched: about as
+ * many as are tried find no room. */
+static uint64_t equal_hashes(unsigned int different)
+{
+    static char path[1900];
+
+    memset(path, 'p', sizeof(path) - 1);
+    uint64_t start = processor_ns();
+
+    for (unsigned int i = 0; i < 4000; i++) {
+        snprintf(path + sizeof(path) - 9, 9, "%08x", i);
+        connection_event(guest1, path, "t", different ? i : 7);
+    }
+    return processor_ns() - start;
+}
+
+static void names_with_equal_hashes_cost_no_more(void **state)
+{
+    (void)state;
+    uint64_t different = least(equal_hashes, 1), equal = least(equal_hashes, 0);
+
+    assert_in_range(equal, 0, 30 * different); /* some 200 times, if all that wait are compared */
+}
+
+static void hashes_cannot_be_foreseen(void **state)
+{
+    (void)state;
+    uint64_t before = string_hash("a name"), multiplier = string_hash_multiplier;
+
+    assert_int_equal(string_hash("a name"), before);
+    string_hash_choose(1, 0);
+    assert_int_not_equal(string_hash("a name"), before);
+    string_hash_choose(1, 0); /* as it was */
+    assert_int_equal(string_hash("a name"), before);
+    string_hash_choose(0, 7);
+    assert_int_not_equal(string_hash("a name"), before);
+    assert_true(string_hash_multiplier & 1);
+    string_hash_choose(0, 7);
+    assert_int_equal(string_hash_multiplier, multiplier);
 }
 
 static void deep_path(char *path, unsigned int depth)
@@ -253,6 +296,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(waiting_events_are_found_quickly),
+        cmocka_unit_test(names_with_equal_hashes_cost_no_more),
+        cmocka_unit_test(hashes_cannot_be_foreseen),
         cmocka_unit_test(deep_paths_fire_in_one_pass),
         cmocka_unit_test(missing_paths_are_sought_once),
         cmocka_unit_test(the_dead_are_forgotten_in_one_walk),

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -19,6 +20,7 @@
 
 #include "xenstore/connection.h"
 #include "xenstore/store.h"
+#include "xenstore/string-table.h"
 
 #define CLIENTS_MAX 1024
 
@@ -187,6 +189,10 @@ int main(int argc, char **argv)
     }
     socket_path(path, argc == 2 ? argv[1] : NULL);
     int listener = listen_on(path);
+    uint64_t secret[2] = { 0 };
+
+    if (getrandom(secret, sizeof(secret), 0) == (ssize_t)sizeof(secret))
+        string_hash_choose(secret[0], secret[1]);
     struct xenstore *store = xenstore_create(&platform, NULL);
 
     if (listener < 0 || !store) {
