@@ -52,7 +52,7 @@ static void expect_growth(uint64_t (*story)(unsigned int), unsigned int size, un
 
 static void expect_linear(uint64_t (*story)(unsigned int), unsigned int size)
 {
-    expect_growth(story, size, 4, 9);
+    expect_growth(story, size, 8, 30);
 }
 
 /* One more event, while so many are not fetched. */
@@ -150,7 +150,7 @@ static uint64_t deep_writes(unsigned int depth)
 static void deep_paths_fire_in_one_pass(void **state)
 {
     (void)state;
-    expect_linear(deep_writes, 360);
+    expect_linear(deep_writes, 180);
 }
 
 /* A path whose first half is there and whose last is not. */
@@ -171,7 +171,7 @@ static uint64_t deep_misses(unsigned int depth)
 static void missing_paths_are_sought_once(void **state)
 {
     (void)state;
-    expect_linear(deep_misses, 360);
+    expect_linear(deep_misses, 180);
 }
 
 /* Another guest's nodes that all name the dead one. */
@@ -200,7 +200,7 @@ static uint64_t purge(unsigned int count)
 static void the_dead_are_forgotten_in_one_walk(void **state)
 {
     (void)state;
-    expect_linear(purge, 700);
+    expect_linear(purge, 350);
 }
 
 static void notes_are_charged(void **state)
