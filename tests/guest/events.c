@@ -108,15 +108,32 @@ static void between_vcpus(void)
     check("ipi to no vCPU", op(EVTCHNOP_bind_ipi, &ipi), -XEN_ENOENT);
 }
 
+/* A port whose word of the pending bits is nobody else's: no event of the console or the store
+ * makes a vCPU look there.  Those taken on the way to it are in `below`. */
+static evtchn_port_t port_apart(evtchn_port_t below[64], unsigned int *count)
+{
+    evtchn_port_t port;
+
+    *count = 0;
+    while (!event_port_alloc_unbound(DOMID_SELF, DOMID_SELF, &port) && port < 64)
+        below[(*count)++] = port;
+    return port;
+}
+
 /* A port's events go to the vCPU it is bound to, which need not run. */
 static void moved(void)
 {
+    evtchn_port_t below[64];
+    unsigned int count;
+
     volatile struct vcpu_info *second = &shared_info->vcpu_info[1];
     struct evtchn_bind_vcpu bind = { .vcpu = 1 };
     struct evtchn_status status = { .dom = DOMID_SELF };
     evtchn_port_t a, b;
 
-    event_port_alloc_unbound(DOMID_SELF, DOMID_SELF, &a);
+    a = port_apart(below, &count);
+    while (count)
+        event_port_close(below[--count]);
     event_port_bind_interdomain(DOMID_SELF, a, &b);
     event_port_set_handler(a, count_call, NULL);
     hypercall_xen_version(0, 0);
