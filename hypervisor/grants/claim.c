@@ -8,6 +8,8 @@
 #include "lib/errno.h"
 #include "memory/frame-references.h"
 
+#define MARK_TRIES 5
+
 static int check_header(uint32_t header, domid_t user, bool write)
 {
     unsigned flags = header & 0xffff;
@@ -17,19 +19,22 @@ static int check_header(uint32_t header, domid_t user, bool write)
     return write && (flags & GTF_readonly) ? GNTST_general_error : GNTST_okay;
 }
 
-/* Sets the in-use flags, if the entry allows this user this access. */
+/* Sets the in-use flags, if the entry allows this user this access.  A granter that never leaves
+ * its entry alone is not waited for. */
 static int mark_entry(struct grant_entry_v1 *e, domid_t user, bool write)
 {
     uint32_t *header = (uint32_t *)e, seen = read_once(*header), marked;
     int r;
 
-    do {
+    for (unsigned tries = 0; tries < MARK_TRIES; tries++) {
         r = check_header(seen, user, write);
         if (r)
             return r;
         marked = seen | GTF_reading | (write ? GTF_writing : 0);
-    } while (!atomic_compare_exchange(header, &seen, marked));
-    return GNTST_okay;
+        if (atomic_compare_exchange(header, &seen, marked))
+            return GNTST_okay;
+    }
+    return GNTST_general_error;
 }
 
 static void unmark_entry(struct grant_entry_v1 *e, const struct grant_pin *pin)

@@ -162,6 +162,7 @@ int grant_track_allocate(struct grant_table *t, uint32_t flags, uint32_t *handle
         t->free_track = track->next_free;
         track->flags = flags;
         track->busy = true;
+        track->was_mapped = flags & GNTMAP_host_map;
     }
     spin_unlock(&t->track_lock);
     return r;

@@ -29,6 +29,7 @@ struct grant_track {
     grant_ref_t ref;
     uint32_t next_free;
     bool busy;
+    bool was_mapped; /* it had a host part: translations may last though that is gone */
 };
 
 #define ENTRIES_PER_FRAME   ((unsigned)(PAGE_SIZE / sizeof(struct grant_entry_v1)))

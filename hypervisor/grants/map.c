@@ -185,8 +185,9 @@ int grant_unmap_begin(struct vcpu *v, struct gnttab_unmap_grant_ref *op, struct 
     if (r == -ERESTART)
         return r;
     op->status = (int16_t)r;
-    /* Even if its entry was gone already: the guest may not have flushed. */
-    u->was_mapped = (track.flags & ~flags & GNTMAP_host_map) != 0;
+    /* Even if its entry was gone already: the guest may not have flushed, and who took the host
+     * part of the handle on another vCPU may not have come to its flush. */
+    u->was_mapped = track.was_mapped;
     if (r || (flags & (GNTMAP_host_map | GNTMAP_device_map)))
         return 0;
     u->granter = track.granter;

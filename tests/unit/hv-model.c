@@ -4,12 +4,13 @@
  * every other, interrupted anywhere.  At rest an audit recounts every reference.
  *
  * Sources: tests/model/machine.c tests/model/common.c tests/model/tlb.c tests/model/stubs.c
- * tests/model/guest.c tests/model/world.c tests/model/runs.c hypervisor/memory/frame-allocator.c
- * hypervisor/memory/frame-owner.c hypervisor/memory/frame-references.c hypervisor/memory/heap.c
- * hypervisor/machine/tlb-clock.c hypervisor/machine/timer.c hypervisor/domain/domain.c
- * hypervisor/guest-cpu/descriptors.c hypervisor/events/binding.c hypervisor/events/delivery.c
- * hypervisor/events/port-table.c hypervisor/guest-paging/entry-references.c
- * hypervisor/guest-paging/update.c hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
+ * tests/model/guest.c tests/model/grants.c tests/model/world.c tests/model/runs.c
+ * hypervisor/memory/frame-allocator.c hypervisor/memory/frame-owner.c
+ * hypervisor/memory/frame-references.c hypervisor/memory/heap.c hypervisor/machine/tlb-clock.c
+ * hypervisor/machine/timer.c hypervisor/domain/domain.c hypervisor/guest-cpu/descriptors.c
+ * hypervisor/events/binding.c hypervisor/events/delivery.c hypervisor/events/port-table.c
+ * hypervisor/guest-paging/entry-references.c hypervisor/guest-paging/update.c
+ * hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
  * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c
  * hypervisor/grants/claim.c hypervisor/grants/copy.c hypervisor/grants/grant-table.c
  * hypervisor/grants/map.c hypervisor/lifecycle/audit.c hypervisor/lifecycle/create.c
@@ -17,7 +18,7 @@
  *
  * Flags: -Ihypervisor -DHOST_TEST -DHOST_MODEL
  * Libraries: -Wl,--wrap=frame_type_claim -Wl,--wrap=frames_allocate -Wl,--wrap=heap_free
- * -Wl,--wrap=virq_raise
+ * -Wl,--wrap=virq_raise -Wl,--wrap=grant_unclaim
  */
 #include <setjmp.h>
 #include <stdarg.h>

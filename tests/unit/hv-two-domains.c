@@ -31,7 +31,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "domain/guest-memory.h"
-#include "grants/grant-table.h"
+#include "grants/map.h"
 #include "guest-cpu/descriptors.h"
 #include "guest-cpu/switch.h"
 #include "guest-cpu/trap-injection.h"
@@ -42,11 +42,12 @@
 #include "hypercall-abi/mmu.h"
 #include "hypercall-abi/sched.h"
 #include "hypercalls/handlers.h"
+#include "lib/bits.h"
 #include "lifecycle/audit.h"
 #include "lifecycle/create.h"
 #include "lifecycle/destroy.h"
 #include "memory/machine-to-physical.h"
-#include "model/model.h"
+#include "model/tlb.h"
 #include "unit/fake-machine.h"
 #include "unit/sides.h"
 
@@ -123,6 +124,39 @@ static void a_read_only_grant_is_not_written(void **state)
     assert_int_equal(map(ref, GNTMAP_readonly, &handle), GNTST_okay);
     assert_int_equal(*slot(&b, 1, 1) & PTE_RW, 0);
     assert_int_equal(unmap(handle), GNTST_okay);
+}
+
+/* A CPU of b's may still write a's frame. */
+static bool stale(mfn_t frame)
+{
+    for (unsigned k = 0; k < TLB_ENTRIES; k++)
+        if (model_tlbs[1].entry[k].kind == TLB_WRITE && model_tlbs[1].entry[k].frame.n == frame.n)
+            return true;
+    return false;
+}
+
+/* One vCPU has taken the mapping away and not come to its flush, another unpins the device's part:
+ * when the grant ends, nobody's translations are left. */
+static void a_grant_whose_parts_go_by_two_vcpus_ends_after_a_flush(void **state)
+{
+    grant_ref_t ref = give(b.d->id, a.data[1], 0);
+    struct gnttab_unmap_grant_ref host = { .host_addr = VA }, device = { 0 };
+    struct grant_unmapping first;
+
+    (void)state;
+    assert_int_equal(map(ref, GNTMAP_device_map, &host.handle), GNTST_okay);
+    b.d->frames.cpus = BIT(1);
+    model_tlbs[1].entry[0] = (struct tlb_entry){ TLB_WRITE, 0, a.data[1] };
+    assert_int_equal(grant_unmap_begin(b.v, &host, &first), 0);
+    assert_int_equal(host.status, GNTST_okay);
+    assert_true(stale(a.data[1]));
+    device.handle = host.handle;
+    device.dev_bus_addr = a.data[1].n << PAGE_SHIFT;
+    assert_int_equal(hypercall_do_grant_table_op(GNTTABOP_unmap_grant_ref, ARG(&device), 1), 0);
+    assert_int_equal(device.status, GNTST_okay);
+    assert_int_equal(grant_entry_locked(a.d->grants, ref)->flags, GTF_permit_access);
+    assert_false(stale(a.data[1]));
+    grant_unmap_end(&first);
 }
 
 static void a_grant_of_anothers_frame_is_none(void **state)
@@ -472,6 +506,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_grant_is_for_whom_it_was_given, sides_up, sides_down),
         cmocka_unit_test_setup_teardown(a_read_only_grant_is_not_written, sides_up, sides_down),
         cmocka_unit_test_setup_teardown(a_grant_of_anothers_frame_is_none, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(a_grant_whose_parts_go_by_two_vcpus_ends_after_a_flush,
+                                        sides_up, sides_down),
         cmocka_unit_test_setup_teardown(frames_of_others_are_not_copied, sides_up, sides_down),
         cmocka_unit_test_setup_teardown(a_copy_ends_with_its_page, sides_up, sides_down),
         cmocka_unit_test_setup_teardown(a_guest_does_not_ask_about_anothers_grants, sides_up,
