@@ -4,7 +4,7 @@
  * backwards and drops what they hold.  A promotion that meets a bad entry turns into the demotion
  * of what it has done so far.
  *
- * The rules that let a walk stop between two tables, drop the lock, and be finished by anybody:
+ * The rules that let a walk stop between two entries, drop the lock, and be finished by anybody:
  *
  *   1. All progress is in struct paging.  Nobody operates on tables while anything is pending:
  *      paging_lock() and paging_settle_locked() finish it first.
@@ -22,8 +22,11 @@
 #include "lib/bug.h"
 #include "lib/errno.h"
 #include "machine/interrupts.h"
+#include "machine/latency.h"
 #include "memory/frame-references.h"
 #include "memory/hypervisor-mappings.h"
+
+#define WALK_AT_ONCE 16 /* present entries without a look at the time */
 
 static void walk_push(struct table_walk *w, mfn_t table, unsigned level, unsigned index)
 {
@@ -58,10 +61,12 @@ static void entry_done(struct walk_step *s)
     s->index++;
 }
 
-/* Acquires from s->index on.  0: whole table done; -EAGAIN: a table below comes first. */
+/* Acquires from s->index on.  0: whole table done; -EAGAIN: a table below comes first; -ERESTART:
+ * enough for now.  One entry may cost a flush of other CPUs' TLBs. */
 static int promote_entries(struct domain *d, struct walk_step *s)
 {
     const pte_t *table = frame_virt(s->table);
+    unsigned left = WALK_AT_ONCE;
     int r;
 
     while (s->index < PT_ENTRIES) {
@@ -77,6 +82,11 @@ static int promote_entries(struct domain *d, struct walk_step *s)
         if (r)
             return r;
         entry_done(s);
+        if (!--left) {
+            if (latency_is_due())
+                return -ERESTART;
+            left = WALK_AT_ONCE;
+        }
     }
     return 0;
 }
@@ -86,6 +96,8 @@ static void promote_step(struct domain *d, struct table_walk *w)
     struct walk_step *s = &w->step[w->depth - 1];
     int r = promote_entries(d, s);
 
+    if (r == -ERESTART)
+        return;
     if (r == -EAGAIN) {
         pte_t e = entry_at(s);
 
@@ -149,7 +161,7 @@ bool walk_is_pending_locked(const struct domain *d)
     return d->paging->walk.state != WALK_NONE || d->paging->releases;
 }
 
-/* One table further. */
+/* One table further, or a part of it. */
 static void walk_step(struct domain *d)
 {
     struct paging *p = d->paging;

@@ -6,7 +6,7 @@
 
 /* Whether a walk or a release waits. */
 bool walk_is_pending_locked(const struct domain *d);
-/* Does all that waits, dropping the lock between two tables.  -ERESTART: there is other work; the
+/* Does all that waits, dropping the lock on the way.  -ERESTART: there is other work; the
  * lock is still held. */
 int must_check walk_finish_locked(struct domain *d);
 

@@ -19,6 +19,7 @@ struct cpu *cpu_table[MAX_CPUS];
 uint64_t cpus_online_mask;
 unsigned cpu_count = MODEL_CPUS;
 struct cpu_features cpu_features = { .physical_bits = 40 };
+uint64_t clock_tsc_khz; /* no time is short: it is always time for a look at other work */
 static uint64_t now;
 
 uint64_t random_start(uint64_t seed)

@@ -16,7 +16,6 @@
 
 static unsigned shutdowns;
 struct multicall_state multicall_states[MAX_CPUS];
-uint64_t clock_tsc_khz;
 
 int64_t continuation(unsigned number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                      uint64_t a5)

@@ -39,12 +39,13 @@
 
 /* What the files under test need of the layers left out. */
 struct cpu *cpu_table[MAX_CPUS];
-uint64_t cpus_online_mask;
+uint64_t cpus_online_mask, clock_tsc_khz; /* no time is short */
 struct cpu_features cpu_features = { .physical_bits = 40 };
 static struct cpu cpu;
 static struct domain domain;
 static struct vcpu vcpu;
 static unsigned preempt_in; /* interrupt at the n-th look; 0: never */
+static unsigned looks;      /* so far */
 static bool preempt_random;
 static bool crashed;
 
@@ -53,15 +54,18 @@ struct cpu *this_cpu(void)
     return &cpu;
 }
 
-static void (*on_preempt)(void); /* what another vCPU does at the next one, with the lock down */
+static void (*on_preempt)(void);  /* what another vCPU does at a look, with the lock down */
+static unsigned on_preempt_after; /* so many others */
 
 bool preempt_point(void)
 {
     void (*turn)(void) = on_preempt;
 
-    on_preempt = NULL;
-    if (turn)
+    looks++;
+    if (turn && !on_preempt_after--) {
+        on_preempt = NULL;
         turn();
+    }
     if (preempt_random)
         return rand() % 4 == 0;
     return preempt_in && !--preempt_in;
@@ -315,6 +319,27 @@ static void assert_all_released(void)
     assert_audit_clean();
 }
 
+/* Each entry of a table may cost a flush of other CPUs: however they are spread, interrupts come in
+ * between them. */
+static void a_long_table_lets_interrupts_in(void **state)
+{
+    (void)state;
+    for (unsigned stride = 15; stride <= 16; stride++) {
+        unsigned present = 0;
+
+        for (unsigned i = 0; i < PT_ENTRIES; i++) {
+            entries(3)[i] = i % stride ? to(data[i % DATA], PTE_RW) : 0;
+            present += i % stride != 0;
+        }
+        looks = 0;
+        assert_int_equal(pin(table[3], 1), 0);
+        assert_in_range(looks, present / 16, present / 16 + 2);
+        assert_audit_clean();
+        assert_int_equal(unpin(table[3]), 0);
+    }
+    assert_all_released();
+}
+
 static void pin_and_unpin(void **state)
 {
     (void)state;
@@ -381,27 +406,48 @@ static void interrupted_and_never_resumed(void **state)
 }
 
 static mfn_t shared_frame;
+static unsigned other_stops; /* at its n-th look; 0: it does not */
 
 static void pin_it_as_l1(void)
 {
+    preempt_in = other_stops;
     (void)!paging_pin(&domain, shared_frame, 1);
+    preempt_in = 0;
 }
 
-/* Two vCPUs want the same frame as tables of different levels; an empty one is fit for any. */
+static void two_vcpus_want_it(unsigned comes, unsigned stops)
+{
+    int r;
+
+    other_stops = stops;
+    on_preempt = pin_it_as_l1;
+    on_preempt_after = comes;
+    r = paging_pin(&domain, shared_frame, 2);
+    on_preempt = NULL;
+    if (!r)
+        assert_int_equal(frame_of(shared_frame)->type & (TYPE_MASK | TYPE_PINNED),
+                         TYPE_L2 | TYPE_PINNED);
+    assert_int_equal(paging_finish(&domain), 0);
+    assert_audit_clean();
+    (void)!unpin(shared_frame);
+    assert_all_released();
+}
+
+/* Two vCPUs want the same frame as tables of different levels, which it is fit for: entries that
+ * only read a table may refer to it or map it. */
 static void a_walk_is_not_taken_for_another(void **state)
 {
     (void)state;
     shared_frame = table[4];
     memset(frame_virt(shared_frame), 0, PAGE_SIZE);
     entries(2)[1] = 0;
-    on_preempt = pin_it_as_l1;
-    if (paging_set_user_root(&vcpu, shared_frame) == 0)
-        assert_int_equal(frame_of(shared_frame)->type & TYPE_MASK, TYPE_L4);
-    on_preempt = NULL;
-    assert_audit_clean();
-    assert_int_equal(paging_set_user_root(&vcpu, mfn(0)), 0);
-    (void)!unpin(shared_frame);
-    assert_all_released();
+    for (unsigned filled = 0; filled <= 40; filled += 40) {
+        for (unsigned i = 0; i < filled; i++)
+            entries(4)[i] = to(table[3], 0);
+        for (unsigned comes = 0; comes < 6; comes++)
+            for (unsigned stops = 0; stops < 12; stops++)
+                two_vcpus_want_it(comes, stops);
+    }
 }
 
 /* The result that an interrupted pin left is nothing for who wants the frame at another level. */
@@ -499,6 +545,7 @@ static void random_operations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_long_table_lets_interrupts_in, domain_up, domain_down),
         cmocka_unit_test_setup_teardown(pin_and_unpin, domain_up, domain_down),
         cmocka_unit_test_setup_teardown(a_bad_entry_undoes_everything, domain_up, domain_down),
         cmocka_unit_test_setup_teardown(interrupted_anywhere, domain_up, domain_down),

@@ -142,8 +142,6 @@ void remote_kick(unsigned cpu)
     (void)cpu; /* a CPU here looks at its marks all the time */
 }
 
-uint64_t clock_tsc_khz = 1;
-
 bool screen_draw(bool (*enough)(void))
 {
     (void)enough;
