@@ -204,6 +204,8 @@ static int access_create(struct access *access, const char *path, struct blob *v
 
     if (!(access_rights(access, ancestor) & ACCESS_WRITE))
         return -EACCES;
+    if (access_is_guest(access) && path_depth(path) > LIMIT_GUEST_DEPTH)
+        return -ENOSPC;
     int error = chain_note(access, path, above, &nodes);
 
     if (!error)

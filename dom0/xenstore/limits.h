@@ -8,8 +8,11 @@
 #ifndef DOM0_XENSTORE_LIMITS_H
 #define DOM0_XENSTORE_LIMITS_H
 
-#define LIMIT_GUEST_NODES             1000u
-#define LIMIT_GUEST_NODE_SIZE         2048u /* bytes of value, and of child list names */
+#define LIMIT_GUEST_NODES     1000u
+#define LIMIT_GUEST_NODE_SIZE 2048u /* bytes of value, and of child list names */
+/* Components of the paths of nodes it makes.  Not Xen's, which has none: the work for many nodes is
+ * their number times their depth. */
+#define LIMIT_GUEST_DEPTH             32u
 #define LIMIT_GUEST_WATCHES           128u
 #define LIMIT_GUEST_TRANSACTIONS      10u
 #define LIMIT_GUEST_TRANSACTION_NODES 1024u

@@ -66,6 +66,17 @@ void path_parent(char parent[PATH_BUFFER], const char *path)
     parent[length] = '\0';
 }
 
+unsigned int path_depth(const char *path)
+{
+    unsigned int depth = 0;
+    const char *name;
+    size_t length;
+
+    while (path_next(&path, &name, &length))
+        depth++;
+    return depth;
+}
+
 const char *path_base(const char *path)
 {
     const char *slash = strrchr(path, '/');

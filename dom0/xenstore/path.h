@@ -21,6 +21,8 @@ int path_canonicalise(char canonical[PATH_BUFFER], const char *sent, uint32_t do
 bool path_is_special(const char *path);
 /* The parent of a canonical path other than "/". */
 void path_parent(char parent[PATH_BUFFER], const char *path);
+/* How many components a canonical path has. */
+unsigned int path_depth(const char *path);
 /* The last component. */
 const char *path_base(const char *path);
 /* Next component of a walk: *cursor starts at the path; false at the end. */

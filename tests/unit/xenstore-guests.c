@@ -128,6 +128,28 @@ static void guests_meet_their_quota(void **state)
     begin(guest1);
 }
 
+/* The guest's own directory is three deep. */
+static void guests_nodes_are_not_far_down(void **state)
+{
+    char path[XENSTORE_ABS_PATH_MAX + 1] = "/local/domain/1";
+    size_t length = strlen(path);
+
+    (void)state;
+    for (unsigned int depth = 3; depth < LIMIT_GUEST_DEPTH; depth++)
+        length += (size_t)sprintf(path + length, "/d");
+    assert_int_equal(put(guest1, 0, path, "x"), 0);
+    memcpy(path + length, "/d", 3);
+    assert_int_equal(put(guest1, 0, path, "x"), -ENOSPC);
+    assert_int_equal(ask1(guest1, XS_MKDIR, 0, path), -ENOSPC);
+    uint32_t tx = begin(guest1);
+
+    assert_int_equal(put(guest1, tx, path, "x"), -ENOSPC);
+    assert_int_equal(end(guest1, tx, "T"), 0);
+    assert_int_equal(get(dom0, 0, path), -ENOENT);
+    assert_int_equal(put(dom0, 0, path, "x"), 0);
+    assert_int_equal(ask1(guest1, XS_RM, 0, "d"), 0);
+}
+
 static void guests_that_do_not_read_are_not_heard(void **state)
 {
     struct xsd_sockmsg header = { XS_READ, 1, 0, 5 };
@@ -301,6 +323,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(new_nodes_have_their_parents_permissions, setup, teardown),
         cmocka_unit_test_setup_teardown(watches_tell_only_who_may_read, setup, teardown),
         cmocka_unit_test_setup_teardown(guests_meet_their_quota, setup, teardown),
+        cmocka_unit_test_setup_teardown(guests_nodes_are_not_far_down, setup, teardown),
         cmocka_unit_test_setup_teardown(guests_that_do_not_read_are_not_heard, setup, teardown),
         cmocka_unit_test_setup_teardown(guests_events_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(old_snapshots_are_given_up, setup, teardown),
