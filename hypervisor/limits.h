@@ -26,6 +26,11 @@
 #define SCHEDULER_UNDISTURBED_NS (1000 * 1000UL)
 #define SCHEDULER_WAKE_BONUS_NS  (1 * 1000 * 1000UL)
 
+/* What one flush of other domains' TLBs costs the domain that causes it, and how much of that it
+ * may save up. */
+#define DISTURBANCE_NS       (1000 * 1000UL)
+#define DISTURBANCE_SAVED_NS (8 * DISTURBANCE_NS)
+
 #define LOG_GUEST_BURST 20 /* guest-triggered log lines a second and domain */
 
 #endif

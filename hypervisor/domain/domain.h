@@ -51,6 +51,8 @@ struct domain {
     uint32_t create_flags;
     struct paravane_counters counters;
 
+    uint64_t charged_until; /* system time, ns; atomic (scheduling/disturbance.c) */
+
     uint64_t log_second; /* rate limit of lines it causes */
     unsigned log_lines;
 };

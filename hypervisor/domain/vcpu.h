@@ -27,6 +27,7 @@ struct domain;
 #define VCPU_BLOCKED 1U /* waits for an event */
 #define VCPU_DOWN    2U /* not brought up, or taken down */
 #define VCPU_PAUSED  4U /* its domain is paused, shut down or dying */
+#define VCPU_CHARGED 8U /* it pays for what it made other CPUs do */
 
 /*
  * Whether a vCPU has the state it starts with.  Any vCPU of the domain may give it one, but only
@@ -106,6 +107,7 @@ struct vcpu {
     bool polling;            /* blocked in SCHEDOP_poll */
     uint64_t poll_ports[64]; /* bitmap */
     struct timer poll_timer, singleshot, periodic;
+    struct timer charge_timer; /* ends VCPU_CHARGED */
     uint64_t periodic_ns;
     struct vcpu_schedule sched;
 

@@ -7,6 +7,7 @@
 #include "machine/clock.h"
 #include "machine/fpu.h"
 #include "memory/heap.h"
+#include "scheduling/disturbance.h"
 #include "scheduling/scheduler.h"
 
 static void singleshot_fired(struct timer *t)
@@ -55,6 +56,7 @@ int vcpu_create(struct domain *d, unsigned id)
     v->singleshot.fire = singleshot_fired;
     v->periodic.fire = periodic_fired;
     v->poll_timer.fire = poll_timed_out;
+    disturbance_init(v);
     vcpu_schedule_init(v);
     guest_clock_update(v);
     d->vcpus[id] = v;
@@ -78,4 +80,5 @@ void vcpu_timers_stop(struct vcpu *v)
     timer_kill(&v->singleshot);
     timer_kill(&v->periodic);
     timer_kill(&v->poll_timer);
+    timer_kill(&v->charge_timer);
 }

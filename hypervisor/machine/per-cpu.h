@@ -41,12 +41,13 @@ struct cpu {
     uint64_t idle_ns;    /* time spent idle, ended spells only */
     uint64_t idle_since; /* start of the present spell, 0 while busy */
     uint64_t called;     /* it answered another CPU's request since the idle loop looked */
+    uint32_t disturbed;  /* flushes of others' TLBs that the running vCPU was not charged for yet */
 
     /* How long interrupts are off: latency.h. */
     uint64_t closed_since; /* TSC */
     uint64_t closed_longest, closed_longest_at;
     uint32_t closed_for, closed_longest_for;
-};
+} __attribute__((aligned(16)));
 
 /* Marks in cpu.deferred. */
 #define DEFERRED_SCHEDULE 1U  /* choose again who runs */
@@ -55,6 +56,7 @@ struct cpu {
 #define DEFERRED_PARK     8U  /* stand still until told to go on */
 #define DEFERRED_NMI      16U /* say that there was one */
 #define DEFERRED_SCREEN   32U /* what was written is not drawn yet */
+#define DEFERRED_CHARGE   64U /* cpu.disturbed counts something */
 
 #ifdef HOST_TEST
 struct cpu *this_cpu(void);

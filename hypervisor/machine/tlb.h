@@ -2,6 +2,7 @@
 #ifndef MACHINE_TLB_H
 #define MACHINE_TLB_H
 
+#include "lib/atomic.h"
 #include "lib/types.h"
 #include "machine/per-cpu.h"
 #include "machine/registers.h"
@@ -21,4 +22,16 @@ void tlb_flush_local(void);
 /* Flush on all CPUs of a mask (bit per CPU, the caller's included); returns when all have. */
 void tlb_flush_cpus(uint64_t mask);
 void tlb_flush_page_cpus(uint64_t mask, uint64_t address);
+/* As tlb_flush_cpus where `others` of the mask are no concern of the vCPU that causes it: it is
+ * charged on its way out (scheduling/disturbance.c). */
+static inline void tlb_flush_others(uint64_t mask, uint64_t others)
+{
+    struct cpu *cpu = this_cpu();
+
+    tlb_flush_cpus(mask);
+    if (!others)
+        return;
+    cpu->disturbed++;
+    atomic_or(&cpu->deferred, DEFERRED_CHARGE);
+}
 #endif

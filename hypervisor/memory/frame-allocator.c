@@ -161,7 +161,7 @@ static void flush_last_owners(mfn_t m, unsigned order)
     }
     stale = tlb_stale_cpus(UINT64_MAX, newest);
     if (stale)
-        tlb_flush_cpus(stale);
+        tlb_flush_others(stale, stale & ~BIT(this_cpu()->id));
 }
 
 /* All but the stamp. */

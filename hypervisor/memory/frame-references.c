@@ -79,11 +79,12 @@ static bool same_use(uint32_t before, uint32_t type)
  */
 static void flush_last_use(const struct frame *f, uint64_t seen)
 {
-    uint64_t cpus = type_in(seen) & TYPE_FOREIGN ? UINT64_MAX : frame_owner_cpus(f);
+    uint64_t own = frame_owner_cpus(f);
+    uint64_t cpus = type_in(seen) & TYPE_FOREIGN ? UINT64_MAX : own;
     uint64_t stale = tlb_stale_cpus(cpus, (uint32_t)(seen >> 32));
 
     if (stale)
-        tlb_flush_cpus(stale);
+        tlb_flush_others(stale, stale & ~own);
 }
 
 /* A new use over a count of 0.  -ERESTART: the word is not `*seen` any more. */

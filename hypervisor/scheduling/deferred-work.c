@@ -8,6 +8,7 @@
 #include "machine/remote.h"
 #include "machine/screen.h"
 #include "machine/timer.h"
+#include "scheduling/disturbance.h"
 #include "scheduling/scheduler.h"
 
 static void (*finish_hook)(void);
@@ -44,6 +45,8 @@ void deferred_work_run(void)
             timers_run();
         if (unlikely(marks & DEFERRED_SCREEN))
             draw_some();
+        if (unlikely(marks & DEFERRED_CHARGE))
+            disturbance_charge();
         if ((marks & DEFERRED_FINISH) && cpu->vcpu)
             finish_hook();
         if (marks & DEFERRED_SCHEDULE) {

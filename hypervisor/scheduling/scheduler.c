@@ -113,10 +113,11 @@ static uint64_t served(const struct vcpu *running, uint64_t now)
     return running->sched.service + (now > running->sched.since ? now - running->sched.since : 0);
 }
 
-/* Has the queue's CPU choose again at a time when somebody waits for it. */
+/* Has the queue's CPU choose again at a time when somebody waits for it.  If the timer fires
+ * meanwhile, that CPU is about to choose. */
 static void choose_at(struct run_queue *q, unsigned cpu, uint64_t when)
 {
-    if (!q->slice.armed || when < q->slice.when)
+    if (!read_once(q->slice.armed) || when < read_once(q->slice.when))
         timer_set(&q->slice, cpu, when);
 }
 
@@ -232,7 +233,7 @@ static void make_runnable(struct vcpu *v)
 
 static int stopped_runstate(uint32_t stopped)
 {
-    return stopped & (VCPU_DOWN | VCPU_PAUSED) ? RUNSTATE_offline : RUNSTATE_blocked;
+    return stopped & ~VCPU_BLOCKED ? RUNSTATE_offline : RUNSTATE_blocked;
 }
 
 /* Takes a vCPU that may not run off its queue, or tells its CPU.  Its state lock is held. */

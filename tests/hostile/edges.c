@@ -23,6 +23,9 @@ static const uint64_t edges[] = {
 };
 #define EDGES (sizeof(edges) / sizeof(edges[0]))
 
+#define FLUSHES_NS     500000000UL
+#define FLUSH_PRICE_NS 1000000UL
+
 /* A page with nothing behind it: a list at its end is as long as it says, and not longer. */
 static char *page;
 
@@ -226,14 +229,38 @@ static void ports(void)
     }
 }
 
+/* A frame given back and asked for again has every CPU flush its TLB: not as often as it likes. */
+static void flushes(void)
+{
+    uint64_t end = clock_monotonic_ns() + FLUSHES_NS, rounds = 0;
+    void *own = frames_alloc(0);
+    xen_pfn_t frame = frames_virt_to_mfn(own);
+    struct xen_memory_reservation res = { .extent_start = (uint64_t)&frame,
+                                          .nr_extents = 1,
+                                          .domid = DOMID_SELF };
+
+    expect("a frame of nobody's",
+           hypercall_update_va_mapping((uint64_t)own, 0, UVMF_INVLPG | UVMF_LOCAL) == 0);
+    while (clock_monotonic_ns() < end) {
+        expect("it goes",
+               hypercall_memory_op(XENMEM_decrease_reservation, HYPERCALL_ARG(&res)) == 1);
+        expect("it comes",
+               hypercall_memory_op(XENMEM_increase_reservation, HYPERCALL_ARG(&res)) == 1);
+        rounds++;
+    }
+    kprintf("hostile: %lu rounds of flushes\n", rounds);
+    expect("others are disturbed now and then", rounds <= FLUSHES_NS / FLUSH_PRICE_NS + 20);
+}
+
 void guest_main(struct start_info *si)
 {
     static const struct {
         const char *name;
         void (*run)(void);
     } cases[] = {
-        { "times", times },   { "memory", memory },           { "orders", orders },
-        { "counts", counts }, { "descriptors", descriptors }, { "ports", ports },
+        { "times", times },     { "memory", memory },           { "orders", orders },
+        { "counts", counts },   { "descriptors", descriptors }, { "ports", ports },
+        { "flushes", flushes },
     };
     evtchn_port_t timer;
 

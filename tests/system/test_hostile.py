@@ -23,7 +23,8 @@ VOICELESS = ["wild-hypercalls", "wild-rings"]
 # Programs that run all their cases in one boot: (vCPUs, cases)
 PROGRAMS = {"pairs": (16, ["initialise", "pin-levels", "timers", "flips", "own-grant",
                            "pinned-root"]),
-            "edges": (1, ["times", "memory", "orders", "counts", "descriptors", "ports"])}
+            "edges": (1, ["times", "memory", "orders", "counts", "descriptors", "ports",
+                         "flushes"])}
 
 # A quiet guest beside an attacker makes at least so small a part of the rounds it makes alone.  An
 # attacker with 16 vCPUs has most of the machine, and the machine may get busier meanwhile.

@@ -14,6 +14,7 @@
  * hypervisor/grants/claim.c hypervisor/grants/copy.c hypervisor/grants/grant-table.c
  * hypervisor/grants/map.c hypervisor/lifecycle/audit.c hypervisor/lifecycle/create.c
  * hypervisor/lifecycle/destroy.c hypervisor/lifecycle/parts.c hypervisor/lifecycle/vcpu-parts.c
+ * hypervisor/scheduling/disturbance.c
  * hypervisor/hypercalls/dispatch.c hypervisor/hypercalls/mmu.c
  * hypervisor/hypercalls/scheduling.c hypervisor/hypercalls/memory.c
  * hypervisor/hypercalls/target.c hypervisor/hypercalls/domain-control.c

@@ -19,13 +19,14 @@
 #include "machine/screen.h"
 #include "machine/timer.h"
 #include "scheduling/deferred-work.h"
+#include "scheduling/disturbance.h"
 #include "scheduling/scheduler.h"
 
 enum { STORM = 1000 };
 
 uint64_t clock_tsc_khz; /* no time is short: interrupts are always due */
 static struct cpu cpu;
-static unsigned rounds, let_in, scheduled, drawn;
+static unsigned rounds, let_in, scheduled, drawn, charged;
 
 struct cpu *this_cpu(void)
 {
@@ -43,6 +44,11 @@ void timers_run(void)
 {
     if (++rounds < STORM)
         cpu.deferred |= DEFERRED_TIMERS;
+}
+
+void disturbance_charge(void)
+{
+    charged += !scheduled;
 }
 
 bool screen_draw(bool (*enough)(void))
@@ -69,7 +75,7 @@ void log_print(enum log_level level, const char *format, ...)
 static int fresh(void **state)
 {
     (void)state;
-    cpu.deferred = rounds = let_in = scheduled = drawn = 0;
+    cpu.deferred = rounds = let_in = scheduled = drawn = charged = 0;
     return 0;
 }
 
@@ -93,10 +99,21 @@ static void a_screen_lets_interrupts_in(void **state)
     assert_int_equal(cpu.deferred, 0);
 }
 
+/* schedule() does not return: whoever runs next has not done it. */
+static void who_disturbed_pays_before_the_switch(void **state)
+{
+    (void)state;
+    cpu.deferred = DEFERRED_SCHEDULE | DEFERRED_CHARGE;
+    deferred_work_run();
+    assert_int_equal(charged, 1);
+    assert_int_equal(scheduled, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(marks_without_end_let_interrupts_in, fresh),
+        cmocka_unit_test_setup(who_disturbed_pays_before_the_switch, fresh),
         cmocka_unit_test_setup(a_screen_lets_interrupts_in, fresh),
     };
 

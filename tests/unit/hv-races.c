@@ -125,6 +125,30 @@ static void a_claim_flushes_all_who_could_write(void **state)
     assert_int_equal(flushed & 6, 6);
 }
 
+/* The running vCPU pays for CPUs that are not its own (scheduling/disturbance.c). */
+static void flushes_of_others_are_counted(void **state)
+{
+    mfn_t m = frame_in_use(TYPE_WRITABLE | TYPE_FOREIGN);
+
+    (void)state;
+    cpus[0].disturbed = cpus[0].deferred = 0;
+    frame_type_put_plain(m);
+    assert_int_equal(frame_type_claim(m, TYPE_L1), -EAGAIN);
+    assert_int_equal(cpus[0].disturbed, 1);
+    assert_int_equal(cpus[0].deferred, DEFERRED_CHARGE);
+    m = frame_in_use(TYPE_WRITABLE);
+    frame_type_put_plain(m);
+    assert_int_equal(frame_type_claim(m, TYPE_L1), -EAGAIN);
+    assert_int_equal(flushed, BIT(1)); /* the owner's */
+    assert_int_equal(cpus[0].disturbed, 1);
+    frame_type_retire(m);
+    flushed = 0;
+    assert_int_equal(frame_owner_release(&owner, m), 0);
+    assert_int_equal(frame_owner_allocate(&owner, 0, 0, &m), 0);
+    assert_true(flushed & BIT(2));
+    assert_int_equal(cpus[0].disturbed, 2);
+}
+
 static void a_cpu_that_flushed_since_is_left_alone(void **state)
 {
     mfn_t m = frame_in_use(TYPE_WRITABLE);
@@ -238,6 +262,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_claim_flushes_where_the_owner_runs),
         cmocka_unit_test(a_claim_flushes_all_who_could_write),
+        cmocka_unit_test(flushes_of_others_are_counted),
         cmocka_unit_test(a_cpu_that_flushed_since_is_left_alone),
         cmocka_unit_test(a_cpu_far_behind_is_not_taken_for_flushed),
         cmocka_unit_test(a_table_is_claimed_while_the_last_writer_goes),

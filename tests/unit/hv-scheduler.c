@@ -7,7 +7,7 @@
  * hypervisor/memory/frame-allocator.c hypervisor/memory/heap.c hypervisor/machine/tlb-clock.c
  * hypervisor/machine/timer.c hypervisor/domain/domain.c hypervisor/events/delivery.c
  * hypervisor/scheduling/scheduler.c hypervisor/scheduling/runstate.c
- * hypervisor/scheduling/deferred-work.c
+ * hypervisor/scheduling/deferred-work.c hypervisor/scheduling/disturbance.c
  *
  * Flags: -Ihypervisor -DHOST_TEST -DHOST_MODEL --param tsan-distinguish-volatile=1 -Wno-tsan
  * Sanitize: thread
@@ -37,6 +37,7 @@
 #include "model/model.h"
 #include "model/reports.h"
 #include "scheduling/deferred-work.h"
+#include "scheduling/disturbance.h"
 #include "scheduling/idle.h"
 #include "scheduling/runstate.h"
 #include "scheduling/scheduler.h"
@@ -209,6 +210,13 @@ static void go_down(struct vcpu *v)
     count(&downs);
 }
 
+/* It has to wait for what it did to others. */
+static void disturb(void)
+{
+    this_cpu()->disturbed += 1 + rnd(10);
+    atomic_or(&this_cpu()->deferred, DEFERRED_CHARGE);
+}
+
 static void operate(struct vcpu *v)
 {
     struct vcpu *other = &vcpus[rnd(VCPUS)];
@@ -219,7 +227,7 @@ static void operate(struct vcpu *v)
     case 1:
         return scheduler_yield();
     case 2:
-        return vcpu_kick(other);
+        return rnd(8) ? vcpu_kick(other) : disturb();
     case 3:
         return v->id < PAUSERS ? pause_another() : vcpu_start(other, VCPU_DOWN);
     case 4:
@@ -290,6 +298,7 @@ static void idle(void)
         idle_disturbed();
     if (!model_stopping() && !rnd(8))
         vcpu_notify(&vcpus[rnd(VCPUS)]);
+    model_tick(rnd(TICK_NS));
     if (this_cpu()->id == 0 && model_stopping() && all_wait())
         __atomic_store_n(&quiet, true, __ATOMIC_RELAXED);
     cpu_wait_step();
@@ -323,6 +332,7 @@ static void vcpus_make(void)
         vcpus[i].info = &infos[i];
         domain.vcpus[i] = &vcpus[i];
         vcpu_schedule_init(&vcpus[i]);
+        disturbance_init(&vcpus[i]);
         vcpu_start(&vcpus[i], VCPU_DOWN | VCPU_PAUSED);
     }
 }

@@ -15,6 +15,7 @@
  * hypervisor/grants/claim.c hypervisor/grants/copy.c hypervisor/grants/grant-table.c
  * hypervisor/grants/map.c hypervisor/lifecycle/audit.c hypervisor/lifecycle/create.c
  * hypervisor/lifecycle/destroy.c hypervisor/lifecycle/parts.c hypervisor/lifecycle/vcpu-parts.c
+ * hypervisor/scheduling/disturbance.c
  *
  * Flags: -Ihypervisor -DHOST_TEST -DHOST_MODEL --param tsan-distinguish-volatile=1
  * Sanitize: thread

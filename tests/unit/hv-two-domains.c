@@ -12,7 +12,8 @@
  * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c hypervisor/grants/claim.c
  * hypervisor/grants/copy.c hypervisor/grants/grant-table.c hypervisor/grants/map.c
  * hypervisor/lifecycle/audit.c hypervisor/lifecycle/create.c hypervisor/lifecycle/destroy.c
- * hypervisor/lifecycle/parts.c hypervisor/lifecycle/vcpu-parts.c hypervisor/hypercalls/dispatch.c
+ * hypervisor/lifecycle/parts.c hypervisor/lifecycle/vcpu-parts.c
+ * hypervisor/scheduling/disturbance.c hypervisor/hypercalls/dispatch.c
  * hypervisor/hypercalls/mmu.c hypervisor/hypercalls/events.c hypervisor/hypercalls/grants.c
  * hypervisor/hypercalls/memory.c hypervisor/hypercalls/scheduling.c
  * hypervisor/hypercalls/paravane.c hypervisor/hypercalls/target.c
