@@ -1,11 +1,7 @@
 """Our patched Linux (make linux) as a guest in direct and in writable page-table mode."""
-import os
-import pathlib
 import re
 import shutil
 import subprocess
-
-import pytest
 
 from machine import ROOT, make_initrd, run_script
 
@@ -33,16 +29,6 @@ show selftest
 echo all-done
 while :; do sleep 1000; done
 """
-
-
-@pytest.fixture(scope="module")
-def linux():
-    cache = os.environ.get("CACHE") or pathlib.Path(
-        os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "paravane"
-    found = subprocess.run([ROOT / "tools" / "linux", cache, "--find"], capture_output=True, text=True)
-    if found.returncode:
-        pytest.skip("make linux has not been run")
-    return pathlib.Path(found.stdout.strip())
 
 
 def extra_folder(folder, linux):
