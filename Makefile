@@ -70,6 +70,7 @@ help:
 	@echo 'make dist     build/paravane.iso, a bootable image for BIOS and UEFI'
 	@echo 'make install  files and a GRUB menu entry below DESTDIR, for an installed Debian'
 	@echo 'make deps     install the Debian packages that building and testing need'
+	@echo 'make fuzz     the parsers of hostile input, FUZZ_SECONDS=60 each; FUZZ=name narrows it'
 	@echo 'make lint     layers, lengths, formatting, static analysis'
 	@echo 'make format   format the sources with clang-format'
 	@echo 'make clean    remove build/ (what was fetched and newlib stay in the cache)'
@@ -78,4 +79,4 @@ help:
 	@echo 'With V=1 the whole commands are shown.'
 	@echo
 	@echo 'Variables of make run: SCRIPT EXTRA DISK ISO DISKIF NETIF MEM SMP FIRMWARE HV CMDLINE DOM0_CMDLINE'
-	@echo 'TIMEOUT QEMU_ARGS; docs/getting-started.md says what each does.'
+	@echo 'DOM0_MEM DOM0 DOM0_INITRD HV_IMAGE TIMEOUT QEMU_ARGS ACCEL; docs/getting-started.md says what each does.'

@@ -120,7 +120,7 @@ void boot_info_read(uint32_t magic, uint64_t information)
     const uint8_t *at = frame_virt(mfn(0)), *end;
 
     if (magic != MB2_LOADER_MAGIC)
-        panic("not started by a Multiboot2 loader: use GRUB's `multiboot2` command");
+        boot_refuse("not started by a Multiboot2 loader: use GRUB's `multiboot2` command");
     at += information;
     boot_info.information_start = information;
     end = at + *(const uint32_t *)at;
@@ -134,5 +134,5 @@ void boot_info_read(uint32_t magic, uint64_t information)
         at += round_up(t->size, 8U);
     }
     if (!boot_info.e820_entries)
-        panic("the boot loader gave no memory map");
+        boot_refuse("the boot loader gave no memory map");
 }

@@ -101,8 +101,8 @@ static void lay_out(struct builder *b)
         b->list_pfn_end +=
             b->p2m_pages + tables_for(k->init_p2m, k->init_p2m + (b->p2m_pages << PAGE_SHIFT));
     if (b->list_pfn_end > b->pages)
-        panic("dom0_mem is too small: the kernel and its ramdisk need %lu MiB",
-              b->list_pfn_end >> 8);
+        boot_refuse("dom0_mem is too small: the kernel and its ramdisk need %lu MiB",
+                    b->list_pfn_end >> 8);
 }
 
 /* A frame that lies where GRUB put the ramdisk becomes the domain's. */
@@ -131,7 +131,9 @@ static void allocate_range(struct builder *b, uint64_t from, uint64_t to)
     while (from < to) {
         if ((1UL << order) > to - from || frame_owner_allocate(&b->d->frames, order, 0, &m)) {
             if (!order)
-                panic("not enough memory for dom0_mem=%luM", b->pages >> 8);
+                boot_refuse(
+                    "not enough memory for dom0_mem=%luM (give it less, or the machine more)",
+                    b->pages >> 8);
             order--;
             continue;
         }
@@ -268,7 +270,7 @@ static void fill_hypercall_page(struct builder *b)
     if (!b->image.has_hypercall_page)
         return;
     if (at < b->base || at >= b->end || (at & (PAGE_SIZE - 1)))
-        panic("the control domain's kernel asks for a hypercall page outside itself");
+        boot_refuse("the control domain's kernel asks for a hypercall page outside itself");
     hypercall_page_fill(pfn_virt(b, (at - b->base) >> PAGE_SHIFT));
 }
 
@@ -321,7 +323,8 @@ struct domain *dom0_build(void)
     const struct boot_module *kernel = &boot_info.module[0], *initrd = &boot_info.module[1];
 
     if (!boot_info.modules)
-        panic("no control domain: name its kernel in a `module2` line of GRUB's configuration");
+        boot_refuse(
+            "no control domain: name its kernel in a `module2` line of GRUB's configuration");
     b.d = create();
     kernel_image_parse(frame_virt(mfn(0)) + kernel->start, kernel->end - kernel->start, &b.image);
     if (boot_info.modules > 1) {

@@ -61,7 +61,8 @@ static uint64_t allocate(uint64_t bytes, uint64_t align)
         }
     }
     if (!best)
-        panic("no room for %lu KiB of tables: the machine has too little memory", bytes >> 10);
+        boot_refuse("no room for %lu KiB of tables: the machine has too little memory",
+                    bytes >> 10);
     reserve(best, best + bytes);
     return best;
 }

@@ -35,7 +35,7 @@ static const struct program_header *header_at(const struct kernel_image *image, 
 
     if (at + sizeof(*p) > image->bytes || p->offset > image->bytes ||
         p->file_size > image->bytes - p->offset)
-        panic("the control domain's kernel is cut short");
+        boot_refuse("the control domain's kernel is cut short");
     return p;
 }
 
@@ -108,7 +108,7 @@ static void measure(struct kernel_image *image)
         image->end = max(image->end, segment_virt(image, p) + p->memory_size);
     }
     if (image->end <= image->start)
-        panic("the control domain's kernel has nothing to load");
+        boot_refuse("the control domain's kernel has nothing to load");
 }
 
 void kernel_image_parse(const uint8_t *file, uint64_t bytes, struct kernel_image *image)
@@ -121,10 +121,11 @@ void kernel_image_parse(const uint8_t *file, uint64_t bytes, struct kernel_image
                                      "\x7f"
                                      "ELF\x02\x01",
                                      6))
-        panic("the control domain's kernel is not a 64-bit ELF image (a bzImage has to be unpacked "
-              "first)");
+        boot_refuse(
+            "the control domain's kernel is not a 64-bit ELF image (a bzImage has to be unpacked "
+            "first)");
     if (e->machine != 62 || e->program_header_size < sizeof(struct program_header))
-        panic("the control domain's kernel is not for x86-64");
+        boot_refuse("the control domain's kernel is not for x86-64");
     for (unsigned i = 0; i < header_count(image); i++)
         if (header_at(image, i)->type == PT_NOTE)
             notes_read(image, header_at(image, i));

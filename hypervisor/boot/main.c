@@ -86,9 +86,9 @@ static const void *map_firmware(uint64_t physical, size_t bytes)
 static void acpi_read(void)
 {
     if (!boot_info.have_rsdp)
-        panic("the boot loader passed on no ACPI tables: Paravane needs them");
+        boot_refuse("the boot loader passed on no ACPI tables: Paravane needs them");
     if (acpi_init(boot_info.rsdp, map_firmware))
-        panic("ACPI has no table of interrupt controllers (MADT)");
+        boot_refuse("ACPI has no table of interrupt controllers (MADT)");
 }
 
 static void interrupt_controllers_init(void)

@@ -70,6 +70,20 @@ void panic(const char *format, ...)
     stop();
 }
 
+void boot_refuse(const char *format, ...)
+{
+    char line[200];
+    va_list args;
+
+    begin();
+    va_start(args, format);
+    print_to_v(line, sizeof(line), format, args);
+    va_end(args);
+    log_error("%s", line);
+    log_error("the machine stops");
+    power_reboot();
+}
+
 void panic_registers(const struct cpu_regs *r, const char *what)
 {
     struct cpu *cpu = this_cpu();

@@ -8,6 +8,9 @@
 #include "lib/types.h"
 
 void panic(const char *format, ...) printf_like(1, 2) __attribute__((noreturn));
+/* Not ours: the machine, its boot loader or what it was told to boot does not do.  Says what to
+ * change and stops, without a report. */
+void boot_refuse(const char *format, ...) printf_like(1, 2) __attribute__((noreturn));
 
 #define BUG_ON(condition)                                            \
     do {                                                             \

@@ -14,19 +14,19 @@ static enum log_level threshold = LOG_INFO;
 static void (*writers[4])(const char *, size_t);
 static bool lock_broken;
 
-static void emit(const char *text, size_t n, bool to_consoles)
+static void emit(const char *text, size_t n, bool to_ring, bool to_consoles)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; to_ring && i < n; i++)
         ring[produced++ % LOG_RING_BYTES] = text[i];
     for (unsigned w = 0; to_consoles && w < ARRAY_SIZE(writers) && writers[w]; w++)
         writers[w](text, n);
 }
 
-static void emit_locked(const char *text, size_t n, bool to_consoles)
+static void emit_locked(const char *text, size_t n, bool to_ring, bool to_consoles)
 {
     if (!lock_broken)
         spin_lock(&log_lock);
-    emit(text, n, to_consoles);
+    emit(text, n, to_ring, to_consoles);
     if (!lock_broken)
         spin_unlock(&log_lock);
 }
@@ -41,12 +41,12 @@ void log_print(enum log_level level, const char *format, ...)
     n = 5 + print_to_v(line + 5, sizeof(line) - 6, format, args);
     va_end(args);
     line[n++] = '\n';
-    emit_locked(line, n, level <= threshold);
+    emit_locked(line, n, true, level <= threshold);
 }
 
 void log_characters(const char *text, size_t n)
 {
-    emit_locked(text, n, true);
+    emit_locked(text, n, false, true);
 }
 
 void log_set_threshold(enum log_level level)

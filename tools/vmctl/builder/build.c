@@ -25,6 +25,19 @@ static int build_error(struct guest_build *build, int error, const char *step)
                        failure_reason(error));
 }
 
+/* The least MiB that do: with the memory grow the tables and lists in it. */
+static uint64_t memory_wanted(struct guest_build *build, uint64_t pages)
+{
+    struct guest_layout layout;
+    uint64_t mib;
+
+    do {
+        mib = (pages + 255) / 256;
+    } while (guest_layout_plan(&layout, &build->kernel->elf, build->ramdisk_size, mib * 256,
+                               &pages) == -ENOSPC);
+    return mib;
+}
+
 static int plan_layout(struct guest_build *build)
 {
     uint64_t wanted, pages = build->memory_kib / 4;
@@ -41,7 +54,7 @@ static int plan_layout(struct guest_build *build)
                            "%s: kernel and ramdisk do not fit into %llu MiB (give it memory = %llu "
                            "or more)",
                            build->name, (unsigned long long)build->memory_kib >> 10,
-                           (unsigned long long)(wanted + 255) >> 8);
+                           (unsigned long long)memory_wanted(build, wanted));
     return 0;
 }
 

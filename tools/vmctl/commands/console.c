@@ -274,12 +274,13 @@ int command_console(struct command_context *context, int argc, char **argv)
     command_option(&argc, argv, "--send", &line);
     command_option(&argc, argv, "--expect", &pattern);
     command_option(&argc, argv, "--timeout", &timeout);
-    if (argc != 2 || argv[1][0] == '-')
+    int64_t timeout_ns = timeout ? command_seconds(timeout) : EXPECT_TIMEOUT_NS;
+
+    if (argc != 2 || argv[1][0] == '-' || timeout_ns < 0)
         return command_usage(context);
     if (domain_find(context->store, argv[1], &domid, &context->failure))
         return command_failed(context, -ESRCH, argv[1]);
     if (line || pattern)
-        return scripted(context, domid, argv[1], line, pattern,
-                        timeout ? command_seconds(timeout) : EXPECT_TIMEOUT_NS);
+        return scripted(context, domid, argv[1], line, pattern, timeout_ns);
     return console_attach(domid) ? STATUS_FAILED : 0;
 }

@@ -195,9 +195,10 @@ int command_wait(struct command_context *context, int argc, char **argv)
     command_option(&argc, argv, "--timeout", &seconds);
     while (wanted < 3 && strcmp(states[wanted], state) != 0)
         wanted++;
-    if (argc != 2 || wanted == 3)
-        return command_usage(context);
     int64_t timeout = seconds ? command_seconds(seconds) : -1;
+
+    if (argc != 2 || wanted == 3 || (seconds && timeout < 0))
+        return command_usage(context);
     int64_t deadline = platform_now_ns() + timeout;
     int error = 0;
 

@@ -230,6 +230,15 @@ static bool key_pressed(int64_t timeout_ns)
     return !platform_keyboard_read(&key, timeout_ns) && (key == 'q' || key == 3 || key == 29);
 }
 
+/* -1: it is none. */
+static long whole_number(const char *text)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+
+    return end == text || *end ? -1 : value;
+}
+
 int command_top(struct command_context *context, int argc, char **argv)
 {
     const char *count_text = "0", *delay_text = "2";
@@ -237,23 +246,24 @@ int command_top(struct command_context *context, int argc, char **argv)
 
     command_option(&argc, argv, "-n", &count_text);
     command_option(&argc, argv, "-d", &delay_text);
-    long count = strtol(count_text, NULL, 10), delay = strtol(delay_text, NULL, 10);
+    long count = whole_number(count_text), delay = whole_number(delay_text);
 
     if (argc != 1 || count < 0 || delay < 1)
         return command_usage(context);
+    int64_t since = platform_now_ns(), at;
     int error = list_get(context, 1, argv, &before);
-    int64_t since = platform_now_ns();
 
     for (long i = 0; !error && (!count || i < count); i++) {
         if (count)
             platform_sleep_ns((uint64_t)delay * 1000000000);
         else if (key_pressed(delay * 1000000000LL))
             break;
+        at = platform_now_ns();
         error = list_get(context, 1, argv, &now);
         if (error)
             break;
-        top_print(context, &before, &now, platform_now_ns() - since);
-        since = platform_now_ns();
+        top_print(context, &before, &now, at - since);
+        since = at;
         free(before.items);
         before = now;
     }
