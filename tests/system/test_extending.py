@@ -7,7 +7,7 @@ import subprocess
 from machine import ROOT
 
 PLACE = re.compile(r"In\s`([^`]+)`,\s(at the end|a new file|before the last|before|after)\s?(?:`([^`]+)`)?:$")
-PARTS = ("hypercall-abi", "hypervisor", "dom0", "split-drivers", "tools", "tests", "docs", "Makefile")
+PARTS = ("domU-pv-linux-patches", "hypercall-abi", "hypervisor", "dom0", "split-drivers", "tools", "tests", "docs", "Makefile")
 
 
 def steps():
