@@ -15,7 +15,7 @@ void log_print(enum log_level level, const char *format, ...) printf_like(2, 3);
 #define log_info(...)    log_print(LOG_INFO, __VA_ARGS__)
 #define log_debug(...)   log_print(LOG_DEBUG, __VA_ARGS__)
 
-/* Characters as they are, from the control domain's console_io: to the consoles, not into the ring. */
+/* Characters as they are, from the control domain's console_io: to the consoles, not the ring. */
 void log_characters(const char *text, size_t n);
 
 void log_set_threshold(enum log_level level);
