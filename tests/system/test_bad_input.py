@@ -59,6 +59,11 @@ def make_extra(folder):
     return extra, {name: message for name, (_, message) in cases.items()}
 
 
+# Numbers that are none: not as 0, and not for ever.
+NO_NUMBERS = ["top -n x", "top -n -1", "top -d 99999999999", "wait demo --state gone --timeout x",
+              "wait demo --state gone --timeout -5", "console demo --expect x --timeout x"]
+
+
 def test_bad_configs(hv, tmp_path):
     extra, cases = make_extra(tmp_path)
     look = ["vmctl list --json", *SETTLED]
@@ -66,7 +71,14 @@ def test_bad_configs(hv, tmp_path):
     for name in cases:
         lines.append(f"! vmctl create /extra/{name}.cfg")
     lines += ["! vmctl create /extra/nonexistent.cfg", *look, "xenstore-control check"]
+    lines += [f"! vmctl {words}" for words in NO_NUMBERS]
+    lines += ["vmctl dmesg -c", "echo said-on-the-console", "try vmctl dmesg", "uptime"]
     result = run_script(tmp_path, hv, lines, EXTRA=extra).ok()
+    for words in NO_NUMBERS:
+        assert "usage: vmctl" in result.of(f"! vmctl {words}"), words
+    if hv == "paravane":  # the log is the hypervisor's alone, and what was cleared is gone
+        assert "CPUs: " in result.of("vmctl dmesg -c")
+        assert not result.of("try vmctl dmesg").strip()
     for name, message in cases.items():
         said = result.of(f"! vmctl create /extra/{name}.cfg").strip()
         assert said.startswith("vmctl: ") and message in said and "\n" not in said, f"{name}: {said}"

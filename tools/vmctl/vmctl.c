@@ -97,7 +97,7 @@ int64_t command_seconds(const char *text)
     char *end;
     int64_t ns = (int64_t)(strtoul(text, &end, 10) % 1000000000) * 1000000000, unit = 100000000;
 
-    if (end == text)
+    if (*text < '0' || *text > '9') /* a sign, too, would be taken for a large number */
         return -EINVAL;
     if (*end == '.')
         for (end++; *end >= '0' && *end <= '9'; end++, unit /= 10)

@@ -230,13 +230,15 @@ static bool key_pressed(int64_t timeout_ns)
     return !platform_keyboard_read(&key, timeout_ns) && (key == 'q' || key == 3 || key == 29);
 }
 
+#define NUMBER_MAX 1000000000 /* as seconds in ns it fits 64 bits */
+
 /* -1: it is none. */
 static long whole_number(const char *text)
 {
     char *end;
     long value = strtol(text, &end, 10);
 
-    return end == text || *end ? -1 : value;
+    return end == text || *end || value > NUMBER_MAX ? -1 : value;
 }
 
 int command_top(struct command_context *context, int argc, char **argv)
