@@ -31,6 +31,8 @@
 #define DISTURBANCE_NS       (1000 * 1000UL)
 #define DISTURBANCE_SAVED_NS (8 * DISTURBANCE_NS)
 
+#define ANSWER_EVERY 64 /* frames or entries let go between two looks for what other CPUs ask */
+
 #define LOG_GUEST_BURST 20 /* guest-triggered log lines a second and domain */
 
 #endif

@@ -23,10 +23,11 @@
 #include "lib/errno.h"
 #include "machine/interrupts.h"
 #include "machine/latency.h"
+#include "machine/remote.h"
 #include "memory/frame-references.h"
 #include "memory/hypervisor-mappings.h"
 
-#define WALK_AT_ONCE 16 /* present entries without a look at the time */
+#define WALK_AT_ONCE 8 /* present entries without a look at the time */
 
 static void walk_push(struct table_walk *w, mfn_t table, unsigned level, unsigned index)
 {
@@ -128,6 +129,8 @@ static int demote_entries(struct walk_step *s)
         pte_t e;
 
         s->index--;
+        if (s->index % ANSWER_EVERY == 0)
+            remote_answer(); /* who flushes TLBs has others wait behind it */
         e = entry_at(s);
         if (!(e & PTE_P) || slot_is_hypervisor(s->level, s->index))
             continue;

@@ -8,6 +8,7 @@
 #include "lib/atomic.h"
 #include "lib/errno.h"
 #include "machine/interrupts.h"
+#include "machine/latency.h"
 #include "machine/tlb.h"
 
 #define UNMAP_BATCH   32
@@ -56,7 +57,8 @@ static int each(struct vcpu *v, uint64_t list, uint32_t n, size_t size,
     int r = 0;
 
     for (*done = 0; *done < n && !r; *done += !r) {
-        if (*done && *done % PREEMPT_EVERY == 0 && preempt_point())
+        /* Each may have waited for other CPUs to flush. */
+        if (((*done && *done % PREEMPT_EVERY == 0) || latency_is_due()) && preempt_point())
             return -ERESTART;
         r = one(v, list + *done * size);
     }

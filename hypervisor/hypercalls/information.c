@@ -92,7 +92,7 @@ int64_t hypercall_do_xen_version(uint64_t cmd, uint64_t arg)
 
 static int read_console(struct xen_sysctl_readconsole *op)
 {
-    uint32_t index = op->incremental ? op->index : 0, room = op->count, total = 0;
+    uint32_t index = op->incremental ? op->index : log_oldest(), room = op->count, total = 0;
     char piece[128];
     size_t n;
 

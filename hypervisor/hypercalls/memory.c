@@ -8,6 +8,7 @@
 #include "lib/errno.h"
 #include "machine/interrupts.h"
 #include "machine/latency.h"
+#include "machine/remote.h"
 #include "memory/frame-allocator.h"
 #include "memory/frame-references.h"
 #include "memory/heap.h"
@@ -58,8 +59,11 @@ static int extent_remove(struct domain *d, const struct xen_memory_reservation *
 
     if (guest_read_element(&frame, res->extent_start, i))
         return -EFAULT;
-    for (uint64_t k = 0; k < 1UL << res->extent_order && !r; k++)
+    for (uint64_t k = 0; k < 1UL << res->extent_order && !r; k++) {
         r = frame_owner_release(&d->frames, mfn(frame + k));
+        if (k % ANSWER_EVERY == ANSWER_EVERY - 1)
+            remote_answer(); /* who flushes TLBs has others wait behind it */
+    }
     return r;
 }
 

@@ -17,6 +17,7 @@
 #include "memory/machine-to-physical.h"
 
 #define PREEMPT_EVERY 32
+#define LOOK_EVERY    4 /* each may have waited for other CPUs to flush */
 
 /* The domain whose frames are meant; itself, DOMID_IO, or anybody for the control domain. */
 static int frames_domain_get(domid_t id, struct domain **out)
@@ -80,7 +81,8 @@ static int update_batch(struct domain *tables, struct domain *frames_of, uint64_
     if (r)
         return r;
     for (*done = 0; *done < n && !r; *done += !r) {
-        if (*done % PREEMPT_EVERY == PREEMPT_EVERY - 1) {
+        if (*done % PREEMPT_EVERY == PREEMPT_EVERY - 1 ||
+            (*done % LOOK_EVERY == LOOK_EVERY - 1 && latency_is_due())) {
             paging_unlock(tables);
             r = preempt_point() ? -ERESTART : paging_lock(tables);
             if (r)

@@ -1,6 +1,7 @@
 /* The log ring and its consoles.  Positions run freely; the ring keeps the newest bytes. */
 #include <stdarg.h>
 #include "lib/log.h"
+#include "lib/atomic.h"
 #include "lib/print.h"
 #include "lib/spinlock.h"
 #include "lib/string.h"
@@ -18,6 +19,8 @@ static void emit(const char *text, size_t n, bool to_ring, bool to_consoles)
 {
     for (size_t i = 0; to_ring && i < n; i++)
         ring[produced++ % LOG_RING_BYTES] = text[i];
+    if (produced - forgotten > LOG_RING_BYTES) /* positions wrap: none lies far behind */
+        forgotten = produced - LOG_RING_BYTES;
     for (unsigned w = 0; to_consoles && w < ARRAY_SIZE(writers) && writers[w]; w++)
         writers[w](text, n);
 }
@@ -61,6 +64,11 @@ void log_add_writer(void (*write)(const char *text, size_t n))
             writers[w] = write;
             return;
         }
+}
+
+uint32_t log_oldest(void)
+{
+    return read_once(forgotten);
 }
 
 size_t log_read(uint32_t *index, char *to, size_t size)

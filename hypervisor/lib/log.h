@@ -23,6 +23,8 @@ void log_set_threshold(enum log_level level);
 /* At most four writers, called with the log's lock held. */
 void log_add_writer(void (*write)(const char *text, size_t n));
 
+/* The position of the oldest byte kept. */
+uint32_t log_oldest(void);
 /*
  * Copies up to size bytes of the ring from position *index on (or from the oldest byte kept);
  * *index becomes the position behind them.  Returns the number of bytes.

@@ -20,7 +20,7 @@ static uint64_t call_argument;
 /* CPUs that have yet to answer; a target clears its bit last. */
 static uint64_t call_pending;
 
-static void answer(void)
+void remote_answer(void)
 {
     uint64_t me = BIT(this_cpu()->id);
 
@@ -33,7 +33,7 @@ static void answer(void)
 
 void cpu_wait_step(void)
 {
-    answer();
+    remote_answer();
     cpu_pause();
 }
 
@@ -61,7 +61,7 @@ void remote_call(uint64_t mask, void (*fn)(uint64_t), uint64_t argument)
 static void remote_interrupt(unsigned vector maybe_unused)
 {
     lapic_eoi();
-    answer();
+    remote_answer();
 }
 
 static void kick_interrupt(unsigned vector maybe_unused)

@@ -7,6 +7,8 @@
 /* Runs fn(argument) on every CPU of the mask, the caller's included, and waits for all.  May be
  * called with locks held: CPUs that wait for those locks answer. */
 void remote_call(uint64_t mask, void (*fn)(uint64_t), uint64_t argument);
+/* Does what other CPUs ask of this one; for long work with interrupts off, whatever is locked. */
+void remote_answer(void);
 /* Makes a CPU look at its deferred marks. */
 void remote_kick(unsigned cpu);
 /* Sets marks of a CPU and makes it look at them. */

@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "limits.h"
 #include "machine/interrupts.h"
+#include "machine/per-cpu.h"
 #include "memory/frame-allocator.h"
 #include "memory/frame-references.h"
 #include "memory/machine-to-physical.h"
@@ -116,15 +117,34 @@ static uint64_t give_block(struct frame_owner *owner, mfn_t first, uint64_t n)
     return done;
 }
 
+/* The flushes that fresh frames took are paid for by who lets go as many as it takes: growing alone
+ * is free, whoever had the frames before. */
+static void charge_flushes(struct frame_owner *owner, uint32_t before)
+{
+    struct cpu *cpu = this_cpu();
+    uint32_t owed;
+
+    if (likely(cpu->disturbed <= before))
+        return;
+    owed = cpu->disturbed - before;
+    spin_lock(&owner->lock);
+    owed = owed < owner->let_go ? owed : (uint32_t)owner->let_go;
+    owner->let_go -= owed;
+    spin_unlock(&owner->lock);
+    cpu->disturbed = before + owed;
+}
+
 int frame_owner_allocate(struct frame_owner *owner, unsigned order, unsigned address_bits,
                          mfn_t *first)
 {
+    uint32_t disturbed = this_cpu()->disturbed;
     uint64_t n = 1UL << order, given = 0;
     int r = quota_take(owner, n);
 
     if (r)
         return r;
     *first = frames_allocate(order, address_bits, true);
+    charge_flushes(owner, disturbed);
     if (!mfn_is_none(*first))
         given = give_block(owner, *first, n);
     if (given == n)
@@ -208,6 +228,7 @@ void frame_owner_forget(mfn_t m)
     spin_lock(&owner->lock);
     list_take(owner, f);
     write_once(f->owner, OWNER_NONE);
+    owner->let_go++;
     if (!--owner->count && owner->closed)
         emptied = owner->emptied;
     spin_unlock(&owner->lock);

@@ -19,7 +19,9 @@ struct frame_owner {
     frame_link_t walk;
     uint64_t count; /* frames owned, shared ones not included */
     uint64_t limit; /* it may not own more */
-    bool closed;    /* dying: gets no more frames */
+    /* Frames that have left, less the flushes it has paid for. */
+    uint64_t let_go;
+    bool closed; /* dying: gets no more frames */
     /* CPUs whose TLB may hold translations made by its tables; atomic. */
     uint64_t cpus;
     /* The last frame has gone; called without locks. */

@@ -266,6 +266,8 @@ void vcpu_start(struct vcpu *v, uint32_t why)
     write_once(v->stopped, v->stopped & ~why);
     if (!v->stopped)
         make_runnable(v);
+    else if (v->stopped == VCPU_BLOCKED)
+        make_stopped(v); /* what is left is its own wish to sleep */
     spin_unlock(&v->state_lock);
 }
 

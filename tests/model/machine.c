@@ -207,6 +207,11 @@ void model_stall(uint32_t steps)
     model_step();
 }
 
+void remote_answer(void)
+{
+    model_step();
+}
+
 void cpu_wait_step(void)
 {
     int next = somebody_else();

@@ -169,6 +169,11 @@ void cpu_wait_step(void)
     sched_yield();
 }
 
+void remote_answer(void)
+{
+    model_interrupts();
+}
+
 void model_wait(void)
 {
     cpu_wait_step();

@@ -109,6 +109,10 @@ void cpu_wait_step(void)
     abort(); /* one thread: nobody to wait for */
 }
 
+void remote_answer(void)
+{
+}
+
 void root_load(uint64_t root)
 {
     (void)root;
@@ -324,7 +328,7 @@ static void assert_all_released(void)
 static void a_long_table_lets_interrupts_in(void **state)
 {
     (void)state;
-    for (unsigned stride = 15; stride <= 16; stride++) {
+    for (unsigned stride = 7; stride <= 8; stride++) {
         unsigned present = 0;
 
         for (unsigned i = 0; i < PT_ENTRIES; i++) {
@@ -333,7 +337,7 @@ static void a_long_table_lets_interrupts_in(void **state)
         }
         looks = 0;
         assert_int_equal(pin(table[3], 1), 0);
-        assert_in_range(looks, present / 16, present / 16 + 2);
+        assert_in_range(looks, present / 8, present / 8 + 2); /* WALK_AT_ONCE */
         assert_audit_clean();
         assert_int_equal(unpin(table[3]), 0);
     }

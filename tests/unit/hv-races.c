@@ -149,6 +149,29 @@ static void flushes_of_others_are_counted(void **state)
     assert_int_equal(cpus[0].disturbed, 2);
 }
 
+/* Frames that others have just let go cost a flush, too: it is not who grows that pays for it. */
+static void growing_alone_is_free(void **state)
+{
+    mfn_t m[4];
+
+    (void)state;
+    cpus[0].disturbed = 0;
+    owner.let_go = 2;
+    for (unsigned i = 0; i < 4; i++) {
+        cpus[1].flush_seen = cpus[2].flush_seen = ++tlb_clock;
+        for (unsigned f = 1; f < FRAMES; f++)
+            frame_table[f].stamp = ++tlb_clock; /* somebody has just had it */
+        flushed = 0;
+        assert_int_equal(frame_owner_allocate(&owner, 0, 0, &m[i]), 0);
+        assert_true(flushed & BIT(2));
+        assert_int_equal(cpus[0].disturbed, i < 2 ? i + 1 : 2);
+    }
+    assert_int_equal(owner.let_go, 0);
+    for (unsigned i = 0; i < 4; i++)
+        assert_int_equal(frame_owner_release(&owner, m[i]), 0);
+    assert_int_equal(owner.let_go, 4);
+}
+
 static void a_cpu_that_flushed_since_is_left_alone(void **state)
 {
     mfn_t m = frame_in_use(TYPE_WRITABLE);
@@ -263,6 +286,7 @@ int main(void)
         cmocka_unit_test(a_claim_flushes_where_the_owner_runs),
         cmocka_unit_test(a_claim_flushes_all_who_could_write),
         cmocka_unit_test(flushes_of_others_are_counted),
+        cmocka_unit_test(growing_alone_is_free),
         cmocka_unit_test(a_cpu_that_flushed_since_is_left_alone),
         cmocka_unit_test(a_cpu_far_behind_is_not_taken_for_flushed),
         cmocka_unit_test(a_table_is_claimed_while_the_last_writer_goes),

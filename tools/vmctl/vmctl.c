@@ -95,9 +95,11 @@ bool command_flag(int *argc, char **argv, const char *name)
 int64_t command_seconds(const char *text)
 {
     char *end;
-    int64_t ns = (int64_t)(strtoul(text, &end, 10) % 1000000000) * 1000000000, unit = 100000000;
+    unsigned long seconds = strtoul(text, &end, 10);
+    int64_t ns = (int64_t)seconds * 1000000000, unit = 100000000;
 
-    if (*text < '0' || *text > '9') /* a sign, too, would be taken for a large number */
+    /* A sign, too, would be taken for a large number. */
+    if (*text < '0' || *text > '9' || seconds >= 1000000000)
         return -EINVAL;
     if (*end == '.')
         for (end++; *end >= '0' && *end <= '9'; end++, unit /= 10)
