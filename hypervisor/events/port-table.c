@@ -46,7 +46,9 @@ int port_allocate_locked(struct domain *d, evtchn_port_t *number)
     for (evtchn_port_t n = 1; n < ports->limit; n++) {
         struct port **page = &ports->pages[n / PORTS_PER_PAGE];
 
-        if (!*page && !(*page = heap_page_allocate()))
+        if (!*page)
+            write_once(*page, heap_page_allocate()); /* others look without the lock */
+        if (!*page)
             return -ENOMEM;
         if ((*page)[n % PORTS_PER_PAGE].state != PORT_FREE)
             continue;
