@@ -237,7 +237,7 @@ static void fill_start_info(struct builder *b, const char *command_line)
     memset(s, 0, PAGE_SIZE);
     string_copy(s->magic, "xen-3.0-x86_64", sizeof(s->magic));
     s->nr_pages = b->pages;
-    s->shared_info = virt_mfn(b->d->shared_info).n << PAGE_SHIFT;
+    s->shared_info = b->d->mode->shared_gfn(b->d, virt_mfn(b->d->shared_info), 0) << PAGE_SHIFT;
     s->flags = SIF_PRIVILEGED | SIF_INITDOMAIN;
     s->pt_base = b->tables;
     s->nr_pt_frames = b->table_pages;
@@ -292,7 +292,7 @@ static void start_vcpu(struct builder *b)
     while ((r = vcpu_initialise(b->d->vcpus[0], c)) == -ERESTART)
         this_cpu()->deferred = 0; /* nothing runs yet that could be waiting */
     if (!r)
-        while ((r = paging_pin(b->d, mfn(b->p2m[b->root]), 4)) == -ERESTART)
+        while ((r = b->d->mode->pin(b->d, b->p2m[b->root], 4)) == -ERESTART)
             this_cpu()->deferred = 0;
     if (r)
         panic("the control domain's page tables are refused (%d): a bug in the builder", r);

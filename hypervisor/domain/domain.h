@@ -5,6 +5,7 @@
 #ifndef DOMAIN_DOMAIN_H
 #define DOMAIN_DOMAIN_H
 
+#include "domain/paging-mode.h"
 #include "domain/vcpu.h"
 #include "hypercall-abi/paravane.h"
 #include "limits.h"
@@ -13,6 +14,7 @@
 struct event_ports;
 struct grant_table;
 struct paging;
+struct shadow;
 
 /* Where a domain is in its life; only lifecycle/ moves it. */
 enum domain_life {
@@ -32,7 +34,9 @@ struct domain {
     struct frame_owner frames;
     struct event_ports *ports;
     struct grant_table *grants;
+    const struct paging_mode *mode; /* how its page tables are kept, by one of these two */
     struct paging *paging;
+    struct shadow *shadow; /* NULL in direct mode */
 
     struct shared_info *shared_info;
     unsigned max_vcpus;

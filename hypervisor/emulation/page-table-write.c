@@ -8,7 +8,6 @@
 #include "domain/domain.h"
 #include "domain/guest-memory.h"
 #include "emulation/operands.h"
-#include "guest-paging/paging.h"
 #include "lib/atomic.h"
 #include "lib/bits.h"
 #include "lib/errno.h"
@@ -82,7 +81,7 @@ static bool finish_cmpxchg(struct vcpu *v, struct cpu_regs *regs, const struct i
         regs->rip += i->length;
         return true;
     }
-    r = paging_exchange_locked(v->domain, slot, old, merge(old, source(regs, i), offset, i->size));
+    r = v->domain->mode->store_exchange(v, slot, old, merge(old, source(regs, i), offset, i->size));
     if (r)
         return r == -EAGAIN;
     regs->rflags |= FLAG_ZF;
@@ -101,7 +100,7 @@ static bool finish_store(struct vcpu *v, struct cpu_regs *regs, const struct ins
         return finish_cmpxchg(v, regs, i, slot, old, offset);
     if (!compute(regs, i, seen, &new, &flags))
         return false;
-    r = paging_exchange_locked(v->domain, slot, old, merge(old, new, offset, i->size));
+    r = v->domain->mode->store_exchange(v, slot, old, merge(old, new, offset, i->size));
     if (r == -EAGAIN)
         return true; /* the processor changed it meanwhile: once more */
     if (r)
@@ -119,8 +118,9 @@ bool page_table_write_emulate(struct vcpu *v, struct cpu_regs *regs, uint64_t ad
     uint8_t bytes[INSTRUCTION_MAX];
     struct instruction i;
     unsigned available, offset = address & 7;
-    bool done = false;
-    pte_t *mapping;
+    pte_t *slot;
+    bool done;
+    int r;
 
     /* The fault reports the first byte; the operand must lie inside one entry. */
     available = instruction_fetch(regs, bytes);
@@ -129,15 +129,11 @@ bool page_table_write_emulate(struct vcpu *v, struct cpu_regs *regs, uint64_t ad
         return false;
     if (operand_address(regs, &i) != address || offset % i.size || offset + i.size > 8)
         return false;
-    if (paging_lock(d))
-        return true;
-    mapping = paging_find_l1_locked(v->kernel_root, address);
-    if (mapping && (*mapping & PTE_P) && paging_is_table_locked(d, pte_mfn(*mapping), 1)) {
-        char *table = frame_virt(pte_mfn(*mapping));
-
-        done = finish_store(v, regs, &i, (pte_t *)(table + (address & (PAGE_SIZE - 8))), offset);
-        d->counters.emulated_writes++;
-    }
-    paging_unlock(d);
+    r = d->mode->store_begin(v, address, &slot);
+    if (r)
+        return r == -ERESTART;
+    done = finish_store(v, regs, &i, slot, offset);
+    d->counters.emulated_writes++;
+    d->mode->store_end(v);
     return done;
 }

@@ -63,7 +63,7 @@ static bool read_control(struct vcpu *v, struct cpu_regs *regs, const struct ins
         value = v->info->arch.cr2;
         break;
     case 3:
-        value = v->kernel_root; /* guests of this ABI keep machine frames in CR3 */
+        value = v->domain->mode->root_gfn(v, false) << PAGE_SHIFT;
         break;
     case 4:
         value = guest_cr4();

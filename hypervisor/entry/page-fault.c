@@ -1,22 +1,39 @@
-/* A store to one of its own L1 tables is finished for the guest's kernel; everything else is the
- * guest's own page fault. */
+/* A page fault of the guest's own is told it; others are the paging mode's, and a store to one of
+ * its own L1 tables is finished for the guest's kernel. */
 #include "entry/page-fault.h"
 #include "domain/domain.h"
+#include "domain/guest-memory.h"
 #include "emulation/page-table-write.h"
 #include "guest-cpu/trap-injection.h"
 #include "machine/registers.h"
 
-#define WRITE_TO_READ_ONLY (PF_PRESENT | PF_WRITE | PF_USER)
+static bool fault_resolve(struct vcpu *v, struct cpu_regs *regs, uint64_t address)
+{
+    const struct paging_mode *mode = v->domain->mode;
+
+    switch (mode->fault(v, address, regs->error_code)) {
+    case FAULT_RESOLVED:
+        return true;
+    case FAULT_OF_STORE:
+        return page_table_write_emulate(v, regs, address) || mode->store_refused(v, address);
+    default:
+        return false;
+    }
+}
 
 void guest_page_fault(struct vcpu *v, struct cpu_regs *regs)
 {
     uint64_t address = cr2_read();
-    struct domain *d = v->domain;
 
-    d->counters.page_faults++;
-    if ((regs->error_code & (WRITE_TO_READ_ONLY | PF_RESERVED | PF_FETCH)) == WRITE_TO_READ_ONLY &&
-        v->mode == VCPU_KERNEL && (d->vm_assist & (1UL << VMASST_TYPE_writable_pagetables)) &&
-        page_table_write_emulate(v, regs, address))
-        return;
-    inject_page_fault(v, regs, address, regs->error_code);
+    v->domain->counters.page_faults++;
+    if (!guest_range_ok(address, 1) || !fault_resolve(v, regs, address))
+        inject_page_fault(v, regs, address, regs->error_code);
+}
+
+bool guest_access_fault(struct vcpu *v, const struct cpu_regs *regs)
+{
+    uint64_t address = cr2_read();
+
+    return guest_range_ok(address, 1) &&
+           v->domain->mode->fault(v, address, regs->error_code) == FAULT_RESOLVED;
 }

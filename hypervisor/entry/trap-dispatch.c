@@ -120,6 +120,7 @@ static void guest_return_failed(const struct cpu_regs *nested)
 
 void trap_from_hypervisor(struct cpu_regs *regs)
 {
+    struct cpu *cpu = this_cpu();
     uint64_t fixup;
 
     if (regs->vector >= 32) {
@@ -138,12 +139,13 @@ void trap_from_hypervisor(struct cpu_regs *regs)
      * until we are back, so that one copy does not fire it a thousand times. */
     if (regs->vector == TRAP_DB) {
         dr7_write(0x400);
-        atomic_or(&this_cpu()->deferred, DEFERRED_FINISH);
+        atomic_or(&cpu->deferred, DEFERRED_FINISH);
         return;
     }
     fixup = exception_fixup(regs->rip);
     if (fixup) {
-        regs->rip = fixup;
+        if (regs->vector != TRAP_PF || !cpu->vcpu || !guest_access_fault(cpu->vcpu, regs))
+            regs->rip = fixup;
         return;
     }
     if (regs->rip == (uint64_t)guest_iret_instruction)

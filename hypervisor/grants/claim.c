@@ -1,7 +1,7 @@
 /*
  * The granter may change its entry at any time until GTF_reading or GTF_writing is set: flags and
- * domid are read, checked and marked by one compare-exchange; the frame number is read after it
- * and remembered.
+ * domid are read, checked and marked by one compare-exchange; the frame number is read after it,
+ * and the machine frame it stands for remembered.
  */
 #include "grants/claim.h"
 #include "lib/atomic.h"
@@ -49,20 +49,25 @@ static void unmark_entry(struct grant_entry_v1 *e, const struct grant_pin *pin)
         atomic_and(&e->flags, (uint16_t)~clear);
 }
 
-static int frame_claim(struct domain *granter, uint64_t frame, bool write)
+/* References to the frame.  Only the first of those who use an entry at a time looks in it. */
+static int frame_claim(struct domain *granter, const struct grant_entry_v1 *e,
+                       struct grant_pin *pin, bool write)
 {
-    uint16_t owner = granter->frames.index;
+    mfn_t m = mfn(pin->frame);
+    int r = GNTST_okay;
 
-    if (!write)
-        return frame_get(mfn(frame), owner) ? GNTST_okay : GNTST_bad_page;
-    switch (frame_get_writable(mfn(frame), owner)) {
-    case 0:
-        return GNTST_okay;
-    case -EINVAL:
+    if (!pin->readers && !pin->writers)
+        r = granter->mode->frame_get(granter, read_once(e->frame), &m);
+    else if (!frame_get(m, granter->frames.index))
+        r = -EINVAL;
+    if (r)
         return GNTST_bad_page;
-    default:
+    if (write && frame_type_claim(m, TYPE_WRITABLE)) {
+        frame_put(m);
         return GNTST_general_error;
     }
+    pin->frame = m.n;
+    return GNTST_okay;
 }
 
 static int claim_locked(struct domain *granter, domid_t user, grant_ref_t ref, bool write,
@@ -82,9 +87,7 @@ static int claim_locked(struct domain *granter, domid_t user, grant_ref_t ref, b
     r = mark_entry(e, user, write);
     if (r)
         return r;
-    if (!pin->readers && !pin->writers)
-        pin->frame = read_once(e->frame);
-    r = frame_claim(granter, pin->frame, write);
+    r = frame_claim(granter, e, pin, write);
     if (r) {
         unmark_entry(e, pin);
         return r;

@@ -1,9 +1,9 @@
 /* Both ends are claimed for the length of the copy, which goes through the hypervisor's own view
  * of memory: nothing is mapped. */
 #include "grants/copy.h"
+#include "domain/guest-frames.h"
 #include "grants/claim.h"
 #include "lib/string.h"
-#include "memory/frame-references.h"
 
 struct end {
     struct domain *owner; /* referenced */
@@ -13,14 +13,15 @@ struct end {
 };
 
 /* A frame of the caller's own (or of another domain's, for the control domain). */
-static int own_frame_claim(struct end *e, uint64_t frame)
+static int own_frame_claim(struct end *e, uint64_t gfn)
 {
-    uint16_t owner = e->owner->frames.index;
+    struct domain *d = e->owner;
+    mfn_t m;
 
-    e->frame = frame;
-    if (e->write)
-        return frame_get_writable(mfn(frame), owner) ? GNTST_bad_page : GNTST_okay;
-    return frame_get(mfn(frame), owner) ? GNTST_okay : GNTST_bad_page;
+    if (e->write ? guest_frame_get_writable(d, gfn, &m) : d->mode->frame_get(d, gfn, &m))
+        return GNTST_bad_page;
+    e->frame = m.n;
+    return GNTST_okay;
 }
 
 static int end_claim(struct domain *d, const struct gnttab_copy_ptr *p, bool granted, bool write,

@@ -89,7 +89,7 @@ int grant_table_grow(struct domain *d, unsigned frames)
 
 uint64_t grant_table_frame(struct domain *d, unsigned i)
 {
-    return virt_mfn(d->grants->entries[i]).n;
+    return d->mode->shared_gfn(d, virt_mfn(d->grants->entries[i]), 1 + i);
 }
 
 struct grant_entry_v1 *grant_entry_locked(struct grant_table *t, grant_ref_t ref)

@@ -11,7 +11,7 @@
 /* How often an entry of the table is in use. */
 struct grant_pin {
     uint32_t readers, writers;
-    uint64_t frame; /* while in use: the guest's entry is not looked at again */
+    uint64_t frame; /* of the machine, while in use: the guest's entry is not looked at again */
 };
 
 /*
@@ -59,7 +59,7 @@ void grant_table_destroy(struct domain *d);
 
 /* Grows to at least `frames`.  -EINVAL above the limit, -ENOMEM, -ERESTART. */
 int must_check grant_table_grow(struct domain *d, unsigned frames);
-/* The machine frame of frame i of the table, which must be below the size. */
+/* The guest frame of frame i of the table, which must be below the size. */
 uint64_t grant_table_frame(struct domain *d, unsigned i);
 
 /* lock held; ref checked to be below grant_table_limit. */

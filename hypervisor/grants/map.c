@@ -1,8 +1,8 @@
 /* A mapping holds the grant (claim.h), a handle (grant-table.h), and an L1 entry with references
- * of its own (guest-paging/): each is undone on its own, whatever the guest did to its entry. */
+ * of its own (the domain's paging mode): each is undone on its own, whatever the guest did to its
+ * entry. */
 #include "grants/map.h"
 #include "grants/claim.h"
-#include "guest-paging/paging.h"
 #include "lib/errno.h"
 #include "machine/interrupts.h"
 #include "machine/tlb.h"
@@ -25,17 +25,10 @@ static pte_t entry_for(uint64_t frame, uint32_t flags)
 static int host_map(struct vcpu *v, struct domain *granter, const struct gnttab_map_grant_ref *op,
                     uint64_t frame)
 {
-    pte_t e = entry_for(frame, op->flags);
-    int r = paging_lock(v->domain);
+    int r = v->domain->mode->map_granted(v, granter, op->host_addr, op->flags & GNTMAP_contains_pte,
+                                         entry_for(frame, op->flags));
 
-    if (r)
-        return r;
-    if (op->flags & GNTMAP_contains_pte)
-        r = paging_map_granted(v->domain, granter, op->host_addr, e);
-    else
-        r = paging_map_granted_va(v, granter, op->host_addr, e);
-    paging_unlock(v->domain);
-    return r ? GNTST_general_error : GNTST_okay;
+    return r && r != -ERESTART ? GNTST_general_error : r;
 }
 
 /* GNTST_*, or -ERESTART. */
@@ -108,12 +101,8 @@ static int host_unmap(struct vcpu *v, const struct gnttab_unmap_grant_ref *op,
 
     if (op->host_addr != t->host_addr)
         return GNTST_general_error;
-    r = paging_lock(v->domain);
-    if (r)
-        return r;
-    r = paging_unmap_granted(v, op->host_addr, t->flags & GNTMAP_contains_pte, expected);
-    paging_unlock(v->domain);
-    return r ? GNTST_general_error : GNTST_okay;
+    r = v->domain->mode->unmap_granted(v, op->host_addr, t->flags & GNTMAP_contains_pte, expected);
+    return r && r != -ERESTART ? GNTST_general_error : r;
 }
 
 /* Makes a handle's record busy, so that nobody else unmaps it too. */

@@ -63,9 +63,11 @@ void descriptor_frame_put(mfn_t m)
 
 static void drop_gdt(struct vcpu *v)
 {
+    struct domain *d = v->domain;
+
     for (unsigned i = 0; i < GDT_GUEST_PAGES; i++) {
         if (!mfn_is_none(v->gdt_frames[i]))
-            descriptor_frame_put(v->gdt_frames[i]);
+            d->mode->descriptor_put(d, v->gdt_frames[i]);
         v->gdt_frames[i] = MFN_NONE;
     }
     v->gdt_entries = 0;
@@ -73,9 +75,11 @@ static void drop_gdt(struct vcpu *v)
 
 static void drop_ldt(struct vcpu *v)
 {
+    struct domain *d = v->domain;
+
     for (unsigned i = 0; i < LDT_PAGES; i++) {
         if (!mfn_is_none(v->ldt_frames[i]))
-            descriptor_frame_put(v->ldt_frames[i]);
+            d->mode->descriptor_put(d, v->ldt_frames[i]);
         v->ldt_frames[i] = MFN_NONE;
     }
     v->ldt_entries = 0;
@@ -85,20 +89,20 @@ static void drop_ldt(struct vcpu *v)
 int vcpu_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries)
 {
     unsigned pages = (entries + 511) / 512, taken;
+    struct domain *d = v->domain;
     mfn_t new[GDT_GUEST_PAGES];
     int r = 0;
 
     if (entries > FIRST_RESERVED_GDT_ENTRY)
         return -EINVAL;
     for (taken = 0; taken < pages; taken++) {
-        new[taken] = mfn(frames[taken]);
-        r = descriptor_frame_get(v->domain, new[taken]);
+        r = d->mode->descriptor_get(d, frames[taken], &new[taken]);
         if (r)
             break;
     }
     if (r) {
         while (taken--)
-            descriptor_frame_put(new[taken]);
+            d->mode->descriptor_put(d, new[taken]);
         return r;
     }
     drop_gdt(v);

@@ -12,7 +12,8 @@ bool must_check descriptor_check(uint64_t *descriptor);
 int must_check descriptor_frame_get(struct domain *d, mfn_t m);
 void descriptor_frame_put(mfn_t m);
 
-/* Installs a GDT of `entries` descriptors; frames are taken, the old ones dropped. */
+/* Installs a GDT of `entries` descriptors in guest frames; they are taken, the old ones dropped.
+ * -EINVAL, -ERESTART. */
 int must_check vcpu_set_gdt(struct vcpu *v, const uint64_t *frames, unsigned entries);
 /* Installs an LDT whose frames the caller has taken (count of them; their references move). */
 void vcpu_set_ldt(struct vcpu *v, uint64_t base, unsigned entries, const mfn_t *frames,

@@ -57,6 +57,9 @@ struct paging {
     bool closed; /* dying: no table is made or changed any more */
 };
 
+/* What the rest of the hypervisor sees of all this (direct-mode.c). */
+extern const struct paging_mode direct_mode;
+
 int must_check paging_create(struct domain *d);
 /* Drops what is left of an interrupted walk.  -ERESTART. */
 int must_check paging_finish(struct domain *d);

@@ -162,9 +162,11 @@ int64_t hypercall_do_set_gdt(uint64_t list, uint64_t entries)
     return vcpu_set_gdt(current_vcpu(), frames, (unsigned)entries);
 }
 
-int64_t hypercall_do_update_descriptor(uint64_t machine_address, uint64_t descriptor)
+int64_t hypercall_do_update_descriptor(uint64_t address, uint64_t descriptor)
 {
-    return descriptor_update(current_domain(), machine_address, descriptor);
+    struct domain *d = current_domain();
+
+    return d->mode->descriptor_update(d, address, descriptor);
 }
 
 /* DR7: only breakpoints on guest addresses, no I/O breakpoints, no general detect. */

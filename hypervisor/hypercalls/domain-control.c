@@ -46,7 +46,8 @@ void domain_info_fill(struct domain *d, struct xen_domctl_getdomaininfo *info)
         info->flags |= (d->shutdown_code & XEN_DOMINF_shutdownmask) << XEN_DOMINF_shutdownshift;
     info->tot_pages = d->frames.count;
     info->max_pages = d->frames.limit;
-    info->shared_info_frame = d->shared_info ? virt_mfn(d->shared_info).n : UINT64_MAX;
+    info->shared_info_frame =
+        d->shared_info ? d->mode->shared_gfn(d, virt_mfn(d->shared_info), 0) : UINT64_MAX;
     info->gpaddr_bits = 44;
     memcpy(info->handle, d->handle, sizeof(info->handle));
 }
@@ -138,8 +139,8 @@ static void context_fill(struct vcpu *v, struct vcpu_guest_context *c)
     c->gdt_ents = v->gdt_entries;
     c->kernel_ss = FLAT_KERNEL_SS;
     c->kernel_sp = v->kernel_sp;
-    c->ctrlreg[3] = v->kernel_root;
-    c->ctrlreg[1] = v->user_root;
+    c->ctrlreg[3] = v->domain->mode->root_gfn(v, false) << PAGE_SHIFT;
+    c->ctrlreg[1] = v->domain->mode->root_gfn(v, true) << PAGE_SHIFT;
     memcpy(c->debugreg, v->debug, sizeof(c->debugreg));
     c->event_callback_eip = v->event.address;
     c->failsafe_callback_eip = v->failsafe.address;

@@ -35,9 +35,10 @@ static int get_features(struct domain *d, uint64_t arg)
             return -EINVAL;
         f.submap = 0;
     } else {
-        f.submap = 1U << XENFEAT_pae_pgdir_above_4gb | 1U << XENFEAT_mmu_pt_update_preserve_ad |
-                   1U << XENFEAT_highmem_assist | 1U << XENFEAT_gnttab_map_avail_bits |
-                   1U << XENFEAT_memory_op_vnode_supported | 1U << XENFEAT_not_direct_mapped;
+        f.submap = d->mode->features | 1U << XENFEAT_pae_pgdir_above_4gb |
+                   1U << XENFEAT_mmu_pt_update_preserve_ad | 1U << XENFEAT_highmem_assist |
+                   1U << XENFEAT_gnttab_map_avail_bits | 1U << XENFEAT_memory_op_vnode_supported |
+                   1U << XENFEAT_not_direct_mapped;
         if (d->privileged)
             f.submap |= 1U << XENFEAT_dom0;
     }

@@ -10,7 +10,6 @@
 #include "machine/latency.h"
 #include "machine/remote.h"
 #include "memory/frame-allocator.h"
-#include "memory/frame-references.h"
 #include "memory/heap.h"
 #include "memory/hypervisor-mappings.h"
 #include "memory/machine-to-physical.h"
@@ -23,13 +22,20 @@
 struct e820_entry machine_map[MAX_E820];
 unsigned machine_map_entries;
 
-/* Another vCPU may have given the frame back already, and it may be somebody else's. */
-static void name_frame(struct domain *d, mfn_t m, uint64_t gpfn)
+/* Names fresh frames, all of them or none: then they go. */
+static int frames_place(struct domain *d, mfn_t first, uint64_t gpfn, uint64_t count)
 {
-    if (!frame_get(m, d->frames.index))
-        return;
-    machine_to_physical_set(m, gpfn);
-    frame_put(m);
+    uint64_t k;
+    int r = 0;
+
+    for (k = 0; k < count && !r; k += !r)
+        r = d->mode->place(d, mfn(first.n + k), gpfn + k);
+    if (!r)
+        return 0;
+    for (uint64_t i = 0; i < count; i++)
+        (void)!(i < k ? d->mode->remove(d, gpfn + i)
+                      : frame_owner_release(&d->frames, mfn(first.n + i)));
+    return r;
 }
 
 /* One extent given to a domain; gpfn: what its frames are called, or M2P_INVALID. */
@@ -46,8 +52,9 @@ static int extent_add(struct domain *d, const struct xen_memory_reservation *res
     r = frame_owner_allocate(&d->frames, res->extent_order, bits, &m);
     if (r)
         return r;
-    for (uint64_t k = 0; named && k < 1UL << res->extent_order; k++)
-        name_frame(d, mfn(m.n + k), gpfn + k);
+    r = named ? frames_place(d, m, gpfn, 1UL << res->extent_order) : 0;
+    if (r)
+        return r;
     frame = m.n;
     return res->extent_start ? guest_write_element(res->extent_start, i, &frame) : 0;
 }
@@ -60,7 +67,7 @@ static int extent_remove(struct domain *d, const struct xen_memory_reservation *
     if (guest_read_element(&frame, res->extent_start, i))
         return -EFAULT;
     for (uint64_t k = 0; k < 1UL << res->extent_order && !r; k++) {
-        r = frame_owner_release(&d->frames, mfn(frame + k));
+        r = d->mode->remove(d, frame + k);
         if (k % ANSWER_EVERY == ANSWER_EVERY - 1)
             remote_answer(); /* who flushes TLBs has others wait behind it */
     }
@@ -173,8 +180,9 @@ static int exchange_one(struct domain *d, const struct xen_memory_exchange *x, u
     heap_free(old, bytes);
     if (r)
         return r;
-    for (uint64_t k = 0; k < count; k++)
-        name_frame(d, mfn(m.n + k), gpfn + k);
+    r = frames_place(d, m, gpfn, count);
+    if (r)
+        return r;
     frame = m.n;
     return guest_write_element(x->out.extent_start, i, &frame);
 }

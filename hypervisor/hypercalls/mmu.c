@@ -1,8 +1,9 @@
-/* mmu_update, update_va_mapping and mmuext_op: decode, permit, call guest-paging/, encode. */
+/* mmu_update, update_va_mapping and mmuext_op: decode, permit, call the domain's paging mode,
+ * encode. */
 #include "hypercall-abi/mmu.h"
+#include "domain/guest-frames.h"
 #include "domain/guest-memory.h"
 #include "guest-cpu/descriptors.h"
-#include "guest-paging/paging.h"
 #include "hypercalls/continuation.h"
 #include "hypercalls/handlers.h"
 #include "lib/atomic.h"
@@ -12,12 +13,9 @@
 #include "machine/interrupts.h"
 #include "machine/latency.h"
 #include "machine/registers.h"
-#include "machine/tlb.h"
-#include "memory/frame-references.h"
-#include "memory/machine-to-physical.h"
 
 #define PREEMPT_EVERY 32
-#define LOOK_EVERY    4 /* each may have waited for other CPUs to flush */
+#define CHUNK         16U /* updates read at once */
 
 /* The domain whose frames are meant; itself, DOMID_IO, or anybody for the control domain. */
 static int frames_domain_get(domid_t id, struct domain **out)
@@ -44,58 +42,39 @@ static void frames_domain_put(struct domain *d)
         domain_put(d);
 }
 
-static int machphys_update(struct domain *frames_of, uint64_t machine_address, uint64_t pfn)
+/* Reads n elements of the list from `from` on, or those before the first that cannot be read. */
+static unsigned updates_read(struct mmu_update *u, uint64_t list, uint32_t from, unsigned n)
 {
-    mfn_t m = mfn(machine_address >> PAGE_SHIFT);
+    unsigned i;
 
-    if (!frame_get(m, frames_of->frames.index))
-        return -EINVAL;
-    machine_to_physical_set(m, pfn);
-    frame_put(m);
-    return 0;
+    if (likely(!guest_read(u, list + from * sizeof(*u), n * sizeof(*u))))
+        return n;
+    for (i = 0; i < n && !guest_read_element(&u[i], list, from + i); i++)
+        ;
+    return i;
 }
 
-/* One update; the paging lock of `tables` is held. */
-static int update_one(struct domain *tables, struct domain *frames_of, const struct mmu_update *u)
-{
-    uint64_t at = u->ptr & ~3UL;
-
-    switch (u->ptr & 3) {
-    case MMU_NORMAL_PT_UPDATE:
-    case MMU_PT_UPDATE_NO_TRANSLATE:
-        return paging_update_locked(tables, frames_of, at, u->val, false);
-    case MMU_PT_UPDATE_PRESERVE_AD:
-        return paging_update_locked(tables, frames_of, at, u->val, true);
-    default:
-        return machphys_update(frames_of, at, u->val);
-    }
-}
-
-/* Runs updates from the list until one fails or there is other work; counts those done. */
+/* Runs updates from the list until one fails or there is other work; counts those done.  Each chunk
+ * is read before any lock is taken: a fault on the way may need them. */
 static int update_batch(struct domain *tables, struct domain *frames_of, uint64_t list, uint32_t n,
                         uint32_t *done)
 {
-    struct mmu_update u;
-    int r = paging_lock(tables);
+    struct mmu_update u[CHUNK];
+    uint32_t last_look = 0;
+    unsigned some, made;
+    int r = 0;
 
-    if (r)
-        return r;
-    for (*done = 0; *done < n && !r; *done += !r) {
-        if (*done % PREEMPT_EVERY == PREEMPT_EVERY - 1 ||
-            (*done % LOOK_EVERY == LOOK_EVERY - 1 && latency_is_due())) {
-            paging_unlock(tables);
-            r = preempt_point() ? -ERESTART : paging_lock(tables);
-            if (r)
-                return r;
+    for (*done = 0; *done < n && !r; *done += made) {
+        if (*done && (*done - last_look >= PREEMPT_EVERY || latency_is_due())) {
+            last_look = *done;
+            if (preempt_point())
+                return -ERESTART;
         }
-        r = paging_settle_locked(tables); /* the update before may have let a table go */
-        if (!r)
-            r = guest_read_element(&u, list, *done);
-        if (!r)
-            r = update_one(tables, frames_of, &u);
+        made = 0;
+        some = updates_read(u, list, *done, min(n - *done, CHUNK));
+        r = some ? tables->mode->update(tables, frames_of, u, some, &made) : -EFAULT;
     }
-    paging_leave_locked(tables);
-    return r ? r : paging_settle(tables);
+    return r ? r : tables->mode->settle(tables);
 }
 
 static int update_in(uint64_t list, uint32_t n, domid_t tables_id, domid_t frames_id,
@@ -155,6 +134,7 @@ static int cpus_of_mask(struct domain *d, guest_handle_t at, uint64_t *cpus)
 static int va_flush(struct domain *d, uint64_t address, uint64_t flags)
 {
     uint64_t cpus = BIT(this_cpu()->id), map = flags & ~UVMF_FLUSHTYPE_MASK;
+    struct vcpu *v = current_vcpu();
     int r = 0;
 
     if (map == UVMF_ALL)
@@ -165,12 +145,12 @@ static int va_flush(struct domain *d, uint64_t address, uint64_t flags)
         return r;
     switch (flags & UVMF_FLUSHTYPE_MASK) {
     case UVMF_TLB_FLUSH:
-        current_vcpu()->tlb_flushes++;
-        tlb_flush_cpus(cpus);
+        v->tlb_flushes++;
+        d->mode->flush(v, cpus, FLUSH_ALL, 0);
         return 0;
     case UVMF_INVLPG:
-        current_vcpu()->tlb_flushes++;
-        tlb_flush_page_cpus(cpus, address);
+        v->tlb_flushes++;
+        d->mode->flush(v, cpus, FLUSH_PAGE, address);
         return 0;
     default:
         return 0;
@@ -186,11 +166,7 @@ static int64_t update_va(uint64_t address, uint64_t value, uint64_t flags, struc
 
     if (!guest_range_ok(address, 1))
         return -EINVAL;
-    r = paging_lock(d);
-    if (r)
-        return r;
-    r = paging_update_va_locked(d, frames_of, v->kernel_root, address, value);
-    paging_unlock(d);
+    r = d->mode->update_va(v, frames_of, address, value);
     return r || !(flags & UVMF_FLUSHTYPE_MASK) ? r : va_flush(d, address, flags);
 }
 
@@ -217,83 +193,87 @@ int64_t hypercall_do_update_va_mapping_otherdomain(uint64_t address, uint64_t va
 }
 
 /* The LDT's frames are found through the tables and taken one by one. */
+static int ldt_frame_get(struct vcpu *v, uint64_t address, mfn_t *m)
+{
+    const struct paging_mode *mode = v->domain->mode;
+    uint64_t gfn;
+    int r = mode->frame_at(v, address, &gfn);
+
+    return r ? r : mode->descriptor_get(v->domain, gfn, m);
+}
+
 static int set_ldt(struct vcpu *v, uint64_t address, uint32_t entries)
 {
     mfn_t frames[LDT_PAGES];
     unsigned pages = (entries + 511) / 512, taken = 0;
-    pte_t *e;
-    int r;
+    int r = 0;
 
     if (entries > 8192 || (address & (PAGE_SIZE - 1)) || !guest_range_ok(address, entries * 8UL))
         return -EINVAL;
-    r = paging_lock(v->domain);
-    if (r)
-        return r;
-    for (; taken < pages && !r; taken += !r) {
-        e = paging_find_l1_locked(v->kernel_root, address + taken * PAGE_SIZE);
-        r = e && (*e & PTE_P) ? descriptor_frame_get(v->domain, pte_mfn(*e)) : -EINVAL;
-        frames[taken < LDT_PAGES ? taken : 0] = e ? pte_mfn(*e) : MFN_NONE;
+    while (taken < pages && !r) {
+        r = ldt_frame_get(v, address + taken * PAGE_SIZE, &frames[taken]);
+        taken += !r;
     }
-    paging_unlock(v->domain);
     if (!r) {
         vcpu_set_ldt(v, address, entries, frames, pages);
         return 0;
     }
     while (taken--)
-        descriptor_frame_put(frames[taken]);
+        v->domain->mode->descriptor_put(v->domain, frames[taken]);
     return r;
 }
 
 /* Clearing and copying whole frames of the domain's. */
 static int fill_frame(struct domain *d, uint64_t to, const void *from)
 {
-    if (frame_get_writable(mfn(to), d->frames.index))
+    mfn_t m;
+
+    if (guest_frame_get_writable(d, to, &m))
         return -EINVAL;
     if (from)
-        memcpy(frame_virt(mfn(to)), from, PAGE_SIZE);
+        memcpy(frame_virt(m), from, PAGE_SIZE);
     else
-        memset(frame_virt(mfn(to)), 0, PAGE_SIZE);
-    frame_put_writable(mfn(to));
+        memset(frame_virt(m), 0, PAGE_SIZE);
+    frame_put_writable(m);
     return 0;
 }
 
 static int copy_frame(struct domain *d, uint64_t to, uint64_t from)
 {
+    mfn_t m;
     int r;
 
-    if (!frame_get(mfn(from), d->frames.index))
+    if (d->mode->frame_get(d, from, &m))
         return -EINVAL;
-    r = fill_frame(d, to, frame_virt(mfn(from)));
-    frame_put(mfn(from));
+    r = fill_frame(d, to, frame_virt(m));
+    frame_put(m);
     return r;
 }
 
-static int flush_op(struct domain *d, const struct mmuext_op *op)
+static int flush_op(struct vcpu *v, const struct mmuext_op *op)
 {
+    struct domain *d = v->domain;
     uint64_t cpus = read_once(d->frames.cpus);
-    int r = 0;
+    enum flush_extent extent = FLUSH_ALL;
 
-    current_vcpu()->tlb_flushes++;
+    v->tlb_flushes++;
     switch (op->cmd) {
     case MMUEXT_TLB_FLUSH_LOCAL:
-        tlb_flush_local();
-        return 0;
     case MMUEXT_INVLPG_LOCAL:
-        tlb_flush_page_cpus(BIT(this_cpu()->id), op->arg1.linear_addr);
-        return 0;
+        cpus = BIT(this_cpu()->id);
+        break;
     case MMUEXT_TLB_FLUSH_MULTI:
     case MMUEXT_INVLPG_MULTI:
-        r = cpus_of_mask(d, op->arg2.vcpumask, &cpus) ? -EINVAL : 0; /* Xen's answer */
+        if (cpus_of_mask(d, op->arg2.vcpumask, &cpus))
+            return -EINVAL; /* Xen's answer */
         break;
     default:
         break;
     }
-    if (r)
-        return r;
-    if (op->cmd == MMUEXT_TLB_FLUSH_MULTI || op->cmd == MMUEXT_TLB_FLUSH_ALL)
-        tlb_flush_cpus(cpus);
-    else
-        tlb_flush_page_cpus(cpus, op->arg1.linear_addr);
+    if (op->cmd == MMUEXT_INVLPG_LOCAL || op->cmd == MMUEXT_INVLPG_MULTI ||
+        op->cmd == MMUEXT_INVLPG_ALL)
+        extent = FLUSH_PAGE;
+    d->mode->flush(v, cpus, extent, op->arg1.linear_addr);
     return 0;
 }
 
@@ -303,15 +283,15 @@ static int ext_op(struct vcpu *v, struct domain *d, const struct mmuext_op *op)
 
     switch (op->cmd) {
     case MMUEXT_PIN_L1_TABLE ... MMUEXT_PIN_L4_TABLE:
-        return paging_pin(d, mfn(op->arg1.mfn), op->cmd - MMUEXT_PIN_L1_TABLE + 1);
+        return d->mode->pin(d, op->arg1.mfn, op->cmd - MMUEXT_PIN_L1_TABLE + 1);
     case MMUEXT_UNPIN_TABLE:
-        return paging_unpin(d, mfn(op->arg1.mfn));
+        return d->mode->unpin(d, op->arg1.mfn);
     case MMUEXT_NEW_BASEPTR:
-        return own ? paging_set_kernel_root(v, mfn(op->arg1.mfn)) : -EPERM;
+        return own ? d->mode->set_kernel_root(v, op->arg1.mfn) : -EPERM;
     case MMUEXT_NEW_USER_BASEPTR:
-        return own ? paging_set_user_root(v, mfn(op->arg1.mfn)) : -EPERM;
+        return own ? d->mode->set_user_root(v, op->arg1.mfn) : -EPERM;
     case MMUEXT_TLB_FLUSH_LOCAL ... MMUEXT_INVLPG_ALL:
-        return own ? flush_op(d, op) : -EPERM;
+        return own ? flush_op(v, op) : -EPERM;
     case MMUEXT_FLUSH_CACHE:
     case MMUEXT_FLUSH_CACHE_GLOBAL:
         if (!d->privileged)
@@ -338,7 +318,7 @@ static int ext_batch(struct domain *d, uint64_t list, uint32_t n, uint32_t *done
     for (*done = 0; *done < n; ++*done) {
         if (((*done && *done % PREEMPT_EVERY == 0) || latency_is_due()) && preempt_point())
             return -ERESTART;
-        r = paging_settle(d); /* the operation before may have let a table go */
+        r = d->mode->settle(d); /* the operation before may have let a table go */
         if (!r)
             r = guest_read_element(&op, list, *done);
         if (!r)
@@ -346,7 +326,7 @@ static int ext_batch(struct domain *d, uint64_t list, uint32_t n, uint32_t *done
         if (r)
             return r;
     }
-    return paging_settle(d);
+    return d->mode->settle(d);
 }
 
 int64_t hypercall_do_mmuext_op(uint64_t list, uint64_t count, uint64_t done_at, uint64_t foreign)

@@ -3,10 +3,10 @@
  * its frame from the stack, and so begins by putting rax there and never returns.
  */
 #include "hypercalls/page.h"
+#include "domain/guest-frames.h"
 #include "hypercalls/handlers.h"
 #include "lib/errno.h"
 #include "lib/string.h"
-#include "memory/frame-references.h"
 
 #define STUB_BYTES 32
 
@@ -26,11 +26,13 @@ void hypercall_page_fill(uint8_t *page)
     memcpy(page + NR_iret * STUB_BYTES, iret, sizeof(iret));
 }
 
-int hypercall_page_write(struct domain *d, uint64_t frame)
+int hypercall_page_write(struct domain *d, uint64_t gfn)
 {
-    if (frame_get_writable(mfn(frame), d->frames.index))
+    mfn_t m;
+
+    if (guest_frame_get_writable(d, gfn, &m))
         return -EINVAL;
-    hypercall_page_fill(frame_virt(mfn(frame)));
-    frame_put_writable(mfn(frame));
+    hypercall_page_fill(frame_virt(m));
+    frame_put_writable(m);
     return 0;
 }

@@ -6,7 +6,7 @@
 
 /* Fills a page with a stub of 32 bytes per hypercall. */
 void hypercall_page_fill(uint8_t *page);
-/* Fills a frame of a domain's, which must be writable.  -EINVAL. */
-int must_check hypercall_page_write(struct domain *d, uint64_t frame);
+/* Fills a guest frame of a domain's, which must be writable.  -EINVAL. */
+int must_check hypercall_page_write(struct domain *d, uint64_t gfn);
 
 #endif

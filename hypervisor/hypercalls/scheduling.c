@@ -1,4 +1,5 @@
 /* sched_op, vcpu_op and set_timer_op. */
+#include "domain/guest-frames.h"
 #include "domain/guest-memory.h"
 #include "guest-cpu/guest-clock.h"
 #include "hypercall-abi/sched.h"
@@ -11,7 +12,6 @@
 #include "lifecycle/create.h"
 #include "lifecycle/shutdown.h"
 #include "machine/clock.h"
-#include "memory/frame-references.h"
 #include "memory/heap.h"
 #include "scheduling/runstate.h"
 #include "scheduling/scheduler.h"
@@ -266,16 +266,17 @@ static int register_info(struct vcpu *v, uint64_t arg)
 {
     struct vcpu_register_vcpu_info r;
     struct vcpu_info *to;
+    mfn_t m;
 
     if (guest_read(&r, arg, sizeof(r)))
         return -EFAULT;
     if (r.offset > PAGE_SIZE - sizeof(*to) || (r.offset & 7))
         return -ENXIO;
-    if (frame_get_writable(mfn(r.mfn), v->domain->frames.index))
+    if (guest_frame_get_writable(v->domain, r.mfn, &m))
         return -EINVAL;
-    to = (struct vcpu_info *)((char *)frame_virt(mfn(r.mfn)) + r.offset);
+    to = (struct vcpu_info *)((char *)frame_virt(m) + r.offset);
     if (!info_move(v, to)) {
-        frame_put_writable(mfn(r.mfn));
+        frame_put_writable(m);
         return -EINVAL;
     }
     guest_clock_update(v);

@@ -4,11 +4,11 @@
  */
 #include "lifecycle/audit.h"
 #include "grants/grant-table.h"
-#include "guest-paging/audit.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "machine/remote.h"
 #include "memory/heap.h"
+#include "memory/tally.h"
 
 static void tally_vcpu(const struct vcpu *v, struct tally *t)
 {
@@ -41,9 +41,9 @@ static void tally_domain(struct domain *d, struct tally *t)
 {
     struct vcpu *v;
 
-    while (paging_finish(d) == -ERESTART)
+    while (d->mode->finish(d) == -ERESTART)
         ; /* a walk stopped half-way would have to be counted half-way */
-    paging_tally(d, t);
+    d->mode->tally(d, t);
     grant_table_tally(d, t);
     for_each_vcpu(v, d)
         tally_vcpu(v, t);

@@ -1,7 +1,6 @@
 /* Domains begin paused, with no memory; the builder adds what they need and unpauses them. */
 #include "lifecycle/create.h"
 #include "guest-cpu/descriptors.h"
-#include "guest-paging/paging.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -111,10 +110,11 @@ static void set_entries(struct vcpu *v, const struct vcpu_guest_context *c)
 
 static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
 {
-    int r = paging_set_kernel_root(v, mfn(c->ctrlreg[3] >> PAGE_SHIFT));
+    const struct paging_mode *mode = v->domain->mode;
+    int r = mode->set_kernel_root(v, c->ctrlreg[3] >> PAGE_SHIFT);
 
     if (!r && c->ctrlreg[1])
-        r = paging_set_user_root(v, mfn(c->ctrlreg[1] >> PAGE_SHIFT));
+        r = mode->set_user_root(v, c->ctrlreg[1] >> PAGE_SHIFT);
     if (!r && c->gdt_ents)
         r = c->gdt_ents > FIRST_RESERVED_GDT_ENTRY
                 ? -EINVAL

@@ -32,6 +32,7 @@ static void domain_free(struct domain *d)
 void lifecycle_init(void)
 {
     domain_last_put = domain_free;
+    io_domain.mode = &direct_mode;
 }
 
 static void stop_everything(struct domain *d)
@@ -57,11 +58,11 @@ static int drop_vcpu_state(struct domain *d)
             frame_put_writable(v->info_frame);
             v->info_frame = MFN_NONE;
         }
-        r = paging_drop_roots(v);
+        r = d->mode->drop_roots(v);
         if (r)
             return r;
     }
-    return paging_finish(d);
+    return d->mode->finish(d);
 }
 
 /* Unpins and releases frame by frame; each one leaves the walk. */
@@ -72,18 +73,14 @@ static int release_frames(struct domain *d)
     int r;
 
     while (m = frame_owner_first(&d->frames), !mfn_is_none(m)) {
-        r = paging_unpin_all(d, m);
-        if (r == -ERESTART) {
-            frame_put(m);
-            return r;
-        }
-        (void)!frame_owner_release(&d->frames,
-                                   m); /* a pinned one may have been given back before */
+        r = d->mode->release(d, m);
         frame_put(m);
+        if (r)
+            return r;
         if (++done % 64 == 0 && (done == RELEASES_A_CALL || preempt_point()))
             return -ERESTART;
     }
-    return paging_finish(d);
+    return d->mode->finish(d);
 }
 
 static void finalize(struct domain *d)
@@ -123,7 +120,7 @@ int domain_destroy(struct domain *d)
     if (d->life == DOMAIN_ALIVE) {
         d->life = DOMAIN_DYING;
         stop_everything(d);
-        paging_close(d);
+        d->mode->close(d);
         spin_lock(&d->frames.lock);
         d->frames.closed = true;
         spin_unlock(&d->frames.lock);

@@ -37,12 +37,14 @@ static int vcpus_create(struct domain *d)
 
 int parts_create(struct domain *d, const struct xen_domctl_createdomain *config)
 {
-    int r = frame_owner_register(&d->frames, 0);
+    int r;
 
+    d->mode = &direct_mode;
+    r = frame_owner_register(&d->frames, 0);
     if (!r)
         r = shared_info_create(d);
     if (!r)
-        r = paging_create(d);
+        r = d->mode->create(d);
     if (!r)
         r = event_ports_create(
             d, config->max_evtchn_port == UINT32_MAX ? MAX_PORTS : config->max_evtchn_port + 1);
@@ -59,7 +61,7 @@ void parts_destroy(struct domain *d)
         vcpu_destroy(d, i);
     grant_table_destroy(d);
     event_ports_destroy(d);
-    paging_destroy(d);
+    d->mode->destroy(d);
     if (d->frames.index)
         frame_owner_unregister(&d->frames);
 }

@@ -94,6 +94,28 @@ static void refusals(void)
     check("uvm hypervisor's address", hypercall_update_va_mapping(BAD_POINTER, 0, 0), -XEN_EINVAL);
 }
 
+/* The list's rest cannot be read: what comes before is done, and counted. */
+static void a_list_that_ends(void)
+{
+    char *two = frames_alloc(1);
+    uint64_t second = machine(two + 4096);
+    struct mmu_update *u = (struct mmu_update *)(two + 4096) - 3;
+    uint32_t done = 0;
+
+    for (unsigned i = 0; i < 3; i++)
+        u[i] = (struct mmu_update){ entry, machine(page) | PTE_KERNEL };
+    check("unmap the rest", hypercall_update_va_mapping(HYPERCALL_ARG(two + 4096), 0, UVMF_INVLPG),
+          0);
+    check("a list that ends",
+          hypercall_mmu_update(HYPERCALL_ARG(u), 20, HYPERCALL_ARG(&done), DOMID_SELF),
+          -XEN_EFAULT);
+    check("done before", done, 3);
+    check("map it again",
+          hypercall_update_va_mapping(HYPERCALL_ARG(two + 4096), second | PTE_KERNEL, UVMF_INVLPG),
+          0);
+    frames_free(two, 1);
+}
+
 static void pins(void)
 {
     uint64_t *table = frames_alloc(0);
@@ -149,6 +171,7 @@ void guest_test(void)
     l4_mfn = frames_virt_to_mfn((void *)start_info->pt_base);
     plain_use();
     refusals();
+    a_list_that_ends();
     pins();
     others();
 }

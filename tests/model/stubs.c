@@ -4,10 +4,12 @@
 #include "guest-cpu/guest-clock.h"
 #include "guest-cpu/switch.h"
 #include "lib/atomic.h"
+#include "lib/bits.h"
 #include "lib/errno.h"
 #include "machine/fpu.h"
 #include "machine/interrupts.h"
 #include "machine/lapic.h"
+#include "machine/tlb.h"
 #include "scheduling/scheduler.h"
 
 size_t fpu_area_bytes(void)
@@ -108,6 +110,18 @@ void device_irq_set_vcpu(struct domain *d, unsigned pirq, unsigned vcpu)
 void device_irqs_unmap_all(struct domain *d)
 {
     (void)d;
+}
+
+void tlb_flush_local(void)
+{
+    tlb_flush_cpus(BIT(this_cpu()->id));
+}
+
+/* No TLB of the model's is flushed by pages. */
+void tlb_flush_page_cpus(uint64_t mask, uint64_t address)
+{
+    (void)mask;
+    (void)address;
 }
 
 void lapic_timer_set(uint64_t when_ns)

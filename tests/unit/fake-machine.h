@@ -9,7 +9,6 @@
 #include "hypercalls/handlers.h"
 #include "lifecycle/shutdown.h"
 #include "machine/latency.h"
-#include "machine/tlb.h"
 #include "memory/hypervisor-mappings.h"
 #include "scheduling/runstate.h"
 #include "scheduling/scheduler.h"
@@ -73,16 +72,6 @@ const char *symbol_find(uint64_t address, uint64_t *offset)
 void string_copy(char *to, const char *from, size_t size)
 {
     snprintf(to, size, "%s", from);
-}
-
-void tlb_flush_local(void)
-{
-}
-
-void tlb_flush_page_cpus(uint64_t mask, uint64_t address)
-{
-    (void)mask;
-    (void)address;
 }
 
 mfn_t mapping_lookup(uint64_t address)

@@ -23,7 +23,10 @@
 static struct grant_entry_v1 entry;
 static struct grant_pin pin;
 static struct grant_table table = { .frames = 1 };
-static struct domain granter = { .grants = &table };
+
+static int granters_frame_get(struct domain *d, uint64_t gfn, mfn_t *m);
+static const struct paging_mode mode = { .frame_get = granters_frame_get };
+static struct domain granter = { .mode = &mode, .grants = &table };
 static unsigned changes; /* left */
 
 /* Between any two accesses of the claim's, the granter writes a flag that means nothing. */
@@ -60,9 +63,18 @@ bool frame_get(mfn_t m, uint16_t owner)
     return m.n == GRANTER_FRAME;
 }
 
-int frame_get_writable(mfn_t m, uint16_t owner)
+static int granters_frame_get(struct domain *d, uint64_t gfn, mfn_t *m)
 {
-    return frame_get(m, owner) ? 0 : -EINVAL;
+    assert_ptr_equal(d, &granter);
+    *m = mfn(gfn);
+    return frame_get(*m, 0) ? 0 : -EINVAL;
+}
+
+int frame_type_claim(mfn_t m, uint32_t type)
+{
+    assert_int_equal(m.n, GRANTER_FRAME);
+    assert_int_equal(type, TYPE_WRITABLE);
+    return 0;
 }
 
 void frame_put(mfn_t m)

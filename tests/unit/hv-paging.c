@@ -23,6 +23,7 @@
 #include <sys/mman.h>
 #include <cmocka.h>
 #include "grants/grant-table.h"
+#include "guest-paging/audit.h"
 #include "guest-paging/paging.h"
 #include "hypercall-abi/errno.h"
 #include "lib/log.h"
@@ -42,6 +43,7 @@ struct cpu *cpu_table[MAX_CPUS];
 uint64_t cpus_online_mask, clock_tsc_khz; /* no time is short */
 struct cpu_features cpu_features = { .physical_bits = 40 };
 static struct cpu cpu;
+static const struct paging_mode mode = { .finish = paging_finish, .tally = paging_tally };
 static struct domain domain;
 static struct vcpu vcpu;
 static unsigned preempt_in; /* interrupt at the n-th look; 0: never */
@@ -216,6 +218,7 @@ static int domain_up(void **state)
     memset(&domain, 0, sizeof(domain));
     memset(&vcpu, 0, sizeof(vcpu));
     domain.id = 1;
+    domain.mode = &mode;
     domain.max_vcpus = 1;
     domain.vcpus[0] = &vcpu;
     vcpu.domain = &domain;

@@ -9,13 +9,13 @@
  * hypervisor/guest-cpu/descriptors.c hypervisor/events/binding.c hypervisor/events/delivery.c
  * hypervisor/events/port-table.c hypervisor/guest-paging/entry-references.c
  * hypervisor/guest-paging/update.c hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
- * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c hypervisor/grants/claim.c
- * hypervisor/grants/copy.c hypervisor/grants/grant-table.c hypervisor/grants/map.c
- * hypervisor/lifecycle/audit.c hypervisor/lifecycle/create.c hypervisor/lifecycle/destroy.c
- * hypervisor/lifecycle/parts.c hypervisor/lifecycle/vcpu-parts.c
- * hypervisor/scheduling/disturbance.c hypervisor/hypercalls/dispatch.c
- * hypervisor/hypercalls/mmu.c hypervisor/hypercalls/events.c hypervisor/hypercalls/grants.c
- * hypervisor/hypercalls/memory.c hypervisor/hypercalls/scheduling.c
+ * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c
+ * hypervisor/guest-paging/direct-mode.c hypervisor/grants/claim.c hypervisor/grants/copy.c
+ * hypervisor/grants/grant-table.c hypervisor/grants/map.c hypervisor/lifecycle/audit.c
+ * hypervisor/lifecycle/create.c hypervisor/lifecycle/destroy.c hypervisor/lifecycle/parts.c
+ * hypervisor/lifecycle/vcpu-parts.c hypervisor/scheduling/disturbance.c
+ * hypervisor/hypercalls/dispatch.c hypervisor/hypercalls/mmu.c hypervisor/hypercalls/events.c
+ * hypervisor/hypercalls/grants.c hypervisor/hypercalls/memory.c hypervisor/hypercalls/scheduling.c
  * hypervisor/hypercalls/paravane.c hypervisor/hypercalls/target.c
  * hypervisor/guest-cpu/trap-injection.c
  *

@@ -1,0 +1,21 @@
+/* Frames by the number a domain knows them by, to be written on its behalf. */
+#ifndef DOMAIN_GUEST_FRAMES_H
+#define DOMAIN_GUEST_FRAMES_H
+
+#include "domain/domain.h"
+#include "lib/errno.h"
+#include "memory/frame-references.h"
+
+/* frame_put_writable gives it back.  -EINVAL: none of the domain's; -EBUSY: in use as a table. */
+static inline int must_check guest_frame_get_writable(struct domain *d, uint64_t gfn, mfn_t *m)
+{
+    int r = d->mode->frame_get(d, gfn, m);
+
+    if (!r && frame_type_claim(*m, TYPE_WRITABLE)) {
+        frame_put(*m);
+        r = -EBUSY;
+    }
+    return r;
+}
+
+#endif

@@ -1,0 +1,316 @@
+/*
+ * Direct mode behind the interface of all modes (domain/paging-mode.h): a guest frame is the
+ * machine frame itself, so mostly this takes the paging lock, calls what paging.h offers, and lets
+ * it go.
+ */
+#include "guest-cpu/descriptors.h"
+#include "guest-paging/audit.h"
+#include "hypercall-abi/cpu.h"
+#include "hypercall-abi/mmu.h"
+#include "lib/bits.h"
+#include "lib/errno.h"
+#include "machine/latency.h"
+#include "machine/registers.h"
+#include "machine/tlb.h"
+#include "memory/frame-references.h"
+#include "memory/machine-to-physical.h"
+
+#define LOOK_EVERY 4 /* updates: each may have waited for other CPUs to flush */
+
+static int direct_release(struct domain *d, mfn_t m)
+{
+    int r = paging_unpin_all(d, m);
+
+    if (r == -ERESTART)
+        return r;
+    (void)!frame_owner_release(&d->frames, m); /* a pinned one may have been given back before */
+    return 0;
+}
+
+static int direct_frame_get(struct domain *d, uint64_t gfn, mfn_t *m)
+{
+    *m = mfn(gfn);
+    return frame_get(*m, d->frames.index) ? 0 : -EINVAL;
+}
+
+static int direct_frame_at(struct vcpu *v, uint64_t address, uint64_t *gfn)
+{
+    const pte_t *e;
+    int r = paging_lock(v->domain);
+
+    if (r)
+        return r;
+    e = paging_find_l1_locked(v->kernel_root, address);
+    if (e && (*e & PTE_P))
+        *gfn = pte_mfn(*e).n;
+    else
+        r = -EINVAL;
+    paging_unlock(v->domain);
+    return r;
+}
+
+static uint64_t direct_shared_gfn(struct domain *d maybe_unused, mfn_t m,
+                                  unsigned index maybe_unused)
+{
+    return m.n;
+}
+
+/* Another vCPU may have given the frame back already, and it may be somebody else's. */
+static int direct_place(struct domain *d, mfn_t m, uint64_t gfn)
+{
+    if (frame_get(m, d->frames.index)) {
+        machine_to_physical_set(m, gfn);
+        frame_put(m);
+    }
+    return 0;
+}
+
+static int direct_remove(struct domain *d, uint64_t gfn)
+{
+    return frame_owner_release(&d->frames, mfn(gfn));
+}
+
+/*
+ * An entry that names another domain's frame names it as that domain does.  What a domain of this
+ * mode calls a frame is what goes into the entry, and is checked there; any other's is looked up,
+ * and stays the one it is while *held says so.
+ */
+static int entry_translate(struct domain *frames_of, pte_t *value, mfn_t *held)
+{
+    int r;
+
+    *held = MFN_NONE;
+    if (likely(frames_of->mode == &direct_mode) || !(*value & PTE_P))
+        return 0;
+    r = frames_of->mode->frame_get(frames_of, pte_mfn(*value).n, held);
+    if (r) {
+        *held = MFN_NONE;
+        return r;
+    }
+    *value = pte_make(*held, *value & ~PTE_ADDRESS);
+    return 0;
+}
+
+static void entry_translated_put(mfn_t held)
+{
+    if (unlikely(!mfn_is_none(held)))
+        frame_put(held);
+}
+
+static int machphys_update(struct domain *frames_of, uint64_t gfn, uint64_t pfn)
+{
+    mfn_t m;
+
+    if (frames_of->mode->frame_get(frames_of, gfn, &m))
+        return -EINVAL;
+    machine_to_physical_set(m, pfn);
+    frame_put(m);
+    return 0;
+}
+
+static int update_one_locked(struct domain *d, struct domain *frames_of, const struct mmu_update *u)
+{
+    uint64_t at = u->ptr & ~3UL;
+    pte_t value = u->val;
+    mfn_t held;
+    int r;
+
+    if ((u->ptr & 3) == MMU_MACHPHYS_UPDATE)
+        return machphys_update(frames_of, at >> PAGE_SHIFT, value);
+    r = entry_translate(frames_of, &value, &held);
+    if (r)
+        return r;
+    r = paging_update_locked(d, frames_of, at, value, (u->ptr & 3) == MMU_PT_UPDATE_PRESERVE_AD);
+    entry_translated_put(held);
+    return r;
+}
+
+static int direct_update(struct domain *d, struct domain *frames_of, const struct mmu_update *u,
+                         unsigned n, unsigned *done)
+{
+    int r;
+
+    *done = 0;
+    r = paging_lock(d);
+    if (r)
+        return r;
+    for (; *done < n; ++*done) {
+        if (*done && *done % LOOK_EVERY == 0 && latency_is_due())
+            break;
+        r = paging_settle_locked(d); /* the update before may have let a table go */
+        if (!r)
+            r = update_one_locked(d, frames_of, &u[*done]);
+        if (r)
+            break;
+    }
+    paging_leave_locked(d);
+    return r;
+}
+
+static int direct_update_va(struct vcpu *v, struct domain *frames_of, uint64_t address, pte_t value)
+{
+    struct domain *d = v->domain;
+    mfn_t held;
+    int r = paging_lock(d);
+
+    if (r)
+        return r;
+    r = entry_translate(frames_of, &value, &held);
+    if (!r)
+        r = paging_update_va_locked(d, frames_of, v->kernel_root, address, value);
+    paging_unlock(d);
+    entry_translated_put(held);
+    return r;
+}
+
+static int direct_pin(struct domain *d, uint64_t gfn, unsigned level)
+{
+    return paging_pin(d, mfn(gfn), level);
+}
+
+static int direct_unpin(struct domain *d, uint64_t gfn)
+{
+    return paging_unpin(d, mfn(gfn));
+}
+
+static int direct_set_kernel_root(struct vcpu *v, uint64_t gfn)
+{
+    return paging_set_kernel_root(v, mfn(gfn));
+}
+
+static int direct_set_user_root(struct vcpu *v, uint64_t gfn)
+{
+    return paging_set_user_root(v, mfn(gfn));
+}
+
+static uint64_t direct_root_gfn(const struct vcpu *v, bool user)
+{
+    return (user ? v->user_root : v->kernel_root) >> PAGE_SHIFT;
+}
+
+static void direct_flush(struct vcpu *v maybe_unused, uint64_t cpus, enum flush_extent extent,
+                         uint64_t address)
+{
+    if (extent == FLUSH_PAGE)
+        tlb_flush_page_cpus(cpus, address);
+    else if (cpus == BIT(this_cpu()->id))
+        tlb_flush_local();
+    else
+        tlb_flush_cpus(cpus);
+}
+
+static int direct_map_granted(struct vcpu *v, struct domain *frames_of, uint64_t address,
+                              bool contains_pte, pte_t value)
+{
+    struct domain *d = v->domain;
+    int r = paging_lock(d);
+
+    if (r)
+        return r;
+    r = contains_pte ? paging_map_granted(d, frames_of, address, value)
+                     : paging_map_granted_va(v, frames_of, address, value);
+    paging_unlock(d);
+    return r;
+}
+
+static int direct_unmap_granted(struct vcpu *v, uint64_t address, bool contains_pte, pte_t expected)
+{
+    int r = paging_lock(v->domain);
+
+    if (r)
+        return r;
+    r = paging_unmap_granted(v, address, contains_pte, expected);
+    paging_unlock(v->domain);
+    return r;
+}
+
+static int direct_descriptor_get(struct domain *d, uint64_t gfn, mfn_t *m)
+{
+    *m = mfn(gfn);
+    return descriptor_frame_get(d, *m);
+}
+
+static void direct_descriptor_put(struct domain *d maybe_unused, mfn_t m)
+{
+    descriptor_frame_put(m);
+}
+
+#define STORE_TO_READ_ONLY (PF_PRESENT | PF_WRITE | PF_USER)
+
+/* The tables are the guest's own: a fault is its own, too, but for the stores that Linux makes to
+ * its read-only tables as if they were not. */
+static enum fault_answer direct_fault(struct vcpu *v, uint64_t address maybe_unused,
+                                      uint32_t error_code)
+{
+    if ((error_code & (STORE_TO_READ_ONLY | PF_RESERVED | PF_FETCH)) == STORE_TO_READ_ONLY &&
+        v->mode == VCPU_KERNEL && (v->domain->vm_assist & (1UL << VMASST_TYPE_writable_pagetables)))
+        return FAULT_OF_STORE;
+    return FAULT_OF_GUEST;
+}
+
+static int direct_store_begin(struct vcpu *v, uint64_t address, pte_t **slot)
+{
+    struct domain *d = v->domain;
+    const pte_t *mapping;
+    int r = paging_lock(d);
+
+    if (r)
+        return r;
+    mapping = paging_find_l1_locked(v->kernel_root, address);
+    if (!mapping || !(*mapping & PTE_P) || !paging_is_table_locked(d, pte_mfn(*mapping), 1)) {
+        paging_unlock(d);
+        return -EINVAL;
+    }
+    *slot = (pte_t *)frame_virt(pte_mfn(*mapping)) + (address & (PAGE_SIZE - 1)) / sizeof(pte_t);
+    return 0;
+}
+
+static int direct_store_exchange(struct vcpu *v, pte_t *slot, pte_t expected, pte_t value)
+{
+    return paging_exchange_locked(v->domain, slot, expected, value);
+}
+
+static void direct_store_end(struct vcpu *v)
+{
+    paging_unlock(v->domain);
+}
+
+static bool direct_store_refused(struct vcpu *v maybe_unused, uint64_t address maybe_unused)
+{
+    return false;
+}
+
+const struct paging_mode direct_mode = {
+    .name = "direct",
+    .create = paging_create,
+    .finish = paging_finish,
+    .close = paging_close,
+    .drop_roots = paging_drop_roots,
+    .release = direct_release,
+    .destroy = paging_destroy,
+    .tally = paging_tally,
+    .frame_get = direct_frame_get,
+    .frame_at = direct_frame_at,
+    .shared_gfn = direct_shared_gfn,
+    .place = direct_place,
+    .remove = direct_remove,
+    .update = direct_update,
+    .update_va = direct_update_va,
+    .pin = direct_pin,
+    .unpin = direct_unpin,
+    .settle = paging_settle,
+    .set_kernel_root = direct_set_kernel_root,
+    .set_user_root = direct_set_user_root,
+    .root_gfn = direct_root_gfn,
+    .flush = direct_flush,
+    .map_granted = direct_map_granted,
+    .unmap_granted = direct_unmap_granted,
+    .descriptor_get = direct_descriptor_get,
+    .descriptor_put = direct_descriptor_put,
+    .descriptor_update = descriptor_update,
+    .fault = direct_fault,
+    .store_begin = direct_store_begin,
+    .store_exchange = direct_store_exchange,
+    .store_end = direct_store_end,
+    .store_refused = direct_store_refused,
+};
