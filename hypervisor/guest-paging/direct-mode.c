@@ -70,33 +70,6 @@ static int direct_remove(struct domain *d, uint64_t gfn)
     return frame_owner_release(&d->frames, mfn(gfn));
 }
 
-/*
- * An entry that names another domain's frame names it as that domain does.  What a domain of this
- * mode calls a frame is what goes into the entry, and is checked there; any other's is looked up,
- * and stays the one it is while *held says so.
- */
-static int entry_translate(struct domain *frames_of, pte_t *value, mfn_t *held)
-{
-    int r;
-
-    *held = MFN_NONE;
-    if (likely(frames_of->mode == &direct_mode) || !(*value & PTE_P))
-        return 0;
-    r = frames_of->mode->frame_get(frames_of, pte_mfn(*value).n, held);
-    if (r) {
-        *held = MFN_NONE;
-        return r;
-    }
-    *value = pte_make(*held, *value & ~PTE_ADDRESS);
-    return 0;
-}
-
-static void entry_translated_put(mfn_t held)
-{
-    if (unlikely(!mfn_is_none(held)))
-        frame_put(held);
-}
-
 static int machphys_update(struct domain *frames_of, uint64_t gfn, uint64_t pfn)
 {
     mfn_t m;
@@ -108,58 +81,109 @@ static int machphys_update(struct domain *frames_of, uint64_t gfn, uint64_t pfn)
     return 0;
 }
 
-static int update_one_locked(struct domain *d, struct domain *frames_of, const struct mmu_update *u)
+/*
+ * An entry that names another domain's frame names it as that domain does.  What a domain of this
+ * mode calls a frame is what goes into the entry, and is checked there; any other's is looked up
+ * first.  The reference, if *held says there is one, keeps it the frame it is.
+ */
+static int entry_translate(struct domain *frames_of, pte_t *value, mfn_t *held)
 {
-    uint64_t at = u->ptr & ~3UL;
-    pte_t value = u->val;
-    mfn_t held;
     int r;
 
-    if ((u->ptr & 3) == MMU_MACHPHYS_UPDATE)
-        return machphys_update(frames_of, at >> PAGE_SHIFT, value);
-    r = entry_translate(frames_of, &value, &held);
+    if (!(*value & PTE_P))
+        return 0;
+    r = frames_of->mode->frame_get(frames_of, pte_mfn(*value).n, held);
+    if (!r)
+        *value = pte_make(*held, *value & ~PTE_ADDRESS);
+    return r;
+}
+
+static inline bool names_are_frames(const struct domain *frames_of)
+{
+    return likely(frames_of->mode == &direct_mode);
+}
+
+static int update_foreign_locked(struct domain *d, struct domain *frames_of, uint64_t at,
+                                 pte_t value, bool preserve_ad)
+{
+    mfn_t held = MFN_NONE;
+    int r = entry_translate(frames_of, &value, &held);
+
     if (r)
         return r;
-    r = paging_update_locked(d, frames_of, at, value, (u->ptr & 3) == MMU_PT_UPDATE_PRESERVE_AD);
-    entry_translated_put(held);
+    r = paging_update_locked(d, frames_of, at, value, preserve_ad);
+    if (!mfn_is_none(held))
+        frame_put(held);
     return r;
+}
+
+static inline int update_one_locked(struct domain *d, struct domain *frames_of,
+                                    const struct mmu_update *u)
+{
+    bool preserve_ad = (u->ptr & 3) == MMU_PT_UPDATE_PRESERVE_AD;
+    uint64_t at = u->ptr & ~3UL;
+
+    if (unlikely((u->ptr & 3) == MMU_MACHPHYS_UPDATE))
+        return machphys_update(frames_of, at >> PAGE_SHIFT, u->val);
+    if (names_are_frames(frames_of))
+        return paging_update_locked(d, frames_of, at, u->val, preserve_ad);
+    return update_foreign_locked(d, frames_of, at, u->val, preserve_ad);
 }
 
 static int direct_update(struct domain *d, struct domain *frames_of, const struct mmu_update *u,
                          unsigned n, unsigned *done)
 {
-    int r;
+    unsigned i = 0;
+    int r = paging_lock(d);
 
     *done = 0;
-    r = paging_lock(d);
     if (r)
         return r;
-    for (; *done < n; ++*done) {
-        if (*done && *done % LOOK_EVERY == 0 && latency_is_due())
+    while (i < n) {
+        r = update_one_locked(d, frames_of, &u[i]);
+        if (r)
             break;
-        r = paging_settle_locked(d); /* the update before may have let a table go */
-        if (!r)
-            r = update_one_locked(d, frames_of, &u[*done]);
+        if (++i == n || (i % LOOK_EVERY == 0 && latency_is_due()))
+            break;
+        r = paging_settle_locked(d); /* it may have let a table go */
         if (r)
             break;
     }
+    *done = i;
     paging_leave_locked(d);
+    return r;
+}
+
+static int update_va_foreign(struct vcpu *v, struct domain *frames_of, uint64_t address,
+                             pte_t value)
+{
+    mfn_t held = MFN_NONE;
+    int r = entry_translate(frames_of, &value, &held);
+
+    if (r)
+        return r;
+    r = paging_lock(v->domain);
+    if (!r) {
+        r = paging_update_va_locked(v->domain, frames_of, v->kernel_root, address, value);
+        paging_unlock(v->domain);
+    }
+    if (!mfn_is_none(held))
+        frame_put(held);
     return r;
 }
 
 static int direct_update_va(struct vcpu *v, struct domain *frames_of, uint64_t address, pte_t value)
 {
     struct domain *d = v->domain;
-    mfn_t held;
-    int r = paging_lock(d);
+    int r;
 
+    if (!names_are_frames(frames_of))
+        return update_va_foreign(v, frames_of, address, value);
+    r = paging_lock(d);
     if (r)
         return r;
-    r = entry_translate(frames_of, &value, &held);
-    if (!r)
-        r = paging_update_va_locked(d, frames_of, v->kernel_root, address, value);
+    r = paging_update_va_locked(d, frames_of, v->kernel_root, address, value);
     paging_unlock(d);
-    entry_translated_put(held);
     return r;
 }
 
@@ -248,28 +272,6 @@ static enum fault_answer direct_fault(struct vcpu *v, uint64_t address maybe_unu
     return FAULT_OF_GUEST;
 }
 
-static int direct_store_begin(struct vcpu *v, uint64_t address, pte_t **slot)
-{
-    struct domain *d = v->domain;
-    const pte_t *mapping;
-    int r = paging_lock(d);
-
-    if (r)
-        return r;
-    mapping = paging_find_l1_locked(v->kernel_root, address);
-    if (!mapping || !(*mapping & PTE_P) || !paging_is_table_locked(d, pte_mfn(*mapping), 1)) {
-        paging_unlock(d);
-        return -EINVAL;
-    }
-    *slot = (pte_t *)frame_virt(pte_mfn(*mapping)) + (address & (PAGE_SIZE - 1)) / sizeof(pte_t);
-    return 0;
-}
-
-static int direct_store_exchange(struct vcpu *v, pte_t *slot, pte_t expected, pte_t value)
-{
-    return paging_exchange_locked(v->domain, slot, expected, value);
-}
-
 static void direct_store_end(struct vcpu *v)
 {
     paging_unlock(v->domain);
@@ -309,8 +311,8 @@ const struct paging_mode direct_mode = {
     .descriptor_put = direct_descriptor_put,
     .descriptor_update = descriptor_update,
     .fault = direct_fault,
-    .store_begin = direct_store_begin,
-    .store_exchange = direct_store_exchange,
+    .store_begin = paging_store_begin,
+    .store_exchange = paging_store_exchange,
     .store_end = direct_store_end,
     .store_refused = direct_store_refused,
 };

@@ -67,19 +67,52 @@ int must_check paging_finish(struct domain *d);
 void paging_close(struct domain *d);
 void paging_destroy(struct domain *d);
 
-/* Takes the lock with no walk pending.  -ERESTART: not taken. */
-int must_check paging_lock(struct domain *d);
-/* The same where it is held already, between two operations.  -ERESTART: it is still held. */
-int must_check paging_settle_locked(struct domain *d);
-/* The same without the lock, at the end of an operation: what it let go is ready for other uses
- * when the guest goes on. */
-int must_check paging_settle(struct domain *d);
+/* Whether a walk or a release waits. */
+static inline bool walk_is_pending_locked(const struct domain *d)
+{
+    return d->paging->walk.state != WALK_NONE || d->paging->releases;
+}
+/* Does all that waits, dropping the lock on the way.  -ERESTART: there is other work; the lock is
+ * still held. */
+int must_check walk_finish_locked(struct domain *d);
+
 static inline void paging_unlock(struct domain *d)
 {
     spin_unlock(&d->paging->lock);
 }
+
+/* Takes the lock with no walk pending.  -ERESTART: not taken. */
+static inline int must_check paging_lock(struct domain *d)
+{
+    int r;
+
+    spin_lock(&d->paging->lock);
+    if (likely(!walk_is_pending_locked(d)))
+        return 0;
+    r = walk_finish_locked(d);
+    if (r)
+        paging_unlock(d);
+    return r;
+}
+
+/* The same where it is held already, between two operations.  -ERESTART: it is still held. */
+static inline int must_check paging_settle_locked(struct domain *d)
+{
+    return likely(!walk_is_pending_locked(d)) ? 0 : walk_finish_locked(d);
+}
+
+/* The same without the lock, at the end of an operation: what it let go is ready for other uses
+ * when the guest goes on. */
+int must_check paging_settle(struct domain *d);
+
 /* Releases what the operation has let go, as far as other work allows, and drops the lock. */
-void paging_leave_locked(struct domain *d);
+static inline void paging_leave_locked(struct domain *d)
+{
+    /* What remains is done by whoever takes the lock next: this operation is through. */
+    if (unlikely(walk_is_pending_locked(d)))
+        (void)!walk_finish_locked(d);
+    paging_unlock(d);
+}
 
 /*
  * Writes an entry at a machine address.  frames_of: whose frames an L1 entry may map.
@@ -91,13 +124,16 @@ int must_check paging_update_locked(struct domain *d, struct domain *frames_of,
 /* The same for the L1 entry that maps `address` under a root. */
 int must_check paging_update_va_locked(struct domain *d, struct domain *frames_of, uint64_t root,
                                        uint64_t address, pte_t value);
-/* Replaces an L1 entry only if it is `expected`; -EAGAIN if it is not. */
-int must_check paging_exchange_locked(struct domain *d, pte_t *slot, pte_t expected, pte_t value);
 
 /* The L1 entry for an address, NULL if the tables do not reach that far. */
 pte_t *paging_find_l1_locked(uint64_t root, uint64_t address);
-/* Whether a frame is a validated table of this level that belongs to d. */
-bool paging_is_table_locked(struct domain *d, mfn_t m, unsigned level);
+/*
+ * A store to one of its own L1 tables: `begin` finds the entry that is stored to at an address, and
+ * takes the lock; -EINVAL, -ERESTART: it has not.  `exchange` replaces it only if it is `expected`;
+ * -EAGAIN if it is not, -EINVAL or -EBUSY if it may not be.
+ */
+int must_check paging_store_begin(struct vcpu *v, uint64_t address, pte_t **slot);
+int must_check paging_store_exchange(struct vcpu *v, pte_t *slot, pte_t expected, pte_t value);
 
 int must_check paging_pin(struct domain *d, mfn_t m, unsigned level);
 int must_check paging_unpin(struct domain *d, mfn_t m);

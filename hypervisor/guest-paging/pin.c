@@ -20,22 +20,6 @@ void paging_destroy(struct domain *d)
     d->paging = NULL;
 }
 
-int paging_settle_locked(struct domain *d)
-{
-    return likely(!walk_is_pending_locked(d)) ? 0 : walk_finish_locked(d);
-}
-
-int paging_lock(struct domain *d)
-{
-    int r;
-
-    spin_lock(&d->paging->lock);
-    r = paging_settle_locked(d);
-    if (r)
-        spin_unlock(&d->paging->lock);
-    return r;
-}
-
 int paging_settle(struct domain *d)
 {
     int r;
@@ -48,14 +32,6 @@ int paging_settle(struct domain *d)
     if (!r)
         paging_unlock(d);
     return r;
-}
-
-void paging_leave_locked(struct domain *d)
-{
-    /* What remains is done by whoever takes the lock next: this operation is through. */
-    if (unlikely(walk_is_pending_locked(d)))
-        (void)!walk_finish_locked(d);
-    paging_unlock(d);
 }
 
 int paging_finish(struct domain *d)

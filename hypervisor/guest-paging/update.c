@@ -142,17 +142,24 @@ int paging_update_locked(struct domain *d, struct domain *frames_of, uint64_t ma
     return update_table(d, &s, value, preserve_ad);
 }
 
+/* Goes on to the table below, if there is one. */
+static inline bool descend(const pte_t **table, uint64_t address, unsigned level)
+{
+    pte_t e = read_once((*table)[pt_index(address, level)]);
+
+    *table = frame_virt(pte_mfn(e));
+    return likely((e & (PTE_P | PTE_PS)) == PTE_P) &&
+           !slot_is_hypervisor(level, pt_index(address, level));
+}
+
+/* Often needed: no loop, so that what differs between the levels is known beforehand. */
 pte_t *paging_find_l1_locked(uint64_t root, uint64_t address)
 {
     const pte_t *table = frame_virt(mfn(root >> PAGE_SHIFT));
 
-    for (unsigned level = 4; level > 1; level--) {
-        pte_t e = read_once(table[pt_index(address, level)]);
-
-        if (!(e & PTE_P) || (e & PTE_PS) || slot_is_hypervisor(level, pt_index(address, level)))
-            return NULL;
-        table = frame_virt(pte_mfn(e));
-    }
+    if (!descend(&table, address, 4) || !descend(&table, address, 3) ||
+        !descend(&table, address, 2))
+        return NULL;
     return (pte_t *)&table[pt_index(address, 1)];
 }
 
@@ -164,8 +171,29 @@ int paging_update_va_locked(struct domain *d, struct domain *frames_of, uint64_t
     return at ? update_l1(d, frames_of, at, value, false) : -EINVAL;
 }
 
-int paging_exchange_locked(struct domain *d, pte_t *slot, pte_t expected, pte_t value)
+int paging_store_begin(struct vcpu *v, uint64_t address, pte_t **slot)
 {
+    struct domain *d = v->domain;
+    const pte_t *mapping;
+    struct slot s;
+    int r = paging_lock(d);
+
+    if (r)
+        return r;
+    mapping = paging_find_l1_locked(v->kernel_root, address);
+    if (likely(mapping && (*mapping & PTE_P) &&
+               !slot_find(d, (*mapping & PTE_ADDRESS) | (address & (PAGE_SIZE - 8)), &s) &&
+               s.level == 1)) {
+        *slot = s.at;
+        return 0;
+    }
+    paging_unlock(d);
+    return -EINVAL;
+}
+
+int paging_store_exchange(struct vcpu *v, pte_t *slot, pte_t expected, pte_t value)
+{
+    struct domain *d = v->domain;
     pte_t new = entry_adjust(value);
     int r;
 
@@ -182,13 +210,6 @@ int paging_exchange_locked(struct domain *d, pte_t *slot, pte_t expected, pte_t 
     if (expected & PTE_P)
         l1_entry_release(expected);
     return 0;
-}
-
-bool paging_is_table_locked(struct domain *d, mfn_t m, unsigned level)
-{
-    struct slot s;
-
-    return !slot_find(d, m.n << PAGE_SHIFT, &s) && s.level == level;
 }
 
 int paging_map_granted(struct domain *d, struct domain *frames_of, uint64_t machine_address,

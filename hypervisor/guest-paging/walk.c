@@ -159,11 +159,6 @@ static void demote_step(struct domain *d, struct table_walk *w)
     frame_put(s->table); /* the use reference of the entry above it, or of the walk */
 }
 
-bool walk_is_pending_locked(const struct domain *d)
-{
-    return d->paging->walk.state != WALK_NONE || d->paging->releases;
-}
-
 /* One table further, or a part of it. */
 static void walk_step(struct domain *d)
 {

@@ -4,12 +4,6 @@
 
 #include "guest-paging/paging.h"
 
-/* Whether a walk or a release waits. */
-bool walk_is_pending_locked(const struct domain *d);
-/* Does all that waits, dropping the lock on the way.  -ERESTART: there is other work; the
- * lock is still held. */
-int must_check walk_finish_locked(struct domain *d);
-
 /* Takes a type reference of a table (the caller holds a use reference), validating it if it is
  * not.  0, -EINVAL, or -ERESTART. */
 int must_check table_get_locked(struct domain *d, mfn_t m, unsigned level);

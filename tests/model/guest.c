@@ -148,20 +148,14 @@ static int op_update_va(struct vcpu *v)
 
 static int op_emulated_store(struct vcpu *v)
 {
-    struct domain *d = v->domain;
-    pte_t *mapping, *at, e;
-    int r = paging_lock(d);
+    const struct paging_mode *mode = v->domain->mode;
+    pte_t *at;
+    int r = mode->store_begin(v, any_address() | model_index(1) * sizeof(pte_t), &at);
 
     if (r)
         return r;
-    r = -EINVAL;
-    mapping = paging_find_l1_locked(v->kernel_root, any_address());
-    e = mapping ? read_once(*mapping) : 0;
-    if ((e & PTE_P) && paging_is_table_locked(d, pte_mfn(e), 1)) {
-        at = (pte_t *)frame_virt(pte_mfn(e)) + model_index(1);
-        r = paging_exchange_locked(d, at, read_once(*at), any_entry(own_slot(), 1));
-    }
-    paging_unlock(d);
+    r = mode->store_exchange(v, at, read_once(*at), any_entry(own_slot(), 1));
+    mode->store_end(v);
     return r;
 }
 
