@@ -7,6 +7,7 @@
 #include "guest-paging/audit.h"
 #include "hypercall-abi/cpu.h"
 #include "hypercall-abi/mmu.h"
+#include "lib/atomic.h"
 #include "lib/bits.h"
 #include "lib/errno.h"
 #include "machine/latency.h"
@@ -35,18 +36,17 @@ static int direct_frame_get(struct domain *d, uint64_t gfn, mfn_t *m)
 
 static int direct_frame_at(struct vcpu *v, uint64_t address, uint64_t *gfn)
 {
-    const pte_t *e;
+    const pte_t *at;
+    pte_t e;
     int r = paging_lock(v->domain);
 
     if (r)
         return r;
-    e = paging_find_l1_locked(v->kernel_root, address);
-    if (e && (*e & PTE_P))
-        *gfn = pte_mfn(*e).n;
-    else
-        r = -EINVAL;
+    at = paging_find_l1_locked(v->kernel_root, address);
+    e = at ? read_once(*at) : 0;
     paging_unlock(v->domain);
-    return r;
+    *gfn = pte_mfn(e).n;
+    return e & PTE_P ? 0 : -EINVAL;
 }
 
 static uint64_t direct_shared_gfn(struct domain *d maybe_unused, mfn_t m,

@@ -176,13 +176,14 @@ int paging_store_begin(struct vcpu *v, uint64_t address, pte_t **slot)
     struct domain *d = v->domain;
     const pte_t *mapping;
     struct slot s;
+    pte_t e;
     int r = paging_lock(d);
 
     if (r)
         return r;
     mapping = paging_find_l1_locked(v->kernel_root, address);
-    if (likely(mapping && (*mapping & PTE_P) &&
-               !slot_find(d, (*mapping & PTE_ADDRESS) | (address & (PAGE_SIZE - 8)), &s) &&
+    e = mapping ? read_once(*mapping) : 0;
+    if (likely((e & PTE_P) && !slot_find(d, (e & PTE_ADDRESS) | (address & (PAGE_SIZE - 8)), &s) &&
                s.level == 1)) {
         *slot = s.at;
         return 0;

@@ -219,8 +219,3 @@ uint64_t frames_free_count(void)
 {
     return read_once(free_count);
 }
-
-bool mfn_is_ram(mfn_t m)
-{
-    return m.n < frame_limit && read_once(frame_of(m)->order) != ORDER_NOT_RAM;
-}

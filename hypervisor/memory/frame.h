@@ -22,6 +22,7 @@
 #define MEMORY_FRAME_H
 
 #include "address-map.h"
+#include "lib/atomic.h"
 #include "lib/types.h"
 
 typedef struct {
@@ -107,7 +108,10 @@ static inline mfn_t mfn_of(const struct frame *f)
 }
 
 /* Whether the number names RAM that has a frame record. */
-bool mfn_is_ram(mfn_t m);
+static inline bool mfn_is_ram(mfn_t m)
+{
+    return m.n < frame_limit && read_once(frame_of(m)->order) != ORDER_NOT_RAM;
+}
 
 /* The hypervisor's own view of a frame. */
 static inline void *frame_virt(mfn_t m)
