@@ -1,7 +1,8 @@
 /*
  * The log ring: a reader gets each line once and in order, also when positions have come round.
+ * The ring's own words are moved on, for nobody prints gigabytes here.
  *
- * Sources: hypervisor/lib/log.c hypervisor/lib/print.c
+ * Sources: hypervisor/lib/print.c
  *
  * Flags: -Ihypervisor -DHOST_TEST
  */
@@ -11,9 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
-#include "lib/log.h"
-#include "lib/spinlock.h"
-#include "limits.h"
+#include "lib/log.c"
 
 void cpu_wait_step(void)
 {
@@ -42,14 +41,14 @@ static void a_long_life_is_no_loop(void **state)
     (void)state;
     memset(filler, 'x', sizeof(filler) - 1);
     filler[sizeof(filler) - 1] = 0;
-    for (uint64_t bytes = 0; bytes < 5UL << 30; bytes += 205) { /* past 2^31 and 2^32 */
-        log_print(LOG_DEBUG, "%s", filler);
-        if (bytes >> 28 != (bytes + 205) >> 28) {
-            log_print(LOG_DEBUG, "the last line");
-            n = read_all(text, sizeof(text));
-            assert_int_equal(n, LOG_RING_BYTES);
-            assert_memory_equal(text + n - 19, "(pv) the last line\n", 19);
-        }
+    for (unsigned i = 0; i < 24; i++) {
+        for (unsigned k = 0; k < 2 * LOG_RING_BYTES / sizeof(filler); k++)
+            log_print(LOG_DEBUG, "%s", filler);
+        log_print(LOG_DEBUG, "the last line");
+        n = read_all(text, sizeof(text));
+        assert_int_equal(n, LOG_RING_BYTES);
+        assert_memory_equal(text + n - 19, "(pv) the last line\n", 19);
+        produced += 1U << 28; /* as after so many bytes more: past 2^31 and 2^32 */
     }
 }
 
@@ -57,10 +56,11 @@ static void what_is_forgotten_is_not_read_again(void **state)
 {
     static char text[2 * LOG_RING_BYTES];
     uint32_t index = 0;
+    unsigned reads = 0;
 
     (void)state;
     while (log_read(&index, text, sizeof(text)))
-        ;
+        assert_in_range(++reads, 1, 10);
     log_forget(index);
     assert_int_equal(read_all(text, sizeof(text)), 0);
     log_print(LOG_INFO, "new");

@@ -448,11 +448,11 @@ static void a_walk_is_not_taken_for_another(void **state)
     shared_frame = table[4];
     memset(frame_virt(shared_frame), 0, PAGE_SIZE);
     entries(2)[1] = 0;
-    for (unsigned filled = 0; filled <= 40; filled += 40) {
+    for (unsigned filled = 0; filled <= 120; filled += 40) {
         for (unsigned i = 0; i < filled; i++)
             entries(4)[i] = to(table[3], 0);
-        for (unsigned comes = 0; comes < 6; comes++)
-            for (unsigned stops = 0; stops < 12; stops++)
+        for (unsigned comes = 0; comes < 12; comes++)
+            for (unsigned stops = 0; stops < 24; stops++)
                 two_vcpus_want_it(comes, stops);
     }
 }
