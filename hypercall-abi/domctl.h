@@ -64,6 +64,8 @@ struct xen_domctl_createdomain {
 #define XEN_DOMCTL_CDF_iommu        (1U << 5)
 #define XEN_DOMCTL_CDF_nested_virt  (1U << 6)
 #define XEN_DOMCTL_CDF_vpmu         (1U << 7)
+/* Not in Xen: a PV domain whose tables hold guest frames (shadow-paging/). */
+#define PARAVANE_CDF_shadow (1U << 31)
 
 struct xen_domctl_getdomaininfo {
     domid_t domain;

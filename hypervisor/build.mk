@@ -1,5 +1,5 @@
 # The hypervisor: build/hypervisor/paravane (ELF with symbols) and paravane.gz (for GRUB).
-HV_DIRS := lib machine memory domain guest-cpu scheduling events guest-paging grants emulation \
+HV_DIRS := lib machine memory domain guest-cpu scheduling events guest-paging shadow-paging grants emulation \
            lifecycle hypercalls entry boot
 HV_C    := $(filter-out hypervisor/entry/asm-offsets.c,$(foreach d,$(HV_DIRS),$(wildcard hypervisor/$(d)/*.c)))
 HV_S    := $(foreach d,$(HV_DIRS),$(wildcard hypervisor/$(d)/*.S))

@@ -15,6 +15,7 @@
 #include "hypercall-abi/guest-stubs.h"
 #include "hypercall-abi/memory.h"
 #include "hypercall-abi/mmu.h"
+#include "hypercall-abi/version.h"
 
 #define ENTRIES        512UL
 #define FRAME_MASK     0x000ffffffffff000ULL
@@ -23,7 +24,7 @@
 #define AREA_PAGES     (1UL << 20)     /* 4 GiB of addresses */
 #define UPDATES_A_CALL 128
 
-static const uint64_t *machine_to_pfn;
+static const uint64_t *machine_to_pfn;          /* NULL: frames have the same number in tables */
 static uint64_t area_used[AREA_PAGES / 64];     /* a bit per page */
 static uint64_t *area_l1[AREA_PAGES / ENTRIES]; /* addresses of the area's L1 tables */
 static uint64_t area_next;
@@ -42,7 +43,9 @@ static unsigned int level_index(uint64_t va, unsigned int level)
 
 static uint64_t *table_of_entry(uint64_t entry)
 {
-    return (uint64_t *)(machine_to_pfn[(entry & FRAME_MASK) >> PAGE_SHIFT] << PAGE_SHIFT);
+    uint64_t frame = (entry & FRAME_MASK) >> PAGE_SHIFT;
+
+    return (uint64_t *)((machine_to_pfn ? machine_to_pfn[frame] : frame) << PAGE_SHIFT);
 }
 
 /* The table of `level` that translates va, or NULL where an upper entry is missing. */
@@ -198,14 +201,30 @@ static uint64_t builder_mapped_end(uint64_t first)
     }
 }
 
-void page_tables_start(struct frame_range free_frames[2])
+bool page_tables_translated(void)
+{
+    struct xen_feature_info features = { .submap_idx = 0 };
+
+    return !hypercall_xen_version(XENVER_get_features, HYPERCALL_ARG(&features)) &&
+           (features.submap & 1U << XENFEAT_auto_translated_physmap);
+}
+
+static const uint64_t *find_machine_to_pfn(void)
 {
     struct xen_machphys_mapping mapping = { .v_start = MACH2PHYS_VIRT_START };
-    struct frame_range initrd = initrd_frames();
 
+    if (page_tables_translated())
+        return NULL; /* there is no such map */
     if (hypercall_memory_op(XENMEM_machphys_mapping, HYPERCALL_ARG(&mapping)))
         mapping.v_start = MACH2PHYS_VIRT_START;
-    machine_to_pfn = (const uint64_t *)mapping.v_start;
+    return (const uint64_t *)mapping.v_start;
+}
+
+void page_tables_start(struct frame_range free_frames[2])
+{
+    struct frame_range initrd = initrd_frames();
+
+    machine_to_pfn = find_machine_to_pfn();
     early[0].first = (start_info->pt_base >> PAGE_SHIFT) + start_info->nr_pt_frames + 1;
     early[0].end = least(builder_mapped_end(early[0].first), initrd.first);
     early[1].first = early[1].end = initrd.end;

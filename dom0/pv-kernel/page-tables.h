@@ -49,6 +49,9 @@ struct frame_range {
     uint64_t first, end;
 };
 
+/* In shadow mode the hypervisor translates: tables hold our own frame numbers. */
+bool page_tables_translated(void);
+
 /* Called at start: completes the linear map, tells the frames left free, below and above the
  * initrd. */
 void page_tables_start(struct frame_range free_frames[2]);

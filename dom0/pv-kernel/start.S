@@ -28,7 +28,7 @@ NOTE(2, .quad hypercall_page)       /* HYPERCALL_PAGE */
 NOTE(8, .asciz "generic")           /* loader */
 NOTE(9, .asciz "yes")               /* PAE */
 NOTE(10, .asciz "!writable_page_tables|pae_pgdir_above_4gb") /* features */
-NOTE(17, .long 0x801)               /* supported: writable_page_tables, dom0 */
+NOTE(17, .long 0x807)               /* supported: writable tables, descriptors; translated; dom0 */
 NOTE(13, .quad 1; .quad 1)          /* an L1 entry is valid if (entry & 1) == 1 */
 NOTE(16, .long 1)                   /* the initrd may be unmapped, named by frame */
 

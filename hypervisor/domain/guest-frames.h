@@ -11,11 +11,14 @@ static inline int must_check guest_frame_get_writable(struct domain *d, uint64_t
 {
     int r = d->mode->frame_get(d, gfn, m);
 
-    if (!r && frame_type_claim(*m, TYPE_WRITABLE)) {
+    if (r)
+        return r;
+    if (frame_type_claim(*m, TYPE_WRITABLE)) {
         frame_put(*m);
-        r = -EBUSY;
+        return -EBUSY;
     }
-    return r;
+    d->mode->written_by_others(d, *m);
+    return 0;
 }
 
 #endif

@@ -50,15 +50,24 @@ struct paging_mode {
 
     /* The frame a guest frame stands for, with a use reference.  -EINVAL: none of the domain's. */
     int must_check (*frame_get)(struct domain *d, uint64_t gfn, mfn_t *m);
+    /* Somebody else is going to write a frame of the domain's, other than through its kernel's
+     * tables, and holds a TYPE_WRITABLE count of it. */
+    void (*written_by_others)(struct domain *d, mfn_t m);
+    /* The guest frame of one of the domain's frames that has been placed. */
+    uint64_t (*gfn_of)(mfn_t m);
     /* The guest frame that its kernel's tables map at an address.  -EINVAL: none. */
     int must_check (*frame_at)(struct vcpu *v, uint64_t address, uint64_t *gfn);
     /* The guest frame by which the domain knows a frame that the hypervisor shares with it: number
      * `index` of those, 0 being shared_info, then the grant table's. */
     uint64_t (*shared_gfn)(struct domain *d, mfn_t m, unsigned index);
-    /* A fresh frame gets its guest frame number; one of the domain's is taken from it.  -EINVAL:
-     * no such number; the frame is then still the caller's to release. */
+    /* A fresh frame gets its guest frame number (M2P_INVALID: the guest named none); one of the
+     * domain's is taken from it.  -EINVAL: no such number; the frame is then still the caller's to
+     * release. */
     int must_check (*place)(struct domain *d, mfn_t m, uint64_t gfn);
     int must_check (*remove)(struct domain *d, uint64_t gfn);
+    /* Before a removal, for it to be short: nothing refers to the frame any more.  -EINVAL: there
+     * is none. */
+    int must_check (*leave)(struct domain *d, uint64_t gfn);
 
     /* Updates of entries at guest frame addresses, mmu_update's list, until one fails or it is
      * time for other work; *done counts.  frames_of: whose frames entries may name. */
@@ -90,14 +99,17 @@ struct paging_mode {
                                     pte_t expected);
 
     /* A frame for the processor's descriptor tables, every descriptor of it checked; what
-     * descriptor_put takes back.  update: one descriptor at a guest frame address. */
+     * descriptor_put takes back, and the guest frame it was got for.  update: one descriptor at a
+     * guest frame address. */
     int must_check (*descriptor_get)(struct domain *d, uint64_t gfn, mfn_t *m);
     void (*descriptor_put)(struct domain *d, mfn_t m);
+    uint64_t (*descriptor_gfn)(struct domain *d, mfn_t m);
     int must_check (*descriptor_update)(struct domain *d, uint64_t address, uint64_t descriptor);
 
     /* A page fault at an address of the guest's, of its own or of the hypervisor on its behalf
-     * (then as its kernel's). */
-    enum fault_answer (*fault)(struct vcpu *v, uint64_t address, uint32_t error_code);
+     * (then as its kernel's).  FAULT_OF_GUEST: *error_code is what the guest is told, by its own
+     * tables. */
+    enum fault_answer (*fault)(struct vcpu *v, uint64_t address, uint32_t *error_code);
     /* FAULT_OF_STORE: the entry there; -EINVAL: it is none (any more).  Between a begin that went
      * well and the end, `exchange` replaces an entry if it is `expected`.  -EAGAIN: it is not;
      * -EINVAL: may not be. */

@@ -11,7 +11,7 @@ static bool fault_resolve(struct vcpu *v, struct cpu_regs *regs, uint64_t addres
 {
     const struct paging_mode *mode = v->domain->mode;
 
-    switch (mode->fault(v, address, regs->error_code)) {
+    switch (mode->fault(v, address, &regs->error_code)) {
     case FAULT_RESOLVED:
         return true;
     case FAULT_OF_STORE:
@@ -30,10 +30,25 @@ void guest_page_fault(struct vcpu *v, struct cpu_regs *regs)
         inject_page_fault(v, regs, address, regs->error_code);
 }
 
+#define TRIES 32 /* of one access by the hypervisor, with nothing between */
+
+/* A guest that changes its tables all the time may have an access fault again and again: that is
+ * its own loss. */
+static bool is_hopeless(struct cpu *cpu, uint64_t address)
+{
+    if (cpu->access_fault_at != address || cpu->access_fault_since != cpu->closed_since) {
+        cpu->access_fault_at = address;
+        cpu->access_fault_since = cpu->closed_since;
+        cpu->access_faults = 0;
+    }
+    return ++cpu->access_faults > TRIES;
+}
+
 bool guest_access_fault(struct vcpu *v, const struct cpu_regs *regs)
 {
     uint64_t address = cr2_read();
+    uint32_t error_code = regs->error_code;
 
-    return guest_range_ok(address, 1) &&
-           v->domain->mode->fault(v, address, regs->error_code) == FAULT_RESOLVED;
+    return guest_range_ok(address, 1) && !is_hopeless(this_cpu(), address) &&
+           v->domain->mode->fault(v, address, &error_code) == FAULT_RESOLVED;
 }

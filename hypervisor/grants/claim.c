@@ -66,6 +66,8 @@ static int frame_claim(struct domain *granter, const struct grant_entry_v1 *e,
         frame_put(m);
         return GNTST_general_error;
     }
+    if (write)
+        granter->mode->written_by_others(granter, m);
     pin->frame = m.n;
     return GNTST_okay;
 }

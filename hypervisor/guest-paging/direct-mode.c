@@ -34,6 +34,11 @@ static int direct_frame_get(struct domain *d, uint64_t gfn, mfn_t *m)
     return frame_get(*m, d->frames.index) ? 0 : -EINVAL;
 }
 
+static uint64_t direct_gfn_of(mfn_t m)
+{
+    return m.n;
+}
+
 static int direct_frame_at(struct vcpu *v, uint64_t address, uint64_t *gfn)
 {
     const pte_t *at;
@@ -74,6 +79,8 @@ static int machphys_update(struct domain *frames_of, uint64_t gfn, uint64_t pfn)
 {
     mfn_t m;
 
+    if (frames_of->mode != &direct_mode)
+        return 0; /* it has no such map, and numbers its frames itself */
     if (frames_of->mode->frame_get(frames_of, gfn, &m))
         return -EINVAL;
     machine_to_physical_set(m, pfn);
@@ -264,9 +271,9 @@ static void direct_descriptor_put(struct domain *d maybe_unused, mfn_t m)
 /* The tables are the guest's own: a fault is its own, too, but for the stores that Linux makes to
  * its read-only tables as if they were not. */
 static enum fault_answer direct_fault(struct vcpu *v, uint64_t address maybe_unused,
-                                      uint32_t error_code)
+                                      uint32_t *error_code)
 {
-    if ((error_code & (STORE_TO_READ_ONLY | PF_RESERVED | PF_FETCH)) == STORE_TO_READ_ONLY &&
+    if ((*error_code & (STORE_TO_READ_ONLY | PF_RESERVED | PF_FETCH)) == STORE_TO_READ_ONLY &&
         v->mode == VCPU_KERNEL && (v->domain->vm_assist & (1UL << VMASST_TYPE_writable_pagetables)))
         return FAULT_OF_STORE;
     return FAULT_OF_GUEST;
@@ -275,6 +282,22 @@ static enum fault_answer direct_fault(struct vcpu *v, uint64_t address maybe_unu
 static void direct_store_end(struct vcpu *v)
 {
     paging_unlock(v->domain);
+}
+
+/* Types keep tables from being written by anybody. */
+static void direct_written_by_others(struct domain *d maybe_unused, mfn_t m maybe_unused)
+{
+}
+
+/* What refers to a frame keeps it from being removed. */
+static int direct_leave(struct domain *d maybe_unused, uint64_t gfn maybe_unused)
+{
+    return 0;
+}
+
+static uint64_t direct_descriptor_gfn(struct domain *d maybe_unused, mfn_t m)
+{
+    return m.n;
 }
 
 static bool direct_store_refused(struct vcpu *v maybe_unused, uint64_t address maybe_unused)
@@ -292,10 +315,13 @@ const struct paging_mode direct_mode = {
     .destroy = paging_destroy,
     .tally = paging_tally,
     .frame_get = direct_frame_get,
+    .written_by_others = direct_written_by_others,
+    .gfn_of = direct_gfn_of,
     .frame_at = direct_frame_at,
     .shared_gfn = direct_shared_gfn,
     .place = direct_place,
     .remove = direct_remove,
+    .leave = direct_leave,
     .update = direct_update,
     .update_va = direct_update_va,
     .pin = direct_pin,
@@ -309,6 +335,7 @@ const struct paging_mode direct_mode = {
     .unmap_granted = direct_unmap_granted,
     .descriptor_get = direct_descriptor_get,
     .descriptor_put = direct_descriptor_put,
+    .descriptor_gfn = direct_descriptor_gfn,
     .descriptor_update = descriptor_update,
     .fault = direct_fault,
     .store_begin = paging_store_begin,

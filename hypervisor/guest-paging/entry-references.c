@@ -37,6 +37,8 @@ int l1_entry_acquire(struct domain *d, struct domain *frames_of, pte_t e)
         frame_put(m);
         return -EBUSY;
     }
+    if (unlikely(d != frames_of) && (e & PTE_RW))
+        frames_of->mode->written_by_others(frames_of, m);
     return 0;
 }
 

@@ -59,7 +59,7 @@ static int create(struct xen_domctl *op)
     struct domain *d;
     int r;
 
-    if (c->flags & ~CREATE_FLAGS_IGNORED)
+    if (c->flags & ~(CREATE_FLAGS_IGNORED | PARAVANE_CDF_shadow))
         return -EINVAL; /* a kind of domain that needs virtualization hardware */
     if (c->iommu_opts || c->vmtrace_size || c->arch.emulation_flags)
         return -EINVAL;
@@ -135,7 +135,9 @@ static void context_fill(struct vcpu *v, struct vcpu_guest_context *c)
     c->ldt_base = v->ldt_base;
     c->ldt_ents = v->ldt_entries;
     for (unsigned i = 0; i < GDT_GUEST_PAGES; i++)
-        c->gdt_frames[i] = mfn_is_none(v->gdt_frames[i]) ? 0 : v->gdt_frames[i].n;
+        c->gdt_frames[i] = mfn_is_none(v->gdt_frames[i])
+                               ? 0
+                               : v->domain->mode->descriptor_gfn(v->domain, v->gdt_frames[i]);
     c->gdt_ents = v->gdt_entries;
     c->kernel_ss = FLAT_KERNEL_SS;
     c->kernel_sp = v->kernel_sp;

@@ -22,6 +22,17 @@
 struct e820_entry machine_map[MAX_E820];
 unsigned machine_map_entries;
 
+/* To its end, which is near: it was made to leave, or has only just come. */
+static int frame_remove(struct domain *d, uint64_t gpfn)
+{
+    int r;
+
+    do {
+        r = d->mode->remove(d, gpfn);
+    } while (r == -ERESTART);
+    return r;
+}
+
 /* Names fresh frames, all of them or none: then they go. */
 static int frames_place(struct domain *d, mfn_t first, uint64_t gpfn, uint64_t count)
 {
@@ -29,11 +40,11 @@ static int frames_place(struct domain *d, mfn_t first, uint64_t gpfn, uint64_t c
     int r = 0;
 
     for (k = 0; k < count && !r; k += !r)
-        r = d->mode->place(d, mfn(first.n + k), gpfn + k);
+        r = d->mode->place(d, mfn(first.n + k), gpfn == M2P_INVALID ? gpfn : gpfn + k);
     if (!r)
         return 0;
     for (uint64_t i = 0; i < count; i++)
-        (void)!(i < k ? d->mode->remove(d, gpfn + i)
+        (void)!(i < k ? frame_remove(d, gpfn + i)
                       : frame_owner_release(&d->frames, mfn(first.n + i)));
     return r;
 }
@@ -52,10 +63,10 @@ static int extent_add(struct domain *d, const struct xen_memory_reservation *res
     r = frame_owner_allocate(&d->frames, res->extent_order, bits, &m);
     if (r)
         return r;
-    r = named ? frames_place(d, m, gpfn, 1UL << res->extent_order) : 0;
+    r = frames_place(d, m, gpfn, 1UL << res->extent_order);
     if (r)
         return r;
-    frame = m.n;
+    frame = d->mode->gfn_of(m);
     return res->extent_start ? guest_write_element(res->extent_start, i, &frame) : 0;
 }
 
@@ -66,8 +77,10 @@ static int extent_remove(struct domain *d, const struct xen_memory_reservation *
 
     if (guest_read_element(&frame, res->extent_start, i))
         return -EFAULT;
+    for (uint64_t k = 0; k < 1UL << res->extent_order && !r; k++)
+        r = d->mode->leave(d, frame + k);
     for (uint64_t k = 0; k < 1UL << res->extent_order && !r; k++) {
-        r = d->mode->remove(d, frame + k);
+        r = frame_remove(d, frame + k);
         if (k % ANSWER_EVERY == ANSWER_EVERY - 1)
             remote_answer(); /* who flushes TLBs has others wait behind it */
     }
@@ -112,10 +125,13 @@ static int64_t reservation(unsigned cmd, uint64_t start, uint64_t arg)
             domain_put(d);
             return continuation(NR_memory_op, cmd | i << MEMOP_EXTENT_SHIFT, arg, 0, 0, 0);
         }
-        if (extent_op(d, cmd, &res, i))
+        r = extent_op(d, cmd, &res, i);
+        if (r)
             break;
     }
     domain_put(d);
+    if (r == -ERESTART)
+        return continuation(NR_memory_op, cmd | i << MEMOP_EXTENT_SHIFT, arg, 0, 0, 0);
     return (int64_t)i;
 }
 

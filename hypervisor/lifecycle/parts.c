@@ -10,6 +10,7 @@
 #include "lifecycle/vcpu-parts.h"
 #include "memory/frame-allocator.h"
 #include "memory/heap.h"
+#include "shadow-paging/shadow.h"
 
 static int shared_info_create(struct domain *d)
 {
@@ -39,7 +40,7 @@ int parts_create(struct domain *d, const struct xen_domctl_createdomain *config)
 {
     int r;
 
-    d->mode = &direct_mode;
+    d->mode = config->flags & PARAVANE_CDF_shadow ? &shadow_mode : &direct_mode;
     r = frame_owner_register(&d->frames, 0);
     if (!r)
         r = shared_info_create(d);

@@ -43,6 +43,10 @@ struct cpu {
     uint64_t called;     /* it answered another CPU's request since the idle loop looked */
     uint32_t disturbed;  /* flushes of others' TLBs that the running vCPU was not charged for yet */
 
+    /* Faults of the hypervisor on guest memory in a row: entry/page-fault.c. */
+    uint64_t access_fault_at, access_fault_since; /* entry/page-fault.c */
+    unsigned access_faults;
+
     /* How long interrupts are off: latency.h. */
     uint64_t closed_since; /* TSC */
     uint64_t closed_longest, closed_longest_at;

@@ -3,6 +3,7 @@
  *
  * Sources: tools/vmctl/config/parse.c tools/vmctl/config/disk.c
  * Sources: tools/vmctl/config/domain-config.c tools/vmctl/config/cpu-list.c tools/vmctl/failure.c
+ * Sources: tools/vmctl/config/page-table-mode.c
  */
 #include <stddef.h>
 #include <stdint.h>

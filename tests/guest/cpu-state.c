@@ -7,6 +7,8 @@
 #include "pv-kernel/frames.h"
 #include "pv-kernel/page-tables.h"
 
+#define NO_FRAME (1UL << 39)
+
 static void *read_gs(void)
 {
     void *value_read;
@@ -29,7 +31,7 @@ static void descriptors(void)
     const uint64_t flat_data = 0x00cff3000000ffffUL, task_state = 0x0000890000000067UL;
 
     gdt[4] = flat_data;
-    check("GDT while writable", hypercall_set_gdt(HYPERCALL_ARG(frames), 16), -XEN_EINVAL);
+    check_mode("GDT while writable", hypercall_set_gdt(HYPERCALL_ARG(frames), 16), -XEN_EINVAL, 0);
     check("protect it", page_tables_protect(gdt, false), 0);
     check("set GDT", hypercall_set_gdt(HYPERCALL_ARG(frames), 16), 0);
     __asm__ volatile("mov %0, %%es" : : "r"(4 << 3 | 3));
@@ -39,7 +41,8 @@ static void descriptors(void)
     check("it is there", (int64_t)(gdt[5] & ~(1UL << 40)), (int64_t)(flat_data & ~(1UL << 40)));
     check("task state segment", hypercall_update_descriptor((mfn << 12) + 48, task_state),
           -XEN_EINVAL);
-    check("descriptor outside", hypercall_update_descriptor(0, flat_data), -XEN_EINVAL);
+    check("descriptor outside", hypercall_update_descriptor(NO_FRAME << PAGE_SHIFT, flat_data),
+          -XEN_EINVAL);
     check("too many entries", hypercall_set_gdt(HYPERCALL_ARG(frames), 8192), -XEN_EINVAL);
     check("wild list", hypercall_set_gdt(BAD_POINTER, 16), -XEN_EFAULT);
     check("no GDT", hypercall_set_gdt(0, 0), 0);

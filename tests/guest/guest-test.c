@@ -2,6 +2,7 @@
  * The frame: counting, catching exceptions, and the audit at the end.
  */
 #include "guest-test.h"
+#include "pv-kernel/page-tables.h"
 #include "pv-kernel/traps.h"
 #include "hypercall-abi/paravane.h"
 
@@ -20,6 +21,11 @@ void check(const char *name, int64_t got, int64_t want)
         failed++;
         kprintf("FAIL %s: got %ld, want %ld\n", name, got, want);
     }
+}
+
+void check_mode(const char *name, int64_t got, int64_t want, int64_t want_translated)
+{
+    check(name, got, page_tables_translated() ? want_translated : want);
 }
 
 void check_true(const char *name, bool good)

@@ -20,6 +20,8 @@
 void guest_test(void);
 
 void check(const char *name, int64_t got, int64_t want);
+/* One whose answer differs for a guest whose frames the hypervisor translates. */
+void check_mode(const char *name, int64_t got, int64_t want, int64_t want_translated);
 void check_true(const char *name, bool good);
 /* A fact that must be the same on both hypervisors. */
 void value(const char *name, int64_t v);

@@ -4,6 +4,9 @@
  */
 #include "second-vcpu.h"
 #include "pv-kernel/event-ports.h"
+#include "pv-kernel/page-tables.h"
+
+#define NO_FRAME (1UL << 35)
 
 static struct vcpu_guest_context context;
 static volatile int alive;
@@ -39,8 +42,12 @@ static void refusals(void)
     check("up before initialise", hypercall_vcpu_op(VCPUOP_up, 1, 0), -XEN_EINVAL);
     check("initialise no vCPU", hypercall_vcpu_op(VCPUOP_initialise, 4000, HYPERCALL_ARG(&context)),
           -XEN_ENOENT);
-    context.ctrlreg[3] = frames_virt_to_mfn(&context) << PAGE_SHIFT;
+    context.ctrlreg[3] = page_tables_translated() ? NO_FRAME << PAGE_SHIFT
+                                                  : frames_virt_to_mfn(&context) << PAGE_SHIFT;
     check("root that is no table", hypercall_vcpu_op(VCPUOP_initialise, 1, HYPERCALL_ARG(&context)),
+          -XEN_EINVAL);
+    context.ctrlreg[3] = NO_FRAME << PAGE_SHIFT;
+    check("root that is no frame", hypercall_vcpu_op(VCPUOP_initialise, 1, HYPERCALL_ARG(&context)),
           -XEN_EINVAL);
     context.ctrlreg[3] = root;
 }

@@ -40,7 +40,12 @@ void guest_test(void)
     check_true("preserve-AD", features.submap & 1u << XENFEAT_mmu_pt_update_preserve_ad);
     check_true("L4 above 4 GiB", features.submap & 1u << XENFEAT_pae_pgdir_above_4gb);
     check_true("grant avail bits", features.submap & 1u << XENFEAT_gnttab_map_avail_bits);
-    check_true("not translated", !(features.submap & 1u << XENFEAT_auto_translated_physmap));
+    features.submap &= 1u << XENFEAT_writable_page_tables |
+                       1u << XENFEAT_writable_descriptor_tables |
+                       1u << XENFEAT_auto_translated_physmap;
+    check_mode("features of the page-table mode", features.submap, 0,
+               1u << XENFEAT_writable_page_tables | 1u << XENFEAT_writable_descriptor_tables |
+                   1u << XENFEAT_auto_translated_physmap);
     features.submap_idx = 77;
     check("no such submap", hypercall_xen_version(XENVER_get_features, HYPERCALL_ARG(&features)),
           -XEN_EINVAL);

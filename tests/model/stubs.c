@@ -124,6 +124,9 @@ void tlb_flush_page_cpus(uint64_t mask, uint64_t address)
     (void)address;
 }
 
+/* No domain of the model is in this mode. */
+const struct paging_mode shadow_mode;
+
 void lapic_timer_set(uint64_t when_ns)
 {
     (void)when_ns;

@@ -10,6 +10,7 @@ kernel = "/extra/{program}.elf"
 memory = 8
 vcpus = {vcpus}
 cmdline = "{case}"
+pgtable = "{mode}"
 """
 
 CASES = ["triple-fault", "write-page-table", "jump-to-hypervisor", "wild-pins", "wild-hypercalls",
@@ -18,13 +19,20 @@ CASES = ["triple-fault", "write-page-table", "jump-to-hypervisor", "wild-pins", 
 FATAL = CASES[:3]
 # What they do to their own ports and rings may take their voice away: that they come to their end
 # is seen by how they go, which is by powering off.
-VOICELESS = ["wild-hypercalls", "wild-rings"]
+VOICELESS = ["wild-hypercalls", "wild-rings", "wild-hypercalls-shadow"]
+# On Paravane some of them in shadow mode, too.
+SHADOW = ["wild-pins-shadow", "wild-hypercalls-shadow"]
 
-# Programs that run all their cases in one boot: (vCPUs, cases)
-PROGRAMS = {"pairs": (16, ["initialise", "pin-levels", "timers", "flips", "own-grant",
-                           "pinned-root"]),
-            "edges": (1, ["times", "memory", "orders", "counts", "descriptors", "ports",
-                         "flushes"])}
+TABLES = ["bits", "frames", "in-themselves", "many", "given-back", "instructions", "races"]
+
+# Programs that run all their cases in one boot: (program, vCPUs, mode, command line, cases)
+PROGRAMS = {"pairs": ("pairs", 16, "direct", "",
+                      ["initialise", "pin-levels", "timers", "flips", "own-grant", "pinned-root"]),
+            "edges": ("edges", 1, "direct", "",
+                      ["times", "memory", "orders", "counts", "descriptors", "ports", "flushes"]),
+            "tables-direct": ("tables", 2, "direct", "", TABLES),
+            "tables-writable": ("tables", 2, "writable", "stores", TABLES),
+            "tables-shadow": ("tables", 2, "shadow", "", TABLES)}
 
 # A quiet guest beside an attacker makes at least so small a part of the rounds it makes alone.  An
 # attacker with 16 vCPUs has most of the machine, and the machine may get busier meanwhile.
@@ -40,13 +48,17 @@ LOG = "cat /var/log/xen/console/guest-hostile.log"
 def extra(tmp_path_factory):
     folder = tmp_path_factory.mktemp("hostile")
     for case in CASES + ["spin"]:
-        (folder / f"{case}.cfg").write_text(CONFIG.format(case=case, program="hostile", vcpus=1))
-    for program, (vcpus, _) in PROGRAMS.items():
-        (folder / f"{program}.cfg").write_text(
-            CONFIG.format(case="", program=program, vcpus=vcpus))
+        (folder / f"{case}.cfg").write_text(
+            CONFIG.format(case=case, program="hostile", vcpus=1, mode="direct"))
+    for name in SHADOW:
+        (folder / f"{name}.cfg").write_text(CONFIG.format(
+            case=name.removesuffix("-shadow"), program="hostile", vcpus=1, mode="shadow"))
+    for name, (program, vcpus, mode, line, _) in PROGRAMS.items():
+        (folder / f"{name}.cfg").write_text(
+            CONFIG.format(case=line, program=program, vcpus=vcpus, mode=mode))
     (folder / "quiet.cfg").write_text(QUIET.format(
         name="quiet", kind="quiet", memory=8, disk='disk = ["phy:/dev/vdb,xvda,r"]'))
-    for program in ["hostile", "greedy", *PROGRAMS]:
+    for program in {"hostile", "greedy", *(row[0] for row in PROGRAMS.values())}:
         (folder / f"{program}.elf").write_bytes(
             (BUILD / "tests" / "hostile" / f"{program}.elf").read_bytes())
     return folder
@@ -88,7 +100,7 @@ def test_attacks(hv, extra, tmp_path):
     blank.write_bytes(bytes(8 << 20))
     lines = ["vmctl console demo --expect 'demo:/# $' --timeout 60", "vmctl create -q /extra/quiet.cfg",
              "sleep 2", "uptime", "sleep 3", "uptime", *SETTLED]
-    attacks = CASES + (list(PROGRAMS) if hv == "paravane" else [])
+    attacks = CASES + (SHADOW + list(PROGRAMS) if hv == "paravane" else [])
     for case in attacks:
         lines += attack(hv, case)
     lines += [*SETTLED, "sleep 1", "vmctl list --json", "xenstore-control check",
@@ -104,7 +116,7 @@ def test_attacks(hv, extra, tmp_path):
         elif case in VOICELESS and hv == "paravane":
             assert "hostile: powered off" in result.of(f"vmctl create -q -F /extra/{case}.cfg")
         elif hv == "paravane":
-            for name in PROGRAMS.get(case, (1, [case]))[1]:
+            for name in PROGRAMS[case][-1] if case in PROGRAMS else [case.removesuffix("-shadow")]:
                 assert f"hostile: {name} done" in log, log
         assert "bad:" not in log, log
     assert [d["name"] for d in result.json("vmctl list --json")] == ["Domain-0", "demo", "quiet"]

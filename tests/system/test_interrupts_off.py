@@ -19,14 +19,14 @@ def extra_folder(tmp_path):
     for name in GUESTS:
         (extra / f"{name}.elf").symlink_to((BUILD / f"tests/guest/{name}.elf").resolve())
         (extra / f"{name}.cfg").write_text(PRESERVED.format(name=name))
-    for name in ["hostile", *PROGRAMS]:
+    for name in {"hostile", *(row[0] for row in PROGRAMS.values())}:
         (extra / f"{name}.elf").symlink_to((BUILD / f"tests/hostile/{name}.elf").resolve())
     for case in CASES:
         (extra / f"h-{case}.cfg").write_text(
-            CONFIG.format(case=f"{case} {ATTACK_MS}", program="hostile", vcpus=1))
-    for program, (vcpus, _) in PROGRAMS.items():
-        (extra / f"h-{program}.cfg").write_text(
-            CONFIG.format(case="", program=program, vcpus=vcpus))
+            CONFIG.format(case=f"{case} {ATTACK_MS}", program="hostile", vcpus=1, mode="direct"))
+    for name, (program, vcpus, mode, line, _) in PROGRAMS.items():
+        (extra / f"h-{name}.cfg").write_text(
+            CONFIG.format(case=line, program=program, vcpus=vcpus, mode=mode))
     return extra
 
 

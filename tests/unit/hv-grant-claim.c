@@ -25,7 +25,14 @@ static struct grant_pin pin;
 static struct grant_table table = { .frames = 1 };
 
 static int granters_frame_get(struct domain *d, uint64_t gfn, mfn_t *m);
-static const struct paging_mode mode = { .frame_get = granters_frame_get };
+static void nothing(struct domain *d, mfn_t m)
+{
+    (void)d;
+    (void)m;
+}
+
+static const struct paging_mode mode = { .frame_get = granters_frame_get,
+                                         .written_by_others = nothing };
 static struct domain granter = { .mode = &mode, .grants = &table };
 static unsigned changes; /* left */
 

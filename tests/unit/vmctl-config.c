@@ -3,6 +3,7 @@
  *
  * Sources: tools/vmctl/config/parse.c tools/vmctl/config/disk.c
  * Sources: tools/vmctl/config/domain-config.c tools/vmctl/config/cpu-list.c
+ * Sources: tools/vmctl/config/page-table-mode.c
  * Sources: tools/vmctl/failure.c
  */
 #include <errno.h>
@@ -67,6 +68,31 @@ static void the_whole_syntax_is_read(void **state)
     assert_false(domain.disks[1].writable);
     assert_int_equal(domain.on_poweroff, END_PRESERVE);
     assert_int_equal(domain.on_crash, END_RESTART);
+}
+
+static void page_table_modes_are_named_by_key_or_kernel(void **state)
+{
+    (void)state;
+    assert_int_equal(parse(BASE), 0);
+    assert_int_equal(domain.page_tables, PAGE_TABLES_DIRECT);
+    assert_string_equal(domain.command_line, "");
+    assert_int_equal(parse(BASE "pgtable='shadow'\nextra='x'\n"), 0);
+    assert_int_equal(domain.page_tables, PAGE_TABLES_SHADOW);
+    assert_string_equal(domain.command_line, "x");
+    assert_int_equal(parse(BASE "pgtable='writable'\nextra='x'\n"), 0);
+    assert_int_equal(domain.page_tables, PAGE_TABLES_WRITABLE);
+    assert_string_equal(domain.command_line, "x xen_pgtable=writable");
+    assert_int_equal(parse(BASE "extra='xen_pgtable=writable x_xen_pgtable=direct'\n"), 0);
+    assert_int_equal(domain.page_tables, PAGE_TABLES_WRITABLE);
+    assert_int_equal(parse(BASE "extra='xen_pgtable=direct xen_pgtable=shadow y'\n"), 0);
+    assert_int_equal(domain.page_tables, PAGE_TABLES_SHADOW);
+    assert_int_equal(parse(BASE "extra='xen_pgtable=odd'\n"), 0); /* the kernel's to warn of */
+    assert_int_equal(domain.page_tables, PAGE_TABLES_DIRECT);
+    assert_int_equal(parse(BASE "pgtable='shadow'\nextra='xen_pgtable=shadow'\n"), 0);
+    expect_refusal(BASE "pgtable='direct'\nextra='xen_pgtable=shadow'\n",
+                   "g.cfg: pgtable is \"direct\", but the kernel's command line says another");
+    expect_refusal(BASE "pgtable='hap'\n",
+                   "g.cfg:4: pgtable: unknown page-table mode (use direct, writable or shadow)");
 }
 
 static void cmdline_outranks_root_and_extra(void **state)
@@ -254,6 +280,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_whole_syntax_is_read),
+        cmocka_unit_test(page_table_modes_are_named_by_key_or_kernel),
         cmocka_unit_test(cmdline_outranks_root_and_extra),
         cmocka_unit_test(lists_and_strings_grow_with_plus),
         cmocka_unit_test(unknown_keys_name_the_nearest),

@@ -147,10 +147,11 @@ static struct {
 
 static uint64_t affinity[VCPUS_MAX];
 
-int domain_create(const uint8_t uuid[16], uint32_t vcpus, uint32_t *domid)
+int domain_create(const uint8_t uuid[16], uint32_t vcpus, bool shadow, uint32_t *domid)
 {
     (void)uuid;
     (void)vcpus;
+    (void)shadow;
     for (*domid = 1; domains[*domid].there;)
         ++*domid;
     domains[*domid].there = true;

@@ -58,12 +58,13 @@ int hypervisor_sysctl(struct xen_sysctl *control)
     return call_with(HYPERCALL_NR_sysctl, 0, 0, control, sizeof(*control));
 }
 
-int domain_create(const uint8_t uuid[16], uint32_t vcpus, uint32_t *domid)
+int domain_create(const uint8_t uuid[16], uint32_t vcpus, bool shadow, uint32_t *domid)
 {
     struct xen_domctl control = { .cmd = XEN_DOMCTL_createdomain };
     struct xen_domctl_createdomain *create = &control.u.createdomain;
 
     memcpy(create->handle, uuid, 16);
+    create->flags = shadow ? PARAVANE_CDF_shadow : 0;
     create->max_vcpus = vcpus;
     create->max_evtchn_port = 1023;
     create->max_grant_frames = -1;

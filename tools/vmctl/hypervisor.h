@@ -21,7 +21,7 @@ int hypervisor_domctl(uint32_t domid, struct xen_domctl *control);
 int hypervisor_sysctl(struct xen_sysctl *control);
 
 /* Creates an empty, paused domain. */
-int domain_create(const uint8_t uuid[16], uint32_t vcpus, uint32_t *domid);
+int domain_create(const uint8_t uuid[16], uint32_t vcpus, bool shadow, uint32_t *domid);
 int domain_destroy(uint32_t domid);
 int domain_pause(uint32_t domid);
 int domain_unpause(uint32_t domid);

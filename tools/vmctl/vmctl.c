@@ -17,8 +17,8 @@ static const struct command commands[] = {
       "start a guest: -c attach its console, -p leave it paused, -q say nothing, -F stay until it "
       "is gone",
       false },
-    { "list", command_list, "[--json] [NAME...]", "guests, with memory, vCPUs, state and CPU time",
-      false },
+    { "list", command_list, "[--json] [-v] [NAME...]",
+      "guests, with memory, vCPUs, state and CPU time", false },
     { "info", command_info, "[--json]", "the machine and the hypervisor", true },
     { "console", command_console, "NAME [--send LINE] [--expect REGEX] [--timeout S]",
       "a guest's console; leave with Ctrl-]", false },

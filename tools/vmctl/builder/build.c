@@ -55,6 +55,7 @@ static int plan_layout(struct guest_build *build)
                            "or more)",
                            build->name, (unsigned long long)build->memory_kib >> 10,
                            (unsigned long long)memory_wanted(build, wanted));
+    build->layout.translated = build->translated;
     return 0;
 }
 
@@ -130,7 +131,11 @@ static void fill_start_info(const struct guest_build *build, uint64_t shared_inf
     info->pt_base = guest_layout_virt(layout, layout->root_pfn);
     info->nr_pt_frames = 1 + table_plan_count(&layout->kernel_tables);
     info->mfn_list = layout->p2m_virt;
-    if (layout->p2m_separate) {
+    if (layout->translated) {
+        /* No list is kept; this still says how far memory is mapped. */
+        info->first_p2m_pfn =
+            (layout->kernel_tables.virt_end - layout->kernel_tables.virt_start) / PAGE;
+    } else if (layout->p2m_separate) {
         info->first_p2m_pfn = layout->p2m_pfn;
         info->nr_p2m_frames = layout->p2m_pages + table_plan_count(&layout->p2m_tables);
     }

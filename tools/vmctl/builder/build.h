@@ -8,6 +8,7 @@
 #ifndef TOOLS_VMCTL_BUILDER_BUILD_H
 #define TOOLS_VMCTL_BUILDER_BUILD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,7 @@ struct guest_build {
     const char *command_line;
     uint64_t memory_kib;
     uint32_t vcpus;
+    bool translated; /* shadow mode */
     uint32_t store_port, console_port;
     /* Out: the rings' machine frames, for xenstore. */
     uint64_t store_mfn, console_mfn;

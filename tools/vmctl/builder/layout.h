@@ -34,6 +34,7 @@ struct guest_layout {
     uint64_t p2m_pfn, p2m_pages; /* the list itself */
     uint64_t p2m_virt;
     bool ramdisk_mapped, p2m_separate;
+    bool translated; /* shadow mode: the tables are ordinary memory.  The planner leaves it false */
     struct table_plan kernel_tables;
     struct table_plan p2m_tables; /* if p2m_separate */
 };

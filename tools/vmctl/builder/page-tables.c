@@ -87,7 +87,7 @@ int page_tables_fill(const struct guest_layout *layout, const uint64_t *p2m, pag
 
     for (uint64_t pfn = 0; pfn < mapped && pfn < layout->pages; pfn++)
         map_page(&range, plan->virt_start + pfn * 4096, pfn,
-                 pfn < layout->root_pfn || pfn >= last_table);
+                 layout->translated || pfn < layout->root_pfn || pfn >= last_table);
     if (error || !layout->p2m_separate)
         return error;
     plan = &layout->p2m_tables;

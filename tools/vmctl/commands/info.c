@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "hypercall-abi/guest-stubs.h"
+#include "hypercall-abi/paravane.h"
 #include "hypercall-abi/version.h"
 #include "vmctl/command.h"
 #include "vmctl/hypervisor.h"
@@ -49,6 +50,15 @@ static void version_get(struct hypervisor_version *version)
     version_text(XENVER_commandline, version->command_line, sizeof(version->command_line));
 }
 
+/* Direct and writable are the guest's business; shadow is Paravane's. */
+static const char *page_table_modes(void)
+{
+    return platform_hypercall(HYPERCALL_NR_paravane_op, PARAVANEOP_interface_version, 0, 0, 0, 0) <
+                   0
+               ? "direct writable"
+               : "direct writable shadow";
+}
+
 static void info_print_json(const struct xen_sysctl_physinfo *machine,
                             const struct hypervisor_version *version)
 {
@@ -68,6 +78,7 @@ static void info_print_json(const struct xen_sysctl_physinfo *machine,
     snprintf(text, sizeof(text), "%u.%u%s", version->major, version->minor, version->extra);
     json_field("xen_version", text, 1);
     json_field("xen_caps", version->capabilities, 1);
+    json_field("pgtable_modes", page_table_modes(), 1);
     json_field("xen_commandline", version->command_line, 0);
     printf("}\n");
 }
@@ -85,6 +96,7 @@ static void info_print(const struct xen_sysctl_physinfo *machine,
     printf("free_memory            : %llu\n", (unsigned long long)machine->free_pages / 256);
     printf("xen_version            : %u.%u%s\n", version->major, version->minor, version->extra);
     printf("xen_caps               : %s\n", version->capabilities);
+    printf("pgtable_modes          : %s\n", page_table_modes());
     printf("xen_commandline        : %s\n", version->command_line);
 }
 

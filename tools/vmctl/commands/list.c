@@ -16,6 +16,11 @@
 
 #define DOMAINS_MAX 1024
 
+/* What the store has of a guest, for list -v. */
+struct store_facts {
+    char uuid[40], pgtable[16];
+};
+
 struct domain_list {
     struct xen_domctl_getdomaininfo *items;
     size_t count;
@@ -78,7 +83,43 @@ static unsigned long long milliseconds(const struct xen_domctl_getdomaininfo *in
     return info->cpu_time / 1000000 % 1000;
 }
 
-static void list_print_json(struct command_context *context, const struct domain_list *list)
+/* A node below a folder; "-": there is none. */
+static void fact_read(struct command_context *context, const char *folder, const char *node,
+                      char *to, size_t size)
+{
+    char path[96], *text;
+
+    snprintf(to, size, "-");
+    snprintf(path, sizeof(path), "%.60s/%s", folder, node);
+    if (xs_read(context->store, XS_NO_TX, path, &text, NULL))
+        return;
+    snprintf(to, size, "%s", text);
+    free(text);
+}
+
+static void facts_read(struct command_context *context, uint32_t domid, struct store_facts *facts)
+{
+    char domain[32], vm[64];
+
+    snprintf(domain, sizeof(domain), "/local/domain/%u", (unsigned int)domid);
+    fact_read(context, domain, "vm", vm, sizeof(vm));
+    fact_read(context, vm, "uuid", facts->uuid, sizeof(facts->uuid));
+    fact_read(context, vm, "image/pgtable", facts->pgtable, sizeof(facts->pgtable));
+    if (!domid) /* as every initial domain */
+        snprintf(facts->pgtable, sizeof(facts->pgtable), "direct");
+}
+
+static void facts_print_json(struct command_context *context, uint32_t domid)
+{
+    struct store_facts facts;
+
+    facts_read(context, domid, &facts);
+    json_field("uuid", facts.uuid, 1);
+    json_field("pgtable", facts.pgtable, 1);
+}
+
+static void list_print_json(struct command_context *context, const struct domain_list *list,
+                            bool verbose)
 {
     char name[64];
 
@@ -93,29 +134,40 @@ static void list_print_json(struct command_context *context, const struct domain
         json_field("state", state_word(info), 1);
         json_number("vcpus", info->nr_online_vcpus, 1);
         json_number("memory_kib", info->tot_pages * 4, 1);
+        if (verbose)
+            facts_print_json(context, info->domain);
         printf("\"cpu_seconds\": %llu.%03llu}", whole_seconds(info), milliseconds(info));
     }
     printf("]\n");
 }
 
-static void list_print(struct command_context *context, const struct domain_list *list)
+static void list_print(struct command_context *context, const struct domain_list *list,
+                       bool verbose)
 {
     char name[64], letters[7];
+    struct store_facts facts;
 
-    printf("%-40s  %5s %5s %5s\t%s\t%s\n", "Name", "ID", "Mem", "VCPUs", "State", "Time(s)");
+    printf("%-40s  %5s %5s %5s\t%s\t%s%s\n", "Name", "ID", "Mem", "VCPUs", "State", "Time(s)",
+           verbose ? "  Pgtable   UUID" : "");
     for (size_t i = 0; i < list->count; i++) {
         const struct xen_domctl_getdomaininfo *info = &list->items[i];
 
         domain_name(context->store, info->domain, name, sizeof(name));
         state_letters(info, letters);
-        printf("%-40s  %5u %5llu %5u\t%s\t%5llu.%llu\n", name, info->domain,
+        printf("%-40s  %5u %5llu %5u\t%s\t%5llu.%llu", name, info->domain,
                (unsigned long long)info->tot_pages / 256, (unsigned int)info->nr_online_vcpus,
                letters, whole_seconds(info), milliseconds(info) / 100);
+        if (verbose) {
+            facts_read(context, info->domain, &facts);
+            printf("  %-8s  %s", facts.pgtable, facts.uuid);
+        }
+        printf("\n");
     }
 }
 
 int command_list(struct command_context *context, int argc, char **argv)
 {
+    bool verbose = command_flag(&argc, argv, "-v");
     struct domain_list list;
 
     if (argc > 1 && argv[1][0] == '-')
@@ -123,9 +175,9 @@ int command_list(struct command_context *context, int argc, char **argv)
     int error = list_get(context, argc, argv, &list);
 
     if (!error && context->json)
-        list_print_json(context, &list);
+        list_print_json(context, &list, verbose);
     else if (!error)
-        list_print(context, &list);
+        list_print(context, &list, verbose);
     free(list.items);
     return error ? command_failed(context, error, "the guests cannot be listed") : 0;
 }

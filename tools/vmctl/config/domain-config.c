@@ -24,6 +24,7 @@ struct reader {
     const struct config_entry *entry;
     struct failure *failure;
     char root[256], extra[1024], cmdline[1024];
+    bool has_pgtable;
 };
 
 static int key_error(struct reader *reader, const char *why, const char *remedy)
@@ -264,6 +265,17 @@ static int read_tsc_mode(struct reader *reader)
     return error;
 }
 
+static int read_pgtable(struct reader *reader)
+{
+    char text[32];
+    int error = read_string(reader, text, sizeof(text));
+
+    if (!error && page_table_mode_parse(text, strlen(text), &reader->domain->page_tables))
+        error = key_error(reader, "unknown page-table mode", "use direct, writable or shadow");
+    reader->has_pgtable = true;
+    return error;
+}
+
 static int read_type(struct reader *reader)
 {
     char text[32];
@@ -288,7 +300,7 @@ static const struct {
     { "on_reboot", read_on_reboot }, { "on_crash", read_on_crash },
     { "tsc_mode", read_tsc_mode },   { "type", read_type },
     { "builder", read_type },        { "cpus", read_cpus },
-    { "cpu_weight", read_weight },
+    { "cpu_weight", read_weight },   { "pgtable", read_pgtable },
 };
 
 /* Without these the guest runs all the same. */
@@ -467,6 +479,13 @@ static int read_entry(struct reader *reader)
     return 0;
 }
 
+static int command_line_too_long(struct reader *reader)
+{
+    return failure_set(reader->failure, -EINVAL,
+                       "%s: the kernel's command line is too long (at most 1023 characters)",
+                       reader->config->file);
+}
+
 /* The kernel's words: cmdline, or root= and extra. */
 static int join_command_line(struct reader *reader)
 {
@@ -480,11 +499,22 @@ static int join_command_line(struct reader *reader)
         length = snprintf(domain->command_line, sizeof(domain->command_line), "%s%s%s%s",
                           reader->root[0] ? "root=" : "", reader->root,
                           reader->root[0] && reader->extra[0] ? " " : "", reader->extra);
-    if (length >= (int)sizeof(domain->command_line))
+    return length >= (int)sizeof(domain->command_line) ? command_line_too_long(reader) : 0;
+}
+
+static int settle_page_tables(struct reader *reader)
+{
+    struct domain_config *domain = reader->domain;
+    int error = page_table_mode_settle(domain->command_line, sizeof(domain->command_line),
+                                       reader->has_pgtable, &domain->page_tables);
+
+    if (error == -E2BIG)
+        return command_line_too_long(reader);
+    if (error)
         return failure_set(reader->failure, -EINVAL,
-                           "%s: the kernel's command line is too long "
-                           "(at most 1023 characters)",
-                           reader->config->file);
+                           "%s: pgtable is \"%s\", but the kernel's command line says another "
+                           "xen_pgtable (leave one of them out)",
+                           reader->config->file, page_table_mode_name(domain->page_tables));
     return 0;
 }
 
@@ -505,7 +535,9 @@ static int check_whole(struct reader *reader)
         return failure_set(reader->failure, -EINVAL,
                            "%s: maxmem is less than memory (raise it or leave it out)",
                            reader->config->file);
-    return join_command_line(reader);
+    int error = join_command_line(reader);
+
+    return error ? error : settle_page_tables(reader);
 }
 
 int domain_config_parse(struct domain_config *domain, const char *file, const char *text,

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "vmctl/config/disk.h"
+#include "vmctl/config/page-table-mode.h"
 #include "vmctl/failure.h"
 
 #define DISKS_MAX 16
@@ -29,6 +30,7 @@ struct domain_config {
     uint32_t vcpus;
     uint64_t cpus[VCPUS_MAX]; /* of each vCPU, those of the machine's it may run on; 0: any */
     uint32_t tsc_mode;        /* 0 default, 1 emulate, 2 native */
+    enum page_table_mode page_tables;
     struct disk_config disks[DISKS_MAX];
     size_t disk_count;
     enum end_action on_poweroff, on_reboot, on_crash;

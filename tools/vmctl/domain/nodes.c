@@ -111,6 +111,7 @@ static void write_vm(struct node_writer *writer, const struct domain_config *con
     if (config->ramdisk[0])
         node_put(writer, "image/ramdisk", "%s", config->ramdisk);
     node_put(writer, "image/cmdline", "%s", config->command_line);
+    node_put(writer, "image/pgtable", "%s", page_table_mode_name(config->page_tables));
     node_put(writer, "start_time", "%lld", (long long)platform_wall_seconds());
 }
 

@@ -158,8 +158,19 @@ static int start_make_domain(struct start *start)
 {
     struct domain_config *config = start->config;
     struct guest_build *build = &start->build;
-    int error = domain_create(config->uuid, config->vcpus, &build->domid);
+    bool shadow = config->page_tables == PAGE_TABLES_SHADOW;
 
+    if (shadow && !start->kernel.elf.runs_translated)
+        return failure_set(start->failure, -EINVAL,
+                           "%s: kernel: it cannot run with pgtable = \"shadow\" (use direct, or a "
+                           "kernel made for it, such as that of make linux)",
+                           config->name);
+    int error = domain_create(config->uuid, config->vcpus, shadow, &build->domid);
+
+    if (shadow && error == -EINVAL)
+        return failure_set(start->failure, error,
+                           "%s: this hypervisor does not know pgtable = \"shadow\" (use direct)",
+                           config->name);
     if (error) {
         build->domid = 0;
         return failure_set(start->failure, error,
@@ -193,6 +204,7 @@ static int start_build(struct start *start)
     build->command_line = config->command_line;
     build->memory_kib = config->memory_kib;
     build->vcpus = config->vcpus;
+    build->translated = config->page_tables == PAGE_TABLES_SHADOW;
     build->failure = start->failure;
     return guest_build(build);
 }

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "hypercall-abi/elf-notes.h"
+#include "hypercall-abi/version.h"
 
 struct elf_header {
     uint8_t ident[16];
@@ -165,6 +166,9 @@ static void read_note(struct reader *reader, uint32_t type, const uint8_t *desc,
         break;
     case XEN_ELFNOTE_MOD_START_PFN:
         elf->mod_start_pfn = note_number(desc, size) != 0;
+        break;
+    case XEN_ELFNOTE_SUPPORTED_FEATURES:
+        elf->runs_translated = note_number(desc, size) >> XENFEAT_auto_translated_physmap & 1;
         break;
     default:
         break;

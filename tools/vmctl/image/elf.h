@@ -29,7 +29,8 @@ struct kernel_elf {
     uint64_t hypercall_page; /* virtual; if has_hypercall_page */
     uint64_t init_p2m;       /* virtual; if has_init_p2m */
     bool has_hypercall_page, has_init_p2m;
-    bool mod_start_pfn; /* the ramdisk need not be mapped */
+    bool mod_start_pfn;   /* the ramdisk need not be mapped */
+    bool runs_translated; /* with tables of guest frames: shadow mode */
     char guest_os[16];
 };
 

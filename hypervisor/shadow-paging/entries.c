@@ -1,0 +1,147 @@
+/* One entry of a shadow table, and what it holds of the frame or the table it refers to. */
+#include "guest-paging/entry-rules.h"
+#include "lib/atomic.h"
+#include "lib/errno.h"
+#include "machine/tlb-clock.h"
+#include "memory/frame-references.h"
+#include "shadow-paging/shadow.h"
+
+#define ALWAYS (PTE_P | PTE_US | PTE_A)
+
+static entry_id entry_id_of(struct shadow *s, const struct shadow_page *p, unsigned index)
+{
+    return page_id_of(s, p) * PT_ENTRIES + index;
+}
+
+bool guest_frame_is_guarded(struct shadow *s, const struct guest_frame *f)
+{
+    return f->shadows && !page_of(s, f->shadows)->loose;
+}
+
+static void writer_add(struct guest_frame *f, entry_id id)
+{
+    for (unsigned k = 0; k < 2; k++)
+        if (!f->writer[k]) {
+            f->writer[k] = id;
+            return;
+        }
+}
+
+/* What an L1 entry holds, let go. */
+static void frame_let_go(struct shadow *s, pte_t e, entry_id id)
+{
+    mfn_t m = pte_mfn(e);
+    struct guest_frame *f;
+
+    if (e & PTE_RW) {
+        f = guest_frame_of(s, m);
+        for (unsigned k = 0; f && k < 2; k++)
+            if (f->writer[k] == id)
+                f->writer[k] = 0;
+        frame_type_put_plain(m);
+    }
+    frame_put(m);
+}
+
+void entry_clear(struct domain *d, struct shadow_page *p, unsigned index)
+{
+    struct shadow *s = d->shadow;
+    pte_t *at = page_entries(p) + index, e = *at;
+
+    if (!(e & PTE_P) || slot_is_hypervisor(p->level, index))
+        return;
+    atomic_exchange(at, (pte_t)0); /* before the clock is read that says who has flushed since */
+    p->present--;
+    if (p->level == 1)
+        frame_let_go(s, e, entry_id_of(s, p, index));
+    else
+        page_unlink(d, page_below(s, e), entry_id_of(s, p, index));
+}
+
+/* The frame of a leaf entry of the guest's, held for an entry of ours; *rw: also for writing. */
+static int frame_take(struct domain *d, struct guest_frame *f, bool *rw)
+{
+    mfn_t m = mfn(f->mfn);
+
+    if (!frame_get(m, d->frames.index))
+        return -EINVAL;
+    if (*rw && frame_type_claim(m, TYPE_WRITABLE))
+        *rw = false;
+    return 0;
+}
+
+int entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest)
+{
+    struct shadow *s = d->shadow;
+    struct guest_frame *f = guest_frame_find(s, pte_mfn(guest).n);
+    pte_t *at = page_entries(p) + index, e;
+    bool rw;
+
+    if (!f || !f->mfn || (f->mfn & LEAVING))
+        return -EINVAL;
+    /* Without D it is the first store that has to fault. */
+    rw = (guest & PTE_RW) && (guest & PTE_D) && !guest_frame_is_guarded(s, f);
+    e = pte_make(mfn(f->mfn), ALWAYS | (rw ? PTE_RW | PTE_D : 0) | (guest & PTE_NX));
+    if (*at == e)
+        return 0;
+    if (frame_take(d, f, &rw))
+        return -EINVAL;
+    if (!rw)
+        e &= ~(PTE_RW | PTE_D);
+    entry_clear(d, p, index);
+    write_once(*at, e);
+    p->present++;
+    if (rw)
+        writer_add(f, entry_id_of(s, p, index));
+    return 0;
+}
+
+void entry_link(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest,
+                struct shadow_page *below)
+{
+    struct shadow *s = d->shadow;
+
+    entry_clear(d, p, index);
+    page_link(d, below, entry_id_of(s, p, index));
+    write_once(page_entries(p)[index],
+               pte_make(mfn(below->mfn), ALWAYS | (guest & (PTE_RW | PTE_NX))));
+    p->present++;
+}
+
+bool entry_is_in_step(struct shadow *s, const struct shadow_page *p, pte_t guest, pte_t e)
+{
+    uint64_t limits = PTE_P | PTE_A | PTE_RW; /* what the guest's must have if ours has it */
+    struct shadow_page *below;
+
+    if (((e & limits) & ~guest) || ((guest & PTE_NX) & ~e))
+        return false;
+    if (p->view == VIEW_USER && !(guest & PTE_US))
+        return false;
+    if (p->level == 1)
+        return guest_frame_mfn(s, pte_mfn(guest).n).n == pte_mfn(e).n &&
+               (!(e & PTE_RW) || (guest & PTE_D));
+    below = page_below(s, e);
+    return !(guest & PTE_PS) && !below->dead && below->gfn == pte_mfn(guest).n;
+}
+
+bool writers_remove(struct domain *d, struct guest_frame *f, uint64_t *cpus)
+{
+    struct shadow *s = d->shadow;
+    struct frame *frame = frame_of(mfn(f->mfn));
+
+    for (unsigned k = 0; k < 2; k++) {
+        pte_t *at;
+
+        if (!f->writer[k])
+            continue;
+        at = page_entries(page_of(s, f->writer[k] / PT_ENTRIES)) + f->writer[k] % PT_ENTRIES;
+        atomic_and(at, ~(PTE_RW | PTE_D)); /* as in entry_clear */
+        f->writer[k] = 0;
+        frame_type_put_plain(mfn(f->mfn));
+    }
+    if (read_once(frame->type) & TYPE_COUNT)
+        return false;
+    /* Entries that allowed it and were dropped for other reasons may be in TLBs, too. */
+    *cpus |= tlb_stale_cpus(read_once(d->frames.cpus), read_once(frame->stamp));
+    return true;
+}

@@ -1,0 +1,231 @@
+/*
+ * A fault: the guest's tables are walked as the processor would, and what they allow is put into
+ * ours.  The fault is the guest's own if they do not allow it.
+ */
+#include "guest-paging/entry-rules.h"
+#include "lib/atomic.h"
+#include "lib/errno.h"
+#include "machine/cpu-features.h"
+#include "machine/per-cpu.h"
+#include "machine/registers.h"
+#include "shadow-paging/shadow.h"
+
+#define ALWAYS_REPORTED (PF_WRITE | PF_USER | PF_FETCH)
+
+/* Bits that must be 0: large pages, which a guest of this kind is not offered, and addresses
+ * beyond the processor's. */
+static bool is_reserved(pte_t e, unsigned level)
+{
+    return (level > 1 && (e & PTE_PS)) || (e & PTE_ADDRESS) >> cpu_features.physical_bits;
+}
+
+static pte_t *entry_at(struct shadow *s, uint64_t gfn, unsigned index)
+{
+    mfn_t m = guest_frame_mfn(s, gfn);
+
+    return mfn_is_none(m) ? NULL : (pte_t *)frame_virt(m) + index;
+}
+
+int guest_walk(struct domain *d, uint64_t root, uint64_t address, struct guest_walk *w)
+{
+    *w = (struct guest_walk){ .user = true, .writable = true, .executable = true };
+    w->gfn[4] = root;
+    for (unsigned level = 4; level; level--) {
+        unsigned index = pt_index(address, level);
+        pte_t *at = entry_at(d->shadow, w->gfn[level], index), e;
+
+        w->level = level;
+        if (!at || slot_is_hypervisor(level, index))
+            return WALK_ABSENT;
+        e = w->entry[level] = read_once(*at);
+        if (!(e & PTE_P))
+            return WALK_ABSENT;
+        if (is_reserved(e, level))
+            return PF_PRESENT | PF_RESERVED;
+        w->user &= !!(e & PTE_US);
+        w->writable &= !!(e & PTE_RW);
+        w->executable &= !(e & PTE_NX);
+        w->gfn[level - 1] = pte_mfn(e).n;
+    }
+    return 0;
+}
+
+/* Whether the guest's tables allow the access; else *error_code says what it is to be told. */
+static bool is_allowed(struct domain *d, uint64_t root, uint64_t address, bool user,
+                       uint32_t *error_code, struct guest_walk *w)
+{
+    uint32_t seen = *error_code;
+    int r = guest_walk(d, root, address, w);
+
+    *error_code = seen & ALWAYS_REPORTED;
+    if (r) {
+        *error_code |= (uint32_t)r & (PF_PRESENT | PF_RESERVED);
+        return false;
+    }
+    if (mfn_is_none(guest_frame_mfn(d->shadow, w->gfn[0])))
+        return false;
+    *error_code |= PF_PRESENT;
+    return (!user || w->user) && (!(seen & PF_WRITE) || w->writable) &&
+           (!(seen & PF_FETCH) || w->executable);
+}
+
+/* As the processor does on the way: A at every level, D where it writes.  False: an entry is not
+ * what it was when it was walked. */
+static bool mark_used(struct domain *d, uint64_t address, bool write, struct guest_walk *w)
+{
+    for (unsigned level = 4; level; level--) {
+        pte_t bits = PTE_A | (write && level == 1 ? PTE_D : 0), e = w->entry[level];
+        pte_t *at = entry_at(d->shadow, w->gfn[level], pt_index(address, level));
+
+        if ((e & bits) == bits)
+            continue;
+        if (!atomic_compare_exchange(at, &e, e | bits))
+            return false;
+        w->entry[level] = e | bits;
+    }
+    return true;
+}
+
+/* Which tables a walk for everybody's or only the kernel's use goes down to: where there is one for
+ * the kernel already, it serves both. */
+static enum view view_below(struct shadow *s, const struct shadow_page *p, pte_t e, bool user)
+{
+    if (p->view == VIEW_USER)
+        return VIEW_USER;
+    if ((e & PTE_P) && p->level > 1 && page_below(s, e)->view == VIEW_KERNEL)
+        return VIEW_KERNEL;
+    return user ? VIEW_USER : VIEW_KERNEL;
+}
+
+/* The tables on the way to an address, kept until path_release: path[4] is there.  False: there is
+ * no room for one. */
+static bool path_get(struct domain *d, uint64_t address, const struct guest_walk *w,
+                     struct shadow_page *path[5])
+{
+    path[4]->busy = true;
+    for (unsigned level = 4; level > 1; level--) {
+        struct shadow_page *p = path[level];
+        pte_t e = page_entries(p)[pt_index(address, level)];
+        enum view view = view_below(d->shadow, p, e, w->user);
+        struct shadow_page *below = page_get(d, w->gfn[level - 1], level - 1U, view, true);
+
+        if (!below)
+            return false;
+        below->busy = below->recent = true;
+        path[level - 1] = below;
+    }
+    return true;
+}
+
+static void path_release(struct shadow_page *path[5])
+{
+    for (unsigned level = 1; level <= 4; level++)
+        if (path[level])
+            path[level]->busy = false;
+}
+
+static void path_link(struct domain *d, uint64_t address, const struct guest_walk *w,
+                      struct shadow_page *path[5])
+{
+    for (unsigned level = 4; level > 1; level--) {
+        unsigned index = pt_index(address, level);
+        pte_t e = page_entries(path[level])[index], guest = w->entry[level];
+
+        if (!(e & PTE_P) || page_below(d->shadow, e) != path[level - 1] ||
+            !entry_is_in_step(d->shadow, path[level], guest, e) || ((guest & PTE_RW) & ~e) ||
+            ((e & PTE_NX) & ~guest))
+            entry_link(d, path[level], index, guest, path[level - 1]);
+    }
+}
+
+/* There is no room for a table: the clock goes on at the next fault, until it has been everywhere;
+ * then all goes that hangs on the root. */
+static enum fault_answer no_room(struct vcpu *v, struct shadow_page *root)
+{
+    struct shadow *s = v->domain->shadow;
+
+    if (s->rounds < 4)
+        return FAULT_RESOLVED;
+    s->rounds = 0;
+    page_drop(v->domain, root);
+    if (s->free)
+        return FAULT_RESOLVED;
+    domain_crash(v->domain, "v%u: no memory for page tables", v->id);
+    return FAULT_OF_GUEST;
+}
+
+/* What the walk found goes in.  -EAGAIN: a table had to be made, so that it is guarded only now:
+ * it may have been changed since it was walked. */
+static int fill(struct domain *d, uint64_t address, bool write, const struct guest_walk *w,
+                struct shadow_page *path[5])
+{
+    struct guest_frame *f = guest_frame_find(d->shadow, w->gfn[0]);
+    uint32_t made = d->shadow->made;
+
+    if (!path_get(d, address, w, path))
+        return -ENOMEM;
+    if (made != d->shadow->made)
+        return -EAGAIN;
+    path_link(d, address, w, path);
+    if (write && guest_frame_is_guarded(d->shadow, f))
+        table_loosen(d, f); /* not before: making tables may take its shadows */
+    return entry_fill(d, path[1], pt_index(address, 1), w->entry[1]);
+}
+
+/* One walk and what it leads to.  FAULT_RESOLVED: it may take more of them. */
+static enum fault_answer walk_and_fill(struct vcpu *v, uint64_t address, bool user,
+                                       uint32_t *error_code, bool *again)
+{
+    struct domain *d = v->domain;
+    struct shadow_page *root =
+        page_of(d->shadow, d->shadow->root[v->id][user ? VIEW_USER : VIEW_KERNEL].page);
+    struct shadow_page *path[5] = { [4] = root };
+    bool write = *error_code & PF_WRITE, can_finish = (*error_code & PF_USER) && !user;
+    struct guest_frame *f;
+    struct guest_walk w;
+    int r;
+
+    if (!is_allowed(d, root->gfn, address, user, error_code, &w))
+        return FAULT_OF_GUEST;
+    if (!mark_used(d, address, write, &w))
+        return FAULT_RESOLVED;
+    f = guest_frame_find(d->shadow, w.gfn[0]);
+    if (write && can_finish && guest_frame_is_guarded(d->shadow, f) &&
+        store_is_finished(d->shadow, f))
+        return FAULT_OF_STORE;
+    r = fill(d, address, write, &w, path);
+    path_release(path);
+    *again = r == -EAGAIN;
+    if (r == -ENOMEM)
+        return no_room(v, root);
+    return !r || r == -EAGAIN ? FAULT_RESOLVED : FAULT_OF_GUEST;
+}
+
+static enum fault_answer fault_locked(struct vcpu *v, uint64_t address, bool user,
+                                      uint32_t *error_code)
+{
+    struct shadow *s = v->domain->shadow;
+    enum fault_answer answer = FAULT_OF_GUEST;
+    bool again = true;
+
+    if (s->closed || !s->root[v->id][user ? VIEW_USER : VIEW_KERNEL].page)
+        return answer;
+    for (unsigned walks = 0; again && walks < 4; walks++) {
+        again = false;
+        answer = walk_and_fill(v, address, user, error_code, &again);
+    }
+    return answer;
+}
+
+enum fault_answer shadow_fault(struct vcpu *v, uint64_t address, uint32_t *error_code)
+{
+    /* By the tables the processor walked, be it for the guest or for the hypervisor on its behalf:
+     * an instruction of user mode is fetched under user mode's root. */
+    bool user = this_cpu()->root == v->user_root;
+    enum fault_answer answer;
+
+    spin_lock(&v->domain->shadow->lock);
+    answer = fault_locked(v, address, user, error_code);
+    spin_unlock(&v->domain->shadow->lock);
+    return answer;
+}

@@ -1,0 +1,219 @@
+/* The pseudo-physical map: records of guest frames, in a radix tree of pages. */
+#include "lib/atomic.h"
+#include "lib/errno.h"
+#include "lib/spinlock.h"
+#include "machine/interrupts.h"
+#include "machine/latency.h"
+#include "memory/frame-references.h"
+#include "memory/heap.h"
+#include "memory/machine-to-physical.h"
+#include "shadow-paging/shadow.h"
+
+#define RECORDS  (PAGE_SIZE / sizeof(struct guest_frame)) /* of a leaf */
+#define BRANCHES (PAGE_SIZE / sizeof(void *))
+
+_Static_assert(GFN_LIMIT == BRANCHES * BRANCHES * RECORDS, "the tree has three levels");
+
+#define MAP_LEAST     64  /* pages of the map */
+#define FREE_AT_ONCE  256 /* pages of it */
+#define SWEEP_AT_ONCE 8   /* shadow tables with the lock held */
+
+struct guest_frame *guest_frame_find(struct shadow *s, uint64_t gfn)
+{
+    void **root = s->map, **branch;
+    struct guest_frame *leaf;
+
+    if (unlikely(gfn >= GFN_LIMIT))
+        return NULL;
+    branch = root[gfn / RECORDS / BRANCHES];
+    leaf = branch ? branch[gfn / RECORDS % BRANCHES] : NULL;
+    return leaf ? &leaf[gfn % RECORDS] : NULL;
+}
+
+struct guest_frame *guest_frame_of(struct shadow *s, mfn_t m)
+{
+    struct guest_frame *f = guest_frame_find(s, machine_to_physical(m));
+
+    return f && (f->mfn & MFN_OF) == m.n ? f : NULL;
+}
+
+mfn_t guest_frame_mfn(struct shadow *s, uint64_t gfn)
+{
+    struct guest_frame *f = guest_frame_find(s, gfn);
+
+    return f && f->mfn && !(f->mfn & LEAVING) ? mfn(f->mfn) : MFN_NONE;
+}
+
+/* A guest that places its frames here and there pays with its own: no more pages than twice what
+ * it takes for all it may have in one stretch. */
+static bool map_is_large(const struct domain *d)
+{
+    return d->shadow->map_pages > d->frames.limit / RECORDS * 2 + MAP_LEAST;
+}
+
+static void *page_at(struct domain *d, void **at)
+{
+    struct shadow *s = d->shadow;
+
+    if (!*at && !map_is_large(d)) {
+        *at = heap_page_allocate();
+        s->map_pages += *at != NULL;
+    }
+    return *at;
+}
+
+int guest_frame_place(struct domain *d, uint64_t gfn, mfn_t m)
+{
+    void **root = d->shadow->map, **branch;
+    struct guest_frame *leaf;
+
+    if (gfn >= GFN_LIMIT || !m.n || m.n >= SWEPT)
+        return -EINVAL;
+    branch = page_at(d, &root[gfn / RECORDS / BRANCHES]);
+    leaf = branch ? page_at(d, &branch[gfn / RECORDS % BRANCHES]) : NULL;
+    if (!leaf)
+        return -ENOMEM;
+    if (leaf[gfn % RECORDS].mfn)
+        return -EINVAL;
+    leaf[gfn % RECORDS].mfn = (uint32_t)m.n;
+    machine_to_physical_set(m, gfn);
+    return 0;
+}
+
+/* Entries for the frame in some of the shadow tables.  True: all have been looked at. */
+static bool sweep_some(struct domain *d, uint64_t m)
+{
+    struct shadow *s = d->shadow;
+
+    for (unsigned n = 0; n < SWEEP_AT_ONCE; n++) {
+        struct shadow_page *p;
+
+        if (s->sweep_next > s->pages)
+            return true;
+        p = page_of(s, s->sweep_next++);
+        for (unsigned i = 0; p->level == 1 && p->present && i < PT_ENTRIES; i++)
+            if ((page_entries(p)[i] & PTE_P) && pte_mfn(page_entries(p)[i]).n == m)
+                entry_clear(d, p, i);
+    }
+    return false;
+}
+
+/* One sweep at a time: who finds another's under way gets that to its end first, so that vCPUs
+ * which do this at once do not undo each other's progress. */
+static void sweep(struct domain *d, uint64_t gfn)
+{
+    struct shadow *s = d->shadow;
+    struct guest_frame *f;
+
+    if (!s->sweep_next) {
+        s->sweep = gfn;
+        s->sweep_next = 1;
+    }
+    f = guest_frame_find(s, s->sweep);
+    if (sweep_some(d, f->mfn & MFN_OF)) {
+        f->mfn |= SWEPT;
+        s->sweep_next = 0;
+    }
+}
+
+/* Nothing new may refer to the frame, and what is known to does no more. */
+static void begin_to_leave(struct domain *d, struct guest_frame *f)
+{
+    struct shadow *s = d->shadow;
+
+    f->mfn |= LEAVING;
+    pages_drop_of(d, f);
+    for (unsigned k = 0; k < 2; k++)
+        if (f->writer[k])
+            entry_clear(d, page_of(s, f->writer[k] / PT_ENTRIES), f->writer[k] % PT_ENTRIES);
+}
+
+/* One step with the lock held.  -EAGAIN: there is more to do. */
+static int leave_step(struct domain *d, uint64_t gfn)
+{
+    struct shadow *s = d->shadow;
+    struct guest_frame *f = guest_frame_find(s, gfn);
+    mfn_t held = mfn(f ? f->mfn & MFN_OF : 0);
+
+    if (s->closed || !held.n || (read_once(frame_of(held)->use) & USE_SHARED))
+        return -EINVAL;
+    if (!(f->mfn & LEAVING))
+        begin_to_leave(d, f);
+    /* Its allocation is one use; others are grants, or entries that cannot be found from here. */
+    if (!(f->mfn & SWEPT) && (read_once(frame_of(held)->use) & USE_COUNT) != 1) {
+        sweep(d, gfn);
+        return -EAGAIN;
+    }
+    if (s->sweep == gfn)
+        s->sweep_next = 0;
+    f->mfn |= SWEPT;
+    return 0;
+}
+
+int guest_frame_leave(struct domain *d, uint64_t gfn)
+{
+    int r;
+
+    for (;;) {
+        spin_lock(&d->shadow->lock);
+        r = leave_step(d, gfn);
+        spin_unlock(&d->shadow->lock);
+        if (r != -EAGAIN)
+            break;
+        if (preempt_point())
+            return -ERESTART;
+    }
+    if (latency_is_due()) /* its tables may have been full; it has left: no reason to come back */
+        (void)!preempt_point();
+    return r;
+}
+
+int guest_frame_remove(struct domain *d, uint64_t gfn)
+{
+    int r = guest_frame_leave(d, gfn);
+    struct guest_frame *f;
+    mfn_t m = MFN_NONE;
+
+    if (r)
+        return r;
+    spin_lock(&d->shadow->lock);
+    f = d->shadow->closed ? NULL : guest_frame_find(d->shadow, gfn);
+    if (f && (f->mfn & SWEPT)) { /* else another vCPU was quicker */
+        m = mfn(f->mfn & MFN_OF);
+        f->mfn = 0;
+    }
+    spin_unlock(&d->shadow->lock);
+    return mfn_is_none(m) ? -EINVAL : frame_owner_release(&d->frames, m);
+}
+
+/* Some pages; true: all are gone, but the root. */
+bool map_free_some(struct shadow *s)
+{
+    void **root = s->map, **branch;
+
+    for (unsigned n = 0; n < FREE_AT_ONCE && s->freed < BRANCHES * BRANCHES; s->freed++) {
+        branch = root[s->freed / BRANCHES];
+        if (!branch) {
+            s->freed += BRANCHES - 1;
+            continue;
+        }
+        if (branch[s->freed % BRANCHES]) {
+            heap_page_free(branch[s->freed % BRANCHES]);
+            branch[s->freed % BRANCHES] = NULL;
+            n++;
+        }
+        if (s->freed % BRANCHES == BRANCHES - 1) {
+            heap_page_free(branch);
+            root[s->freed / BRANCHES] = NULL;
+        }
+    }
+    return s->freed == BRANCHES * BRANCHES;
+}
+
+void map_destroy(struct shadow *s)
+{
+    while (s->map && !map_free_some(s))
+        ;
+    if (s->map)
+        heap_page_free(s->map);
+}

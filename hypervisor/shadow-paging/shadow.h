@@ -1,0 +1,233 @@
+/*
+ * Shadow mode: the guest keeps ordinary page tables of guest frames, in ordinary memory; the
+ * processor walks the hypervisor's own tables, which are a cache of what the guest's say.
+ *
+ *   map.c      guest frame -> what is known of it: its machine frame, its shadows, its writers
+ *   pages.c    the bounded pool of shadow tables, found by (guest frame, level, view)
+ *   entries.c  one entry of a shadow table: what it refers to, put in and taken out
+ *   fill.c     a fault walks the guest's tables and puts in what they say
+ *   sync.c     stores to tables: finished one by one, or let go until the next flush
+ *   roots.c    a vCPU's two roots
+ *   copies.c   descriptor tables the processor uses
+ *   shadow-mode.c  the table of functions; audit.c recounts it all
+ *
+ * The rules:
+ *
+ *   1. A shadow table is *in step* with the guest's while no mapping allows writing that: every
+ *      store to it faults and is done here, to both.  It is *loose* from when the guest may write
+ *      it until the next flush, which compares and puts it in step again.  A processor may use
+ *      entries older than the last flush, so a loose one is as good as a TLB.
+ *   2. An L1 entry holds a use of its frame, and a TYPE_WRITABLE count if it allows writing, as in
+ *      direct mode: what is missed here is at worst a stale mapping of a frame that stays the
+ *      guest's.
+ *   3. All of a domain's is guarded by shadow.lock; no guest memory is touched by virtual address
+ *      under it, for that may fault.  No function does more than some thousand entries at once.
+ *   4. A table that is taken out of use is not used as another before every CPU that may have
+ *      walked it has flushed (page_take).
+ *   5. Everything here may be dropped at any time but the root a vCPU has loaded: it comes back by
+ *      faults.  So memory for it is bounded, and running out of it is no error.
+ *
+ * Views: guests' kernels run in ring 3, where the processor knows no supervisor pages.  A table of
+ * VIEW_USER has only entries that user mode may use; one of VIEW_KERNEL has all, open to ring 3,
+ * and is reached from kernel roots alone.  Tables all of whose entries are for user mode are
+ * shared by both roots.
+ */
+#ifndef SHADOW_PAGING_SHADOW_H
+#define SHADOW_PAGING_SHADOW_H
+
+#include "domain/domain.h"
+#include "domain/paging-mode.h"
+
+extern const struct paging_mode shadow_mode;
+
+enum view { VIEW_USER, VIEW_KERNEL };
+
+/* A shadow table by number, 0: none; an entry of one: number * 512 + index, 0: none. */
+typedef uint32_t page_id;
+typedef uint32_t entry_id;
+
+/* What is known of a guest frame. */
+struct guest_frame {
+    uint32_t mfn;       /* 0: there is none; LEAVING: nothing new refers to it */
+    page_id shadows;    /* the first of its shadows */
+    entry_id writer[2]; /* L1 entries that allow writing it; there may be more than these */
+};
+
+struct shadow_page {
+    uint32_t mfn;
+    uint32_t gfn;
+    page_id next;       /* another of the same guest frame, or free */
+    entry_id parent[2]; /* entries that refer to it; `links` of them in all, roots included */
+    uint32_t links;
+    uint32_t epoch; /* of the last store to the guest's table, and how many since */
+    uint16_t stores;
+    uint16_t present; /* entries */
+    uint8_t level, view;
+    bool loose, dead, recent; /* dead: no longer its guest frame's, waits for its links to go */
+    bool busy;                /* in use by the operation under way */
+};
+
+#define PAGES_PER_CHUNK (PAGE_SIZE / sizeof(struct shadow_page))
+#define CHUNKS          2048
+
+#define LOOSE_MAX       16 /* tables the guest may be writing at a time, not counting roots in use */
+#define LOOSE_ROOM      (LOOSE_MAX + 2 * MAX_VCPUS_PER_DOMAIN + 8) /* and some on the way to a page */
+#define STORES_IN_A_ROW 3 /* then the guest may write the table until it flushes */
+
+/* In a guest frame's mfn: on its way out; and no entry refers to it any more. */
+#define LEAVING 0x80000000U
+#define SWEPT   0x40000000U
+#define MFN_OF  (~(LEAVING | SWEPT))
+
+struct shadow_root {
+    page_id page;
+    uint64_t gfn; /* what the guest called it; 0: none */
+};
+
+struct shadow {
+    struct spinlock lock; /* below domain.lock, above the frame owner's */
+    bool closed;
+
+    void *map;          /* map.c: a radix tree, three levels */
+    uint64_t map_pages; /* of it */
+
+    struct shadow_page **chunk;
+    page_id pages;              /* ever made */
+    page_id free;               /* list, by `next` */
+    uint32_t in_use;            /* of the pool: made, less free */
+    page_id hand;               /* of the clock that chooses what to drop */
+    unsigned rounds;            /* it has made without finding any */
+    uint32_t made;              /* tables, so far */
+    uint32_t epoch;             /* flushes so far */
+    uint64_t loose[LOOSE_ROOM]; /* guest frames */
+    unsigned loose_count;
+    uint64_t store_gfn; /* between store_begin and store_end */
+
+    struct shadow_root root[MAX_VCPUS_PER_DOMAIN][2]; /* by view */
+    struct descriptor_copy *copies;
+    uint64_t sweep; /* for the entries of this guest frame, which leaves; and where next, 0: none */
+    page_id sweep_next;
+    uint64_t freed; /* places of the map looked at, at the domain's end */
+};
+
+/* Where the guest finds frames that the hypervisor shares with it: just below 64 GiB, where it has
+ * no memory of its own. */
+#define SHARED_GFN  0xfff000UL
+#define SHARED_GFNS 0x1000UL
+#define GFN_LIMIT   (1UL << 26) /* 256 GiB */
+
+/* -- map.c -- */
+
+/* NULL: no such frame. */
+struct guest_frame *guest_frame_find(struct shadow *s, uint64_t gfn);
+/* The record of one of the domain's own frames.  NULL: it has not been placed. */
+struct guest_frame *guest_frame_of(struct shadow *s, mfn_t m);
+/* Its machine frame, with no reference: valid while the lock is held.  MFN_NONE: none. */
+mfn_t guest_frame_mfn(struct shadow *s, uint64_t gfn);
+int must_check guest_frame_place(struct domain *d, uint64_t gfn, mfn_t m);
+/* Takes a frame out everywhere, and gives it back.  -EINVAL: none there; -ERESTART. */
+int must_check guest_frame_leave(struct domain *d, uint64_t gfn);
+int must_check guest_frame_remove(struct domain *d, uint64_t gfn);
+/* Frees a part of the map of a closed domain; true: it is all gone. */
+bool map_free_some(struct shadow *s);
+void map_destroy(struct shadow *s);
+
+/* -- pages.c -- */
+
+struct shadow_page *page_of(struct shadow *s, page_id id);
+page_id page_id_of(struct shadow *s, const struct shadow_page *p);
+static inline pte_t *page_entries(const struct shadow_page *p)
+{
+    return frame_virt(mfn(p->mfn));
+}
+/* A shadow of a guest's table; with `make`, a new one if there is none.  NULL: none. */
+struct shadow_page *page_get(struct domain *d, uint64_t gfn, unsigned level, enum view view,
+                             bool make);
+/* The table below an entry. */
+struct shadow_page *page_below(struct shadow *s, pte_t e);
+/* Takes a shadow out of use: nothing refers to it through its frame any more, its entries are
+ * gone, and it is free as soon as nothing links it. */
+void page_drop(struct domain *d, struct shadow_page *p);
+void page_link(struct domain *d, struct shadow_page *p, entry_id from);
+void page_unlink(struct domain *d, struct shadow_page *p, entry_id from);
+/* All shadows of a guest frame. */
+void pages_drop_of(struct domain *d, struct guest_frame *f);
+/* Makes the pool, with so many tables that the guest gets on whatever else is short of memory. */
+int must_check pool_create(struct domain *d);
+/* Frees a part of the pool of a closed domain; true: it is all gone. */
+bool pool_free_some(struct shadow *s);
+void pool_destroy(struct shadow *s);
+
+/* -- entries.c -- */
+
+/* Whether a shadow's entry still is what the guest's entry allows. */
+bool entry_is_in_step(struct shadow *s, const struct shadow_page *p, pte_t guest, pte_t e);
+/* Makes an entry not present. */
+void entry_clear(struct domain *d, struct shadow_page *p, unsigned index);
+/* Puts in what a present entry of the guest's L1 table allows.  -EINVAL: no such frame. */
+int must_check entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest);
+void entry_link(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest,
+                struct shadow_page *below);
+/* Nobody may write the frame through shadows any more; true: nor otherwise, once these CPUs have
+ * flushed, too. */
+bool writers_remove(struct domain *d, struct guest_frame *f, uint64_t *cpus);
+/* Whether its stores fault: one of the guest's tables, in step. */
+bool guest_frame_is_guarded(struct shadow *s, const struct guest_frame *f);
+
+/* -- fill.c -- */
+
+/* A guest's walk: entries and tables as its own tables have them. */
+struct guest_walk {
+    uint64_t gfn[5]; /* of the table of level 1 to 4; 0: of the frame mapped */
+    pte_t entry[5];  /* by level */
+    unsigned level;  /* the last one looked at */
+    bool user, writable, executable;
+};
+
+/* 0, or the bits of a page fault's error code (PF_PRESENT, PF_RESERVED) it would be told of, and
+ * WALK_ABSENT if it is not there. */
+int guest_walk(struct domain *d, uint64_t root, uint64_t address, struct guest_walk *w);
+#define WALK_ABSENT 0x10000
+enum fault_answer shadow_fault(struct vcpu *v, uint64_t address, uint32_t *error_code);
+
+/* -- sync.c -- */
+
+/* A store to a guarded table: whether it is finished by itself; else the table is to be loose. */
+bool store_is_finished(struct shadow *s, struct guest_frame *f);
+/* The guest may write the table from now on. */
+void table_loosen(struct domain *d, struct guest_frame *f);
+/* All loose tables in step again.  The lock is not held. */
+void tables_step(struct domain *d);
+/* An entry of the guest's table was changed: so are its shadows. */
+void table_changed(struct domain *d, uint64_t gfn, unsigned index, pte_t now);
+
+/* -- roots.c -- */
+
+/* The root as the guest named it; 0: none. */
+uint64_t root_gfn(const struct vcpu *v, bool user);
+int must_check root_set(struct vcpu *v, enum view view, uint64_t gfn);
+int must_check roots_drop(struct vcpu *v);
+
+/* -- stores.c: the guest's entries, changed by the hypervisor for it -- */
+
+int must_check shadow_store_begin(struct vcpu *v, uint64_t address, pte_t **slot);
+int must_check shadow_store_exchange(struct vcpu *v, pte_t *slot, pte_t expected, pte_t value);
+void shadow_store_end(struct vcpu *v);
+bool shadow_store_refused(struct vcpu *v, uint64_t address);
+int must_check shadow_update(struct domain *d, struct domain *frames_of, const struct mmu_update *u,
+                             unsigned n, unsigned *done);
+int must_check shadow_update_va(struct vcpu *v, struct domain *frames_of, uint64_t address,
+                                pte_t value);
+
+/* -- copies.c -- */
+
+int must_check copy_get(struct domain *d, uint64_t gfn, mfn_t *m);
+void copy_put(struct domain *d, mfn_t m);
+uint64_t copy_gfn(struct domain *d, mfn_t m);
+int must_check copy_update(struct domain *d, uint64_t address, uint64_t descriptor);
+
+/* -- audit.c -- */
+
+void shadow_tally(struct domain *d, struct tally *t);
+
+#endif

@@ -1,0 +1,315 @@
+/*
+ * Shadow mode at its edges: guests that fill the pool with tables that cannot be dropped, or the
+ * list of those they write; what another CPU does in the middle of an operation; a map made large.
+ *
+ * Sources: hypervisor/memory/frame-allocator.c hypervisor/memory/frame-owner.c
+ * hypervisor/memory/frame-references.c hypervisor/memory/heap.c hypervisor/machine/tlb-clock.c
+ * hypervisor/shadow-paging/map.c hypervisor/shadow-paging/pages.c
+ * hypervisor/shadow-paging/entries.c hypervisor/shadow-paging/fill.c
+ * hypervisor/shadow-paging/sync.c hypervisor/shadow-paging/roots.c
+ * hypervisor/shadow-paging/stores.c hypervisor/shadow-paging/copies.c
+ * hypervisor/shadow-paging/audit.c hypervisor/shadow-paging/shadow-mode.c
+ * hypervisor/lifecycle/audit.c tests/model/processors.c
+ *
+ * Flags: -Ihypervisor -Itests/model -DHOST_TEST
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "domain/guest-frames.h"
+#include "lib/bits.h"
+#include "lib/errno.h"
+#include "lifecycle/audit.h"
+#include "machine/registers.h"
+#include "memory/frame-allocator.h"
+#include "memory/frame-references.h"
+#include "processors.h"
+#include "shadow-paging/shadow.h"
+
+#define FRAMES 16384
+#define GUEST  1000
+#define DATA   900 /* the first guest frame that is no table */
+#define OPEN   (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
+#define TRIES  200
+
+static uint64_t frame[GUEST];
+
+static int domain_up(void **state)
+{
+    (void)state;
+    shadow_domain_up(FRAMES, GUEST + 1);
+    for (uint64_t gfn = 0; gfn < GUEST; gfn++)
+        frame[gfn] = frame_placed(gfn);
+    crash_is_fatal = false;
+    cpu = &cpus[0];
+    vcpu = &vcpus[0];
+    return 0;
+}
+
+static int domain_down(void **state)
+{
+    mfn_t m;
+
+    (void)state;
+    shadow_mode.close(&domain);
+    for (unsigned i = 0; i < CPUS; i++)
+        assert_int_equal(shadow_mode.drop_roots(&vcpus[i]), 0);
+    while (shadow_mode.finish(&domain))
+        ;
+    while (m = frame_owner_first(&domain.frames), !mfn_is_none(m)) {
+        assert_int_equal(shadow_mode.release(&domain, m), 0);
+        frame_put(m);
+    }
+    frame_unshare(&domain.frames, virt_mfn(domain.shared_info));
+    shadow_mode.destroy(&domain);
+    frame_owner_unregister(&domain.frames);
+    crashes = 0;
+    return 0;
+}
+
+static void on(unsigned id)
+{
+    cpu = &cpus[id];
+    vcpu = &vcpus[id];
+}
+
+static pte_t *table_at(uint64_t gfn)
+{
+    return frame_virt(mfn(frame[gfn]));
+}
+
+static pte_t entry(uint64_t gfn)
+{
+    return gfn << PAGE_SHIFT | OPEN;
+}
+
+/* The tables from the root down, by their first entries. */
+static void chain(const uint64_t *gfn, unsigned n, unsigned slot)
+{
+    for (unsigned i = 0; i + 1 < n; i++)
+        table_at(gfn[i])[i ? 0 : slot] = entry(gfn[i + 1]);
+}
+
+static uint64_t address_of(uint64_t i4, uint64_t i2, uint64_t i1)
+{
+    return i4 << 39 | i2 << 21 | i1 << 12;
+}
+
+static bool access_is(uint64_t address, bool write, bool by_hypervisor)
+{
+    struct access a = { address, false, write, false };
+
+    for (unsigned n = 0; n < TRIES; n++) {
+        uint32_t code = (by_hypervisor ? 0 : PF_USER) | (write ? PF_WRITE : 0);
+
+        if (by_processor(&a))
+            return true;
+        cpu->root = vcpu->kernel_root;
+        switch (shadow_mode.fault(vcpu, address, &code)) {
+        case FAULT_OF_GUEST:
+            return false;
+        case FAULT_OF_STORE:
+            assert_true(shadow_mode.store_refused(vcpu, address));
+            break;
+        default:
+            break;
+        }
+    }
+    fail_msg("the same fault again and again");
+    return false;
+}
+
+static void assert_audit_clean(void)
+{
+    uint64_t frames, differences;
+
+    assert_int_equal(domain_audit(&domain, &frames, &differences), 0);
+    assert_int_equal(differences, 0);
+}
+
+static void flush(uint64_t mask)
+{
+    shadow_mode.flush(vcpu, mask, FLUSH_ALL, 0);
+}
+
+/* A table of each level in many places, dropped again and again, until nothing is left but what
+ * such places hold: the guest, and the hypervisor for it, get on. */
+static void a_pool_of_dropped_tables(void **state)
+{
+    static const uint64_t path[] = { 1, 2, 3, 4, DATA };
+
+    (void)state;
+    for (unsigned i = 0; i < 512; i++) {
+        table_at(1)[i] = entry(2);
+        table_at(2)[i] = entry(3);
+        table_at(3)[i] = entry(4);
+        table_at(4)[i] = entry(DATA);
+    }
+    assert_int_equal(shadow_mode.set_kernel_root(vcpu, path[0]), 0);
+    for (unsigned slot = 2; slot < 512; slot++) {
+        assert_true(access_is(address_of(0, 0, 0), false, false));
+        assert_true(access_is(address_of(0, 1, 0), false, false));
+        assert_true(access_is(address_of(0, slot, 0), false, true));
+        flush(1);
+        assert_int_equal(shadow_mode.unpin(&domain, 4), 0);
+    }
+    for (unsigned round = 2; round < 2000; round++) {
+        uint64_t slot = round % 250;
+
+        assert_true(access_is(address_of(0, 0, 0), false, false));
+        assert_true(access_is(address_of(0, 1, 0), false, false));
+        assert_true(access_is(slot << 39 | slot << 30 | slot << 21, false, round % 2));
+        flush(1);
+        assert_int_equal(shadow_mode.unpin(&domain, 2 + round % 3), 0);
+        assert_true(access_is(address_of(0, 0, 0), round % 4 == 0, true));
+    }
+    assert_int_equal(crashes, 0);
+    assert_audit_clean();
+}
+
+/* As by MMUEXT_CLEAR_PAGE, say. */
+static void write_from_outside(uint64_t gfn, unsigned index, pte_t value)
+{
+    mfn_t m;
+
+    assert_int_equal(guest_frame_get_writable(&domain, gfn, &m), 0);
+    table_at(gfn)[index] = value;
+    frame_put_writable(m);
+}
+
+/* The list of tables that are written is full of roots in use; a table in the way to itself is
+ * written by a hypercall. */
+static void a_list_of_roots(void **state)
+{
+    static const uint64_t path[] = { 100, 101, 102, 103, 103 }, other[] = { 100, 104, 105, 106 };
+
+    (void)state;
+    chain(path, 5, 0);
+    chain(other, 4, 5);
+    table_at(103)[1] = entry(DATA);
+    for (unsigned i = 0; i < 4; i++)
+        table_at(106)[i] = entry(102); /* more writers than are noted */
+    assert_int_equal(shadow_mode.set_kernel_root(vcpu, path[0]), 0);
+    for (unsigned i = 0; i < 4; i++)
+        assert_true(access_is(address_of(5, 0, i), true, false));
+    for (unsigned i = 1; i < CPUS; i++) {
+        on(i);
+        assert_int_equal(shadow_mode.set_kernel_root(vcpu, 10 + i), 0);
+        assert_int_equal(shadow_mode.set_user_root(vcpu, 30 + i), 0);
+    }
+    on(0);
+    assert_true(access_is(address_of(0, 0, 1), false, false));
+    for (unsigned i = 1; i < CPUS; i++)
+        for (unsigned k = 10; k <= 30; k += 20)
+            write_from_outside(k + i, 3, entry(101));
+    assert_true(access_is(address_of(0, 0, 0), true, true));
+    assert_int_equal(crashes, 0);
+    for (unsigned i = 1; i < CPUS; i++) { /* they are all still known to be written */
+        on(i);
+        assert_true(access_is(address_of(3, 0, 1), false, false));
+        write_from_outside(10 + i, 3, 0);
+        flush(BIT(CPUS) - 1);
+        assert_false(access_is(address_of(3, 0, 1), false, false));
+    }
+    assert_audit_clean();
+}
+
+/* vCPU 1 may still write the table when vCPU 0 first walks it. */
+static void entry_goes(void)
+{
+    on_flush = NULL;
+    table_at(203)[0] = 0;
+}
+
+static void a_store_while_a_table_is_guarded(void **state)
+{
+    static const uint64_t path[] = { 200, 201, 202, 203, DATA + 7 },
+                          other[] = { 200, 204, 205, 206, 203 };
+    struct access a = { 0, true, false, false };
+    uint32_t code = PF_USER;
+
+    (void)state;
+    chain(path, 5, 0);
+    chain(other, 5, 5);
+    on(1);
+    assert_int_equal(shadow_mode.set_kernel_root(vcpu, path[0]), 0);
+    assert_true(access_is(address_of(5, 0, 0), true, false));
+    on(0);
+    assert_int_equal(shadow_mode.set_kernel_root(vcpu, path[0]), 0);
+    on_flush = entry_goes;
+    cpu->root = vcpu->user_root;
+    (void)shadow_mode.fault(vcpu, a.address, &code);
+    assert_null(on_flush); /* it came in between */
+    on(1);
+    flush(BIT(CPUS) - 1);
+    on(0);
+    assert_int_equal(by_processor(&a), 0);
+    assert_audit_clean();
+}
+
+/* A grant's user writes a frame of a domain that is being destroyed. */
+static uint64_t dropped;
+
+static void others_drop_it(void)
+{
+    on_wait = NULL;
+    pages_drop_of(&domain, guest_frame_find(domain.shadow, dropped));
+    spin_unlock(&domain.shadow->lock);
+}
+
+static void a_table_goes_while_all_do(void **state)
+{
+    static const uint64_t path[] = { 1, 2, 3, 4, DATA };
+
+    (void)state;
+    chain(path, 5, 0);
+    assert_int_equal(shadow_mode.set_kernel_root(vcpu, path[0]), 0);
+    assert_true(access_is(0, false, false));
+    shadow_mode.close(&domain);
+    assert_int_equal(shadow_mode.drop_roots(vcpu), 0);
+    for (page_id id = domain.shadow->pages; id; id--)
+        if (page_of(domain.shadow, id)->level)
+            dropped = page_of(domain.shadow, id)->gfn;
+    spin_lock(&domain.shadow->lock);
+    on_wait = others_drop_it;
+    while (shadow_mode.finish(&domain))
+        ;
+    assert_null(on_wait);
+}
+
+/* One frame that is given back and placed somewhere else, on and on. */
+static void a_map_of_one_frame(void **state)
+{
+    int r = 0;
+
+    (void)state;
+    for (uint64_t gfn = 25600; gfn < SHARED_GFN && !r; gfn += 256) {
+        mfn_t m;
+
+        assert_int_equal(frame_owner_allocate(&domain.frames, 0, 0, &m), 0);
+        r = shadow_mode.place(&domain, m, gfn);
+        if (r)
+            assert_int_equal(frame_owner_release(&domain.frames, m), 0);
+        else
+            assert_int_equal(shadow_mode.remove(&domain, gfn), 0);
+    }
+    assert_int_equal(r, -XEN_ENOMEM);
+    assert_in_range(domain.shadow->map_pages, 1, 100);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_pool_of_dropped_tables, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(a_list_of_roots, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(a_store_while_a_table_is_guarded, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(a_table_goes_while_all_do, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(a_map_of_one_frame, domain_up, domain_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
