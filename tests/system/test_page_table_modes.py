@@ -1,16 +1,30 @@
-"""Our patched Linux (make linux) as a guest in direct and in writable page-table mode."""
+"""Our patched Linux (make linux) as a guest in each page-table mode."""
 import re
 import shutil
 import subprocess
 
-from machine import ROOT, make_initrd, run_script
+import pexpect
+import pytest
 
-CONFIG = """name = "{mode}"
-kernel = "/extra/vmlinuz"
-ramdisk = "/extra/rd.gz"
+from machine import PATIENCE, ROOT, main_kernel, make_initrd, run_script
+
+CONFIG = """name = "{name}"
+kernel = "/extra/{kernel}"
+ramdisk = "/extra/{ramdisk}"
 memory = 192
-vcpus = 2
+vcpus = {vcpus}
+pgtable = "{mode}"
+extra = "console=hvc0 quiet"
+"""
+
+# A Debian root on its disk; the demo's own init greets and starts a shell.
+DISK = """name = "{name}"
+kernel = "/extra/vmlinuz"
+memory = 192
+vcpus = {vcpus}
+root = "/dev/xvda rw"
 extra = "console=hvc0 quiet xen_pgtable={mode}"
+disk = [ "phy:PARTLABEL=paravane-demo,xvda,w" ]
 """
 
 INIT = """
@@ -30,19 +44,33 @@ echo all-done
 while :; do sleep 1000; done
 """
 
+CPUS = "echo cpus-$(grep -c ^processor /proc/cpuinfo)-$(cat /sys/hypervisor/paging/mode)"
 
-def extra_folder(folder, linux):
-    extra = folder / "extra"
-    extra.mkdir()
-    shutil.copy(linux / "vmlinuz", extra)
+
+def modes_of(hv):
+    """Xen's PV domains all keep their own tables."""
+    return ("direct", "writable", "shadow") if hv == "paravane" else ("direct", "writable")
+
+
+@pytest.fixture(scope="module")
+def extra(linux, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("modes")
+    shutil.copy(linux / "vmlinuz", folder)
+    shutil.copy(main_kernel(), folder / "stock")
     program = folder / "user-pages"
     subprocess.run(["gcc", "-O2", "-static", "-o", program,
                     ROOT / "tests" / "system" / "user-pages.c"], check=True)
     module, = linux.glob("lib/modules/*/kernel/arch/x86/xen/xen-pv-mmu-selftest.ko")
-    make_initrd(extra / "rd.gz", INIT, tools=(program, module))
-    for mode in ("direct", "writable"):
-        (extra / f"{mode}.cfg").write_text(CONFIG.format(mode=mode))
-    return extra
+    make_initrd(folder / "rd.gz", INIT, tools=(program, module))
+    for mode in ("direct", "writable", "shadow"):
+        (folder / f"{mode}.cfg").write_text(CONFIG.format(
+            name=mode, mode=mode, vcpus=2, kernel="vmlinuz", ramdisk="rd.gz"))
+        (folder / f"stock-{mode}.cfg").write_text(CONFIG.format(
+            name="stock", mode=mode, vcpus=1, kernel="stock", ramdisk="rd.gz"))
+        for vcpus in (1, 4):
+            (folder / f"{mode}-{vcpus}.cfg").write_text(DISK.format(
+                name=f"{mode}-{vcpus}", mode=mode, vcpus=vcpus))
+    return folder
 
 
 def counts(text, when):
@@ -51,28 +79,72 @@ def counts(text, when):
             for name, value in re.findall(rf"paging {when} (\w+) (\w+)\.", text)}
 
 
-def test_direct_and_writable(hv, linux, tmp_path):
-    lines = ["vmctl destroy demo"]
-    for mode in ("direct", "writable"):
+def test_modes(hv, extra, tmp_path):
+    lines = ["vmctl destroy demo", "vmctl info"]
+    for mode in modes_of(hv):
         lines += [f"vmctl create /extra/{mode}.cfg",
                   f"vmctl console {mode} --expect 'all-done' --timeout 200",
-                  f"try vmctl counters --json {mode}",
+                  f"try vmctl list -v {mode}", f"try vmctl counters --json {mode}",
                   *(["vmctl audit"] if hv == "paravane" else []),
                   f"vmctl destroy {mode}"]
-    result = run_script(tmp_path, hv, lines, EXTRA=extra_folder(tmp_path, linux), TIMEOUT=500).ok()
+    result = run_script(tmp_path, hv, lines, EXTRA=extra, TIMEOUT=500).ok()
+    assert " ".join(modes_of(hv)) in result.of("vmctl info")
     seen = {}
-    for mode in ("direct", "writable"):
+    for mode in modes_of(hv):
         text = result.of(f"vmctl console {mode}")
         assert text.count("user-pages: 10 rounds, ok") == 2, text
         assert "xen-pv-mmu-selftest: 5 rounds, ok" in text and "insmod-0" in text, text
         assert not re.search("WARN|BUG|Oops|multicall", text), text
         seen[mode] = counts(text, "selftest")
         assert seen[mode]["mode"] == mode
+        assert mode in result.of(f"try vmctl list -v {mode}").splitlines()[1].split()[-2:]
     assert seen["direct"]["pte_store"] == 0
     assert seen["writable"]["pte_store"] > 10000
     assert seen["writable"]["pte_hypercall"] < seen["direct"]["pte_hypercall"] / 100
     if hv == "paravane":
-        direct, writable = (result.json(f"try vmctl counters --json {mode}")
-                            for mode in ("direct", "writable"))
-        assert writable["emulated_writes"] > 2 * direct["emulated_writes"]
-        assert writable["hypercalls"] < direct["hypercalls"] / 2
+        counted = {mode: result.json(f"try vmctl counters --json {mode}") for mode in modes_of(hv)}
+        assert counted["writable"]["emulated_writes"] > 2 * counted["direct"]["emulated_writes"]
+        for mode in ("writable", "shadow"):
+            assert counted[mode]["hypercalls"] < counted["direct"]["hypercalls"] / 2
+        assert seen["shadow"]["pte_hypercall"] == seen["shadow"]["upper_hypercall"] == 0
+
+
+def test_roots_on_disks(extra, tmp_path):
+    """Named on the kernel's command line, with one and with four vCPUs."""
+    lines, guests = ["vmctl destroy demo"], []
+    for mode in modes_of("paravane"):
+        for vcpus in (1, 4):
+            guest = f"{mode}-{vcpus}"
+            guests.append((guest, f"cpus-{vcpus}-{mode}"))
+            lines += [f"vmctl create /extra/{guest}.cfg",
+                      f"vmctl console {guest} --expect '# $' --timeout 60",
+                      f"vmctl console {guest} --send '{CPUS}' --expect '{guests[-1][1]}' --timeout 30",
+                      "vmctl audit", f"vmctl shutdown -w {guest}",
+                      f"try vmctl wait {guest} --state gone --timeout 10"]
+    run_script(tmp_path, "paravane", lines, EXTRA=extra, TIMEOUT=400, SMP=2).ok()
+
+
+def test_without_a_hypervisor(extra):
+    """The same image on the bare machine."""
+    child = pexpect.spawn("qemu-system-x86_64", [
+        "-accel", "tcg", "-cpu", "max,-smap", "-smp", "2", "-m", "512", "-display", "none",
+        "-serial", "stdio", "-monitor", "none", "-no-reboot", "-kernel", str(extra / "vmlinuz"),
+        "-initrd", str(extra / "rd.gz"), "-append", "console=ttyS0 quiet panic=1"],
+        encoding="utf-8", codec_errors="replace", timeout=PATIENCE * 100)
+    try:
+        child.expect_exact("all-done")
+        assert child.before.count("user-pages: 10 rounds, ok") == 2, child.before
+        assert not re.search("WARN|BUG|Oops", child.before), child.before
+    finally:
+        child.terminate(force=True)
+
+
+@pytest.mark.parametrize("hv,why", [
+    ("paravane", "stock: kernel: it cannot run with pgtable = \"shadow\""),
+    ("xen", "shadow: this hypervisor does not know pgtable = \"shadow\"")])
+def test_refused(hv, why, extra, tmp_path):
+    config = "stock-shadow" if hv == "paravane" else "shadow"
+    result = run_script(tmp_path, hv, [f"! vmctl create /extra/{config}.cfg", "vmctl list --json"],
+                        EXTRA=extra).ok()
+    assert why in result.of("! vmctl create")
+    assert [d["name"] for d in result.json("vmctl list --json")] == ["Domain-0", "demo"]
