@@ -55,7 +55,7 @@ lint:
 	    hypervisor dom0/xenstore dom0/pv-kernel dom0/tasks split-drivers tools/vmctl
 
 format:
-	find hypervisor dom0 split-drivers hypercall-abi tools tests -name '*.[ch]' | xargs clang-format-14 -i
+	find hypervisor dom0 split-drivers hypercall-abi tools tests docs -name '*.[ch]' | xargs clang-format-14 -i
 
 clean:
 	rm -rf $(BUILD)

@@ -6,7 +6,7 @@ from machine import SETTLED, demo_disk, nodes, run_script, same_memory
 
 CONSOLE = "vmctl console demo "
 
-WRITE = ("head -c 33554432 /dev/urandom > /root/big && sync && md5sum /root/big > /root/sum && "
+WRITE = ("head -c 8388608 /dev/urandom > /root/big && sync && md5sum /root/big > /root/sum && "
          "echo 3 > /proc/sys/vm/drop_caches; md5sum -c /root/sum; echo wrote-$?")
 
 

@@ -54,7 +54,7 @@ def test_vcpus(hv, smp, tmp_path):
 def test_create_destroy_cycles(hv, tmp_path):
     look = SETTLED
     cycle = ["vmctl create -q -p /etc/vmctl/demo.cfg", "vmctl destroy demo"]
-    lines = ["vmctl destroy demo", *cycle, *look] + cycle * 50 + [*look, "xenstore-control check", *audit(hv)]
+    lines = ["vmctl destroy demo", *cycle, *look] + cycle * 30 + [*look, "xenstore-control check", *audit(hv)]
     result = run_script(tmp_path, hv, lines, TIMEOUT=400).ok()
     assert nodes(result, 0) == nodes(result, 1)
     same_memory(hv, result, 0, 1)
@@ -72,7 +72,7 @@ def turns(name, count):
 
 def test_guest_reboots(hv, tmp_path):
     """Reboots the guest itself asks for, until it is destroyed."""
-    count = 6
+    count = 4
     extra = extra_folder(tmp_path, "echo turn-up\nreboot -f\n", [("turner", 1, "")])
     lines = ["vmctl destroy demo", *SETTLED, *turns("turner", count), *audit(hv),
              "vmctl destroy turner", *SETTLED, *audit(hv)]
