@@ -39,8 +39,8 @@ NOT_IN_SHADOW = {"grants"}
 
 
 def machine(hypervisor, **settings):
-    environment = {**os.environ, "HV": hypervisor, "SMP": "2", "DISK": "none", "SCRIPT": "",
-                   "EXTRA": "", **settings}
+    environment = {**os.environ, "HV": hypervisor, "SMP": "2", "DISK": "none", "LINUX": "none",
+                   "SCRIPT": "", "EXTRA": "", **settings}
     done = subprocess.run([ROOT / "tools/run"], env=environment, capture_output=True, timeout=1500)
     return done.returncode, done.stdout.decode(errors="replace")
 
