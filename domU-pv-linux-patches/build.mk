@@ -1,4 +1,8 @@
 # A Linux for guests with the patches of this folder; needed by nothing else, so not part of `all`.
-.PHONY: linux
+.PHONY: linux soak
 linux: deps
 	tools/linux $(CACHE)
+
+# make soak [MODES="direct writable shadow"] [MINUTES=5] [HV=xen]: a guest with that kernel under load.
+soak: all linux
+	tools/soak
