@@ -56,9 +56,11 @@ static int map_claimed(struct vcpu *v, struct domain *granter, struct gnttab_map
         track->busy = false;
     }
     spin_unlock(&own->track_lock);
+    if (r)
+        return r;
     op->handle = handle;
     op->dev_bus_addr = frame << PAGE_SHIFT;
-    return r;
+    return GNTST_okay;
 }
 
 int grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
