@@ -30,18 +30,17 @@ void guest_page_fault(struct vcpu *v, struct cpu_regs *regs)
         inject_page_fault(v, regs, address, regs->error_code);
 }
 
-#define TRIES 32 /* of one access by the hypervisor, with nothing between */
+#define FAULTS 64 /* of the hypervisor on guest memory, with nothing between */
 
-/* A guest that changes its tables all the time may have an access fault again and again: that is
- * its own loss. */
-static bool is_hopeless(struct cpu *cpu, uint64_t address)
+/* A guest that changes its tables all the time, or has more of them written than there is room for,
+ * may have an access fault again and again, of two pages in turn even: that is its own loss. */
+static bool is_hopeless(struct cpu *cpu)
 {
-    if (cpu->access_fault_at != address || cpu->access_fault_since != cpu->closed_since) {
-        cpu->access_fault_at = address;
+    if (cpu->access_fault_since != cpu->closed_since) {
         cpu->access_fault_since = cpu->closed_since;
         cpu->access_faults = 0;
     }
-    return ++cpu->access_faults > TRIES;
+    return ++cpu->access_faults > FAULTS;
 }
 
 bool guest_access_fault(struct vcpu *v, const struct cpu_regs *regs)
@@ -49,6 +48,6 @@ bool guest_access_fault(struct vcpu *v, const struct cpu_regs *regs)
     uint64_t address = cr2_read();
     uint32_t error_code = regs->error_code;
 
-    return guest_range_ok(address, 1) && !is_hopeless(this_cpu(), address) &&
+    return guest_range_ok(address, 1) && !is_hopeless(this_cpu()) &&
            v->domain->mode->fault(v, address, &error_code) == FAULT_RESOLVED;
 }

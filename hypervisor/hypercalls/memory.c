@@ -39,8 +39,11 @@ static int frames_place(struct domain *d, mfn_t first, uint64_t gpfn, uint64_t c
     uint64_t k;
     int r = 0;
 
-    for (k = 0; k < count && !r; k += !r)
+    for (k = 0; k < count && !r; k += !r) {
         r = d->mode->place(d, mfn(first.n + k), gpfn == M2P_INVALID ? gpfn : gpfn + k);
+        if (k % PREEMPT_EVERY == PREEMPT_EVERY - 1)
+            (void)!preempt_point();
+    }
     if (!r)
         return 0;
     for (uint64_t i = 0; i < count; i++)
@@ -72,15 +75,23 @@ static int extent_add(struct domain *d, const struct xen_memory_reservation *res
 
 static int extent_remove(struct domain *d, const struct xen_memory_reservation *res, uint64_t i)
 {
+    uint64_t left = 0;
     xen_pfn_t frame;
     int r = 0;
 
     if (guest_read_element(&frame, res->extent_start, i))
         return -EFAULT;
-    for (uint64_t k = 0; k < 1UL << res->extent_order && !r; k++)
-        r = d->mode->leave(d, frame + k);
-    for (uint64_t k = 0; k < 1UL << res->extent_order && !r; k++) {
-        r = frame_remove(d, frame + k);
+    while (left < 1UL << res->extent_order && !r) {
+        r = d->mode->leave(d, frame + left);
+        left += !r;
+    }
+    if (r == -ERESTART)
+        return r;
+    for (uint64_t k = 0; k < left; k++) {
+        int removed = frame_remove(d, frame + k);
+
+        if (removed)
+            return removed;
         if (k % ANSWER_EVERY == ANSWER_EVERY - 1)
             remote_answer(); /* who flushes TLBs has others wait behind it */
     }

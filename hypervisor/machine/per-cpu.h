@@ -44,7 +44,7 @@ struct cpu {
     uint32_t disturbed;  /* flushes of others' TLBs that the running vCPU was not charged for yet */
 
     /* Faults of the hypervisor on guest memory in a row: entry/page-fault.c. */
-    uint64_t access_fault_at, access_fault_since; /* entry/page-fault.c */
+    uint64_t access_fault_since;
     unsigned access_faults;
 
     /* How long interrupts are off: latency.h. */

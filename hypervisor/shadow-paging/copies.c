@@ -17,9 +17,9 @@ struct descriptor_copy {
 
 static int copy_locked(struct shadow *s, uint64_t gfn, struct descriptor_copy *c)
 {
-    mfn_t m = guest_frame_mfn(s, gfn);
+    mfn_t m = s->closed ? MFN_NONE : guest_frame_mfn(s, gfn);
 
-    if (s->closed || mfn_is_none(m))
+    if (mfn_is_none(m))
         return -EINVAL;
     memcpy(c->of, frame_virt(m), PAGE_SIZE); /* once: the copy is what is checked */
     for (unsigned i = 0; i < PAGE_SIZE / sizeof(*c->of); i++)
@@ -84,9 +84,9 @@ uint64_t copy_gfn(struct domain *d, mfn_t m)
 static int update_locked(struct domain *d, uint64_t gfn, unsigned index, uint64_t descriptor)
 {
     struct shadow *s = d->shadow;
-    mfn_t m = guest_frame_mfn(s, gfn);
+    mfn_t m = s->closed ? MFN_NONE : guest_frame_mfn(s, gfn);
 
-    if (s->closed || mfn_is_none(m))
+    if (mfn_is_none(m))
         return -EINVAL;
     write_once(((uint64_t *)frame_virt(m))[index], descriptor);
     for (struct descriptor_copy *c = s->copies; c; c = c->next)

@@ -10,6 +10,7 @@
 #include "machine/registers.h"
 #include "shadow-paging/shadow.h"
 
+#define DROPS           2 /* tables taken out of use for one fault, about */
 #define ALWAYS_REPORTED (PF_WRITE | PF_USER | PF_FETCH)
 
 /* Bits that must be 0: large pages, which a guest of this kind is not offered, and addresses
@@ -97,11 +98,19 @@ static enum view view_below(struct shadow *s, const struct shadow_page *p, pte_t
     return user ? VIEW_USER : VIEW_KERNEL;
 }
 
-/* The tables on the way to an address, kept until path_release: path[4] is there.  False: there is
- * no room for one. */
-static bool path_get(struct domain *d, uint64_t address, const struct guest_walk *w,
-                     struct shadow_page *path[5])
+/* Whether the fault has cost as much as it may in one go. */
+static bool is_enough(const struct shadow *s, uint32_t drops)
 {
+    return s->drops - drops > DROPS;
+}
+
+/* The tables on the way to an address, kept until path_release: path[4] is there.  -ENOMEM: there
+ * is no room for one; -EAGAIN: making them has cost others so much that the rest has to wait. */
+static int path_get(struct domain *d, uint64_t address, const struct guest_walk *w,
+                    struct shadow_page *path[5])
+{
+    uint32_t drops = d->shadow->drops;
+
     path[4]->busy = true;
     for (unsigned level = 4; level > 1; level--) {
         struct shadow_page *p = path[level];
@@ -110,11 +119,13 @@ static bool path_get(struct domain *d, uint64_t address, const struct guest_walk
         struct shadow_page *below = page_get(d, w->gfn[level - 1], level - 1U, view, true);
 
         if (!below)
-            return false;
+            return -ENOMEM;
         below->busy = below->recent = true;
         path[level - 1] = below;
+        if (level > 2 && is_enough(d->shadow, drops))
+            return -EAGAIN;
     }
-    return true;
+    return 0;
 }
 
 static void path_release(struct shadow_page *path[5])
@@ -161,9 +172,11 @@ static int fill(struct domain *d, uint64_t address, bool write, const struct gue
 {
     struct guest_frame *f = guest_frame_find(d->shadow, w->gfn[0]);
     uint32_t made = d->shadow->made;
+    int r;
 
-    if (!path_get(d, address, w, path))
-        return -ENOMEM;
+    r = path_get(d, address, w, path);
+    if (r)
+        return r;
     if (made != d->shadow->made)
         return -EAGAIN;
     path_link(d, address, w, path);
@@ -206,11 +219,12 @@ static enum fault_answer fault_locked(struct vcpu *v, uint64_t address, bool use
 {
     struct shadow *s = v->domain->shadow;
     enum fault_answer answer = FAULT_OF_GUEST;
+    uint32_t drops = s->drops;
     bool again = true;
 
     if (s->closed || !s->root[v->id][user ? VIEW_USER : VIEW_KERNEL].page)
         return answer;
-    for (unsigned walks = 0; again && walks < 4; walks++) {
+    for (unsigned walks = 0; again && walks < 4 && !is_enough(s, drops); walks++) {
         again = false;
         answer = walk_and_fill(v, address, user, error_code, &again);
     }

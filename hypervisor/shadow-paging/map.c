@@ -14,9 +14,10 @@
 
 _Static_assert(GFN_LIMIT == BRANCHES * BRANCHES * RECORDS, "the tree has three levels");
 
-#define MAP_LEAST     64  /* pages of the map */
-#define FREE_AT_ONCE  256 /* pages of it */
-#define SWEEP_AT_ONCE 8   /* shadow tables with the lock held */
+#define MAP_LEAST     64 /* pages of the map */
+#define FREE_AT_ONCE  64 /* pages of it */
+#define LOOKS         32
+#define SWEEP_AT_ONCE 4 /* shadow tables with the lock held */
 
 struct guest_frame *guest_frame_find(struct shadow *s, uint64_t gfn)
 {
@@ -132,13 +133,15 @@ static void begin_to_leave(struct domain *d, struct guest_frame *f)
 static int leave_step(struct domain *d, uint64_t gfn)
 {
     struct shadow *s = d->shadow;
-    struct guest_frame *f = guest_frame_find(s, gfn);
+    struct guest_frame *f = s->closed ? NULL : guest_frame_find(s, gfn);
     mfn_t held = mfn(f ? f->mfn & MFN_OF : 0);
 
-    if (s->closed || !held.n || (read_once(frame_of(held)->use) & USE_SHARED))
+    if (!held.n || (read_once(frame_of(held)->use) & USE_SHARED))
         return -EINVAL;
-    if (!(f->mfn & LEAVING))
+    if (!(f->mfn & LEAVING)) {
         begin_to_leave(d, f);
+        return -EAGAIN; /* it may have been a piece of work by itself */
+    }
     /* Its allocation is one use; others are grants, or entries that cannot be found from here. */
     if (!(f->mfn & SWEPT) && (read_once(frame_of(held)->use) & USE_COUNT) != 1) {
         sweep(d, gfn);
@@ -160,7 +163,7 @@ int guest_frame_leave(struct domain *d, uint64_t gfn)
         spin_unlock(&d->shadow->lock);
         if (r != -EAGAIN)
             break;
-        if (preempt_point())
+        if (latency_is_due() && preempt_point())
             return -ERESTART;
     }
     if (latency_is_due()) /* its tables may have been full; it has left: no reason to come back */
@@ -186,26 +189,33 @@ int guest_frame_remove(struct domain *d, uint64_t gfn)
     return mfn_is_none(m) ? -EINVAL : frame_owner_release(&d->frames, m);
 }
 
+static void page_let_go(void **at)
+{
+    void *page = *at;
+
+    *at = NULL;
+    heap_page_free(page);
+}
+
 /* Some pages; true: all are gone, but the root. */
 bool map_free_some(struct shadow *s)
 {
     void **root = s->map, **branch;
 
-    for (unsigned n = 0; n < FREE_AT_ONCE && s->freed < BRANCHES * BRANCHES; s->freed++) {
+    /* As many places looked at are worth a page freed. */
+    for (unsigned n = 0; n < FREE_AT_ONCE * LOOKS && s->freed < BRANCHES * BRANCHES;
+         s->freed++, n++) {
         branch = root[s->freed / BRANCHES];
         if (!branch) {
             s->freed += BRANCHES - 1;
             continue;
         }
         if (branch[s->freed % BRANCHES]) {
-            heap_page_free(branch[s->freed % BRANCHES]);
-            branch[s->freed % BRANCHES] = NULL;
-            n++;
+            page_let_go(&branch[s->freed % BRANCHES]);
+            n += LOOKS;
         }
-        if (s->freed % BRANCHES == BRANCHES - 1) {
-            heap_page_free(branch);
-            root[s->freed / BRANCHES] = NULL;
-        }
+        if (s->freed % BRANCHES == BRANCHES - 1)
+            page_let_go(&root[s->freed / BRANCHES]);
     }
     return s->freed == BRANCHES * BRANCHES;
 }

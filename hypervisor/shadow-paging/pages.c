@@ -102,6 +102,7 @@ void page_drop(struct domain *d, struct shadow_page *p)
 {
     struct shadow *s = d->shadow;
 
+    s->drops++;
     page_empty(d, p);
     if (p->level == 4 && p->links)
         return; /* a vCPU has it loaded: empty will do */
@@ -134,6 +135,8 @@ static bool may_be_taken(const struct shadow *s, struct shadow_page *p)
 
     if (!p->level || p->busy || p->dead)
         return false;
+    if (p->level == 4 && p->links && !p->present)
+        return false; /* loaded: nothing to be had from it */
     if (p->recent && !any) {
         p->recent = false;
         return false;

@@ -3,6 +3,7 @@
  * bare machine would not, has user mode see what its one root opens to it.
  */
 #include "lib/errno.h"
+#include "machine/interrupts.h"
 #include "machine/per-cpu.h"
 #include "machine/tlb.h"
 #include "shadow-paging/shadow.h"
@@ -31,28 +32,39 @@ static void load(struct vcpu *v, enum view view, struct shadow_page *p)
         page_unlink(v->domain, page_of(s, old), 0);
 }
 
-static int set_locked(struct vcpu *v, enum view view, uint64_t gfn)
+/* The clock has not been everywhere: it goes on when called again. */
+static int no_room(struct shadow *s)
+{
+    if (s->rounds < 4)
+        return -EAGAIN;
+    s->rounds = 0;
+    return -ENOMEM;
+}
+
+/* user_gfn: what user mode's root is called after it. */
+static int set_locked(struct vcpu *v, enum view view, uint64_t gfn, uint64_t user_gfn)
 {
     struct domain *d = v->domain;
     struct shadow_root *root = d->shadow->root[v->id];
-    bool both = view == VIEW_KERNEL && !root[VIEW_USER].gfn;
+    bool both = view == VIEW_KERNEL && !user_gfn;
     struct shadow_page *p, *for_user = NULL;
 
-    if (d->shadow->closed)
+    if (d->shadow->closed || mfn_is_none(guest_frame_mfn(d->shadow, gfn)))
         return -EINVAL;
     p = page_get(d, gfn, 4, view, true);
     if (!p)
-        return -EINVAL;
+        return no_room(d->shadow);
     p->busy = true;
     if (both)
         for_user = page_get(d, gfn, 4, VIEW_USER, true);
     p->busy = false;
     if (both && !for_user)
-        return -EINVAL;
+        return no_room(d->shadow);
     load(v, view, p);
     if (both)
         load(v, VIEW_USER, for_user);
     root[view].gfn = gfn;
+    root[VIEW_USER].gfn = user_gfn;
     return 0;
 }
 
@@ -61,21 +73,29 @@ uint64_t root_gfn(const struct vcpu *v, bool user)
     return v->domain->shadow->root[v->id][user ? VIEW_USER : VIEW_KERNEL].gfn;
 }
 
+static int set_once(struct vcpu *v, enum view view, uint64_t gfn)
+{
+    struct shadow_root *root = v->domain->shadow->root[v->id];
+    int r = 0;
+
+    spin_lock(&v->domain->shadow->lock);
+    if (view == VIEW_KERNEL)
+        r = set_locked(v, view, gfn, root[VIEW_USER].gfn);
+    else if (gfn)
+        r = set_locked(v, view, gfn, gfn);
+    else if (root[VIEW_KERNEL].gfn) /* from now on it is the kernel's */
+        r = set_locked(v, VIEW_KERNEL, root[VIEW_KERNEL].gfn, 0);
+    spin_unlock(&v->domain->shadow->lock);
+    return r;
+}
+
 int root_set(struct vcpu *v, enum view view, uint64_t gfn)
 {
-    struct shadow *s = v->domain->shadow;
     int r;
 
     tables_step(v->domain); /* a load is a flush */
-    spin_lock(&s->lock);
-    if (!gfn && view == VIEW_USER) { /* from now on it is the kernel's */
-        s->root[v->id][VIEW_USER].gfn = 0;
-        gfn = s->root[v->id][VIEW_KERNEL].gfn;
-        r = gfn ? set_locked(v, VIEW_KERNEL, gfn) : 0;
-    } else {
-        r = set_locked(v, view, gfn);
-    }
-    spin_unlock(&s->lock);
+    while ((r = set_once(v, view, gfn)) == -EAGAIN)
+        (void)!preempt_point();
     return r;
 }
 

@@ -41,6 +41,7 @@ static void close(struct domain *d)
 {
     spin_lock(&d->shadow->lock);
     d->shadow->closed = true;
+    d->shadow->hand = 0; /* finish() goes through all from here */
     spin_unlock(&d->shadow->lock);
 }
 
@@ -53,13 +54,21 @@ static int finish_memory(struct shadow *s)
     return 0;
 }
 
+static bool has_roots(const struct shadow *s)
+{
+    for (unsigned i = 0; i < MAX_VCPUS_PER_DOMAIN; i++)
+        if (s->root[i][VIEW_USER].page || s->root[i][VIEW_KERNEL].page)
+            return true;
+    return false;
+}
+
 /* Of a dying domain: table after table goes, with no vCPU left to bring it back. */
 static int finish(struct domain *d)
 {
     struct shadow *s = d->shadow;
 
-    if (!s->closed)
-        return 0; /* nothing is ever left half done */
+    if (!s->closed || has_roots(s))
+        return 0; /* nothing is ever left half done; and it is not yet time */
     for (; s->hand < s->pages; s->hand++) {
         struct shadow_page *p = page_of(s, s->hand + 1);
 
@@ -71,17 +80,6 @@ static int finish(struct domain *d)
             return -ERESTART;
     }
     return finish_memory(s);
-}
-
-static int drop_roots(struct vcpu *v)
-{
-    struct shadow *s = v->domain->shadow;
-    int r = roots_drop(v);
-
-    spin_lock(&s->lock);
-    s->hand = 0; /* finish() goes through all from here */
-    spin_unlock(&s->lock);
-    return r;
 }
 
 static int release(struct domain *d, mfn_t m)
@@ -231,7 +229,7 @@ const struct paging_mode shadow_mode = {
     .create = create,
     .finish = finish,
     .close = close,
-    .drop_roots = drop_roots,
+    .drop_roots = roots_drop,
     .release = release,
     .destroy = destroy,
     .tally = shadow_tally,

@@ -97,7 +97,7 @@ struct shadow {
     uint32_t in_use;            /* of the pool: made, less free */
     page_id hand;               /* of the clock that chooses what to drop */
     unsigned rounds;            /* it has made without finding any */
-    uint32_t made;              /* tables, so far */
+    uint32_t made, drops;       /* tables, so far */
     uint32_t epoch;             /* flushes so far */
     uint64_t loose[LOOSE_ROOM]; /* guest frames */
     unsigned loose_count;

@@ -63,11 +63,14 @@ bool shadow_store_refused(struct vcpu *v, uint64_t address)
 
 static int update_locked(struct domain *d, uint64_t address, pte_t value, bool preserve_ad)
 {
-    mfn_t m = guest_frame_mfn(d->shadow, address >> PAGE_SHIFT);
     unsigned index = (address & (PAGE_SIZE - 1)) / sizeof(pte_t);
     pte_t *at, old;
+    mfn_t m;
 
-    if (d->shadow->closed || mfn_is_none(m) || (address & 7))
+    if (d->shadow->closed || (address & 7))
+        return -EINVAL;
+    m = guest_frame_mfn(d->shadow, address >> PAGE_SHIFT);
+    if (mfn_is_none(m))
         return -EINVAL;
     at = (pte_t *)frame_virt(m) + index;
     old = read_once(*at);

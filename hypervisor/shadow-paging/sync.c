@@ -54,7 +54,14 @@ static bool is_root(struct shadow *s, const struct guest_frame *f)
     return false;
 }
 
-/* One of the loose ones gives its place up, and its shadows.  Roots in use cannot. */
+/* In the order in which they came: what an access has just made is the last to go. */
+static void unlist_at(struct shadow *s, unsigned i)
+{
+    for (s->loose_count--; i < s->loose_count; i++)
+        s->loose[i] = s->loose[i + 1];
+}
+
+/* The first of the loose ones gives its place up, and its shadows.  Roots in use cannot. */
 static bool make_place(struct domain *d)
 {
     struct shadow *s = d->shadow;
@@ -65,10 +72,20 @@ static bool make_place(struct domain *d)
         if (is_busy(s, f) || is_root(s, f))
             continue;
         pages_drop_of(d, f);
-        s->loose[i] = s->loose[--s->loose_count];
+        unlist_at(s, i);
         return true;
     }
     return false;
+}
+
+/* Places that can be given up; roots in use have more. */
+static bool places_are_taken(struct shadow *s)
+{
+    unsigned taken = 0;
+
+    for (unsigned i = 0; i < s->loose_count; i++)
+        taken += !is_root(s, guest_frame_find(s, s->loose[i]));
+    return taken >= LOOSE_MAX;
 }
 
 static bool is_listed(const struct shadow *s, uint64_t gfn)
@@ -91,7 +108,7 @@ void table_loosen(struct domain *d, struct guest_frame *f)
     set_loose(s, f, true);
     if (is_listed(s, gfn))
         return;
-    if (s->loose_count >= LOOSE_MAX)
+    if (s->loose_count >= LOOSE_MAX && places_are_taken(s))
         (void)make_place(d);
     BUG_ON(s->loose_count == LOOSE_ROOM); /* all are roots in use, or on the way to one page */
     s->loose[s->loose_count++] = gfn;
@@ -135,7 +152,7 @@ static void unlist(struct shadow *s, uint64_t gfn)
 {
     for (unsigned i = 0; i < s->loose_count; i++)
         if (s->loose[i] == gfn)
-            s->loose[i] = s->loose[--s->loose_count];
+            unlist_at(s, i);
 }
 
 /* One of the loose tables.  It may be none any more: the lock was down. */

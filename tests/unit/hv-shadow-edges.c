@@ -64,6 +64,7 @@ static int domain_down(void **state)
         assert_int_equal(shadow_mode.release(&domain, m), 0);
         frame_put(m);
     }
+    assert_int_equal(domain.frames.count, 0);
     frame_unshare(&domain.frames, virt_mfn(domain.shared_info));
     shadow_mode.destroy(&domain);
     frame_owner_unregister(&domain.frames);
@@ -218,6 +219,90 @@ static void a_list_of_roots(void **state)
     assert_audit_clean();
 }
 
+/* An access of the hypervisor to both sides of a page's end: how many faults it takes. */
+static unsigned faults_across(uint64_t end)
+{
+    struct access below = { end - PAGE_SIZE, false, false, false },
+                  above = { end, false, false, false };
+    unsigned n = 0;
+
+    cpu->root = vcpu->kernel_root;
+    for (; n < TRIES; n++) {
+        struct access *a = by_processor(&below) ? &above : &below;
+        uint32_t code = 0;
+
+        if (by_processor(a))
+            break;
+        assert_int_equal(shadow_mode.fault(vcpu, a->address, &code), FAULT_RESOLVED);
+    }
+    return n;
+}
+
+/* Both sides by tables of their own, none of which can be guarded, and the list is full of others:
+ * making the one does not take the other. */
+static void an_access_to_two_pages(void **state)
+{
+    static const uint64_t writers[] = { 100, 107, 108, 109 }, many[] = { 100, 110, 111 };
+    static const uint64_t above[] = { 100, 104, 105, 106, DATA + 1 };
+
+    (void)state;
+    table_at(100)[3] = entry(101);
+    for (uint64_t gfn = 101; gfn < 104; gfn++)
+        table_at(gfn)[511] = entry(gfn < 103 ? gfn + 1 : DATA);
+    chain(above, 5, 4);
+    chain(writers, 4, 6);
+    chain(many, 3, 7);
+    for (unsigned i = 0; i < 24; i++)
+        table_at(109)[i] = entry(101 + i / 4);
+    assert_int_equal(shadow_mode.set_kernel_root(vcpu, 100), 0);
+    for (unsigned i = 0; i < 24; i++)
+        assert_true(access_is(address_of(6, 0, i), true, false));
+    for (unsigned i = 0; i < LOOSE_MAX; i++) {
+        table_at(111)[i] = entry(120 + i);
+        table_at(120 + i)[0] = entry(DATA + 2);
+        assert_true(access_is(address_of(7, i, 0), false, false));
+    }
+    for (unsigned i = 0; i < LOOSE_MAX; i++)
+        write_from_outside(120 + i, 3, 0);
+    assert_in_range(faults_across(4UL << 39), 1, 20);
+    flush(BIT(CPUS) - 1);
+    assert_audit_clean();
+}
+
+/* Processes come and go while the pool is full; a vCPU that idles has a root with nothing in it. */
+static void roots_when_the_pool_is_full(void **state)
+{
+    (void)state;
+    on(1);
+    assert_int_equal(shadow_mode.set_kernel_root(vcpu, 500), 0);
+    on(0);
+    for (unsigned i = 0; i < 400; i++) {
+        uint64_t gfn = 1 + i % 100 * 4, path[] = { gfn, gfn + 1, gfn + 2, gfn + 3, DATA };
+
+        chain(path, 5, 0);
+        assert_int_equal(shadow_mode.set_kernel_root(vcpu, gfn), 0);
+        assert_true(access_is(0, false, false));
+    }
+    /* And while it is large, and all of it has just been used. */
+    domain.frames.limit = 96 * 6000;
+    spin_lock(&domain.shadow->lock);
+    for (unsigned level = 1; level < 4; level++)
+        for (unsigned view = 0; view < 2; view++)
+            for (uint64_t gfn = 1; gfn < DATA; gfn++) {
+                struct shadow_page *p = page_get(&domain, gfn, level, view, true);
+
+                assert_non_null(p);
+                p->recent = true;
+            }
+    domain.frames.limit = 0;
+    while (domain.shadow->free)
+        assert_non_null(page_get(&domain, DATA + domain.shadow->free % 90, 1, 0, true));
+    spin_unlock(&domain.shadow->lock);
+    assert_int_equal(shadow_mode.set_kernel_root(vcpu, 899), 0);
+    assert_int_equal(crashes, 0);
+    assert_audit_clean();
+}
+
 /* vCPU 1 may still write the table when vCPU 0 first walks it. */
 static void entry_goes(void)
 {
@@ -281,6 +366,22 @@ static void a_table_goes_while_all_do(void **state)
     assert_null(on_wait);
 }
 
+/* dom0 audits another domain when this one is closed and still has its roots. */
+static void an_audit_of_a_dying_domain(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 300; i++) { /* so many that the clock has gone some way */
+        uint64_t gfn = 1 + i % 100 * 4, path[] = { gfn, gfn + 1, gfn + 2, gfn + 3, DATA + i % 50 };
+
+        chain(path, 5, 0);
+        assert_int_equal(shadow_mode.set_kernel_root(vcpu, gfn), 0);
+        assert_true(access_is(0, true, false));
+    }
+    shadow_mode.close(&domain);
+    assert_audit_clean(); /* and all frames go: domain_down */
+    assert_int_not_equal(domain.shadow->pages, 0); /* CPUs may still walk them */
+}
+
 /* One frame that is given back and placed somewhere else, on and on. */
 static void a_map_of_one_frame(void **state)
 {
@@ -295,7 +396,8 @@ static void a_map_of_one_frame(void **state)
         if (r)
             assert_int_equal(frame_owner_release(&domain.frames, m), 0);
         else
-            assert_int_equal(shadow_mode.remove(&domain, gfn), 0);
+            while ((r = shadow_mode.remove(&domain, gfn)) == -ERESTART)
+                ;
     }
     assert_int_equal(r, -XEN_ENOMEM);
     assert_in_range(domain.shadow->map_pages, 1, 100);
@@ -306,6 +408,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_pool_of_dropped_tables, domain_up, domain_down),
         cmocka_unit_test_setup_teardown(a_list_of_roots, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(an_access_to_two_pages, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(roots_when_the_pool_is_full, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(an_audit_of_a_dying_domain, domain_up, domain_down),
         cmocka_unit_test_setup_teardown(a_store_while_a_table_is_guarded, domain_up, domain_down),
         cmocka_unit_test_setup_teardown(a_table_goes_while_all_do, domain_up, domain_down),
         cmocka_unit_test_setup_teardown(a_map_of_one_frame, domain_up, domain_down),
