@@ -378,7 +378,7 @@ static void an_audit_of_a_dying_domain(void **state)
         assert_true(access_is(0, true, false));
     }
     shadow_mode.close(&domain);
-    assert_audit_clean(); /* and all frames go: domain_down */
+    assert_audit_clean();                          /* and all frames go: domain_down */
     assert_int_not_equal(domain.shadow->pages, 0); /* CPUs may still walk them */
 }
 
