@@ -54,6 +54,29 @@ static inline int copy_words(uint64_t to, uint64_t from, uint64_t words)
     return error;
 }
 
+/* Two words, without the cost of a loop. */
+static inline int must_check guest_read_pair(uint64_t to[2], guest_handle_t from)
+{
+    uint64_t first, second;
+    int error = 0;
+
+    user_access_begin();
+    __asm__ volatile("1: mov (%3), %1\n"
+                     "2: mov 8(%3), %2\n"
+                     "3:\n"
+                     ".pushsection .text.fixup, \"ax\"\n"
+                     "4: mov %4, %0\n"
+                     "jmp 3b\n"
+                     ".popsection\n" EXCEPTION_FIXUP("1b", "4b") EXCEPTION_FIXUP("2b", "4b")
+                     : "+r"(error), "=&r"(first), "=&r"(second)
+                     : "r"(from), "i"(-EFAULT)
+                     : "memory");
+    user_access_end();
+    to[0] = first;
+    to[1] = second;
+    return error;
+}
+
 /* 0 or -EFAULT; after a failure part of the destination may have been written. */
 int must_check guest_read(void *to, guest_handle_t from, size_t bytes);
 int must_check guest_write(guest_handle_t to, const void *from, size_t bytes);

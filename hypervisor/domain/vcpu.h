@@ -75,6 +75,7 @@ struct vcpu {
 
     struct cpu_regs regs;
     void *fpu;
+    struct decoded *decoded;         /* the last instructions finished for it: emulation/fetch.h */
     uint64_t kernel_root, user_root; /* physical addresses; 0: none */
     uint64_t kernel_sp;
     struct guest_callback event, failsafe, syscall, syscall32;

@@ -1,26 +1,13 @@
-/* SDM volume 2, 2.1.5 and 2.2.1. */
+/* General registers, whole or in part. */
 #include "emulation/operands.h"
-#include "domain/guest-memory.h"
 
-unsigned instruction_fetch(const struct cpu_regs *regs, uint8_t bytes[INSTRUCTION_MAX])
-{
-    unsigned in_page = (unsigned)(PAGE_SIZE - (regs->rip & (PAGE_SIZE - 1)));
+#define AT(name) offsetof(struct cpu_regs, name)
 
-    if (!guest_read(bytes, regs->rip, INSTRUCTION_MAX))
-        return INSTRUCTION_MAX;
-    if (in_page < INSTRUCTION_MAX && !guest_read(bytes, regs->rip, in_page))
-        return in_page;
-    return 0;
-}
-
-uint64_t *operand_register(struct cpu_regs *r, unsigned number)
-{
-    uint64_t *const map[16] = { &r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp,
-                                &r->rsi, &r->rdi, &r->r8,  &r->r9,  &r->r10, &r->r11,
-                                &r->r12, &r->r13, &r->r14, &r->r15 };
-
-    return map[number & 15];
-}
+const uint8_t operand_offset[16] = {
+    AT(rax), AT(rcx), AT(rdx), AT(rbx), AT(rsp), AT(rbp), AT(rsi), AT(rdi),
+    AT(r8),  AT(r9),  AT(r10), AT(r11), AT(r12), AT(r13), AT(r14), AT(r15),
+};
+_Static_assert(sizeof(struct cpu_regs) <= UINT8_MAX, "offsets fit");
 
 static bool is_high_byte(unsigned number, unsigned size, bool rex)
 {
@@ -49,17 +36,4 @@ void operand_write(struct cpu_regs *r, unsigned number, unsigned size, bool rex,
         *reg = value & mask_of(size);
     else
         *reg = (*reg & ~mask_of(size)) | (value & mask_of(size));
-}
-
-uint64_t operand_address(struct cpu_regs *r, const struct instruction *i)
-{
-    uint64_t at = (uint64_t)(int64_t)i->displacement;
-
-    if (i->base == REG_RIP)
-        at += r->rip + i->length;
-    else if (i->base != REG_NONE)
-        at += *operand_register(r, i->base);
-    if (i->index != REG_NONE)
-        at += *operand_register(r, i->index) << i->scale;
-    return at;
 }

@@ -6,7 +6,7 @@
  */
 #include "emulation/page-table-write.h"
 #include "domain/domain.h"
-#include "domain/guest-memory.h"
+#include "emulation/fetch.h"
 #include "emulation/operands.h"
 #include "lib/atomic.h"
 #include "lib/bits.h"
@@ -14,7 +14,9 @@
 #include "machine/registers.h"
 
 #define FLAGS_ARITHMETIC 0x8d5UL /* CF PF AF ZF SF OF */
+#define FLAG_PF          0x4UL
 #define FLAG_ZF          0x40UL
+#define FLAG_SF          0x80UL
 
 static uint64_t source(struct cpu_regs *regs, const struct instruction *i)
 {
@@ -37,10 +39,10 @@ static bool compute(struct cpu_regs *regs, const struct instruction *i, uint64_t
     case OP_OR:
         *new = i->op == OP_AND ? old &src : old | src;
         *flags = (*flags & ~FLAGS_ARITHMETIC) | (*new ? 0 : FLAG_ZF);
-        if (i->size == 8 && *new >> 63)
-            *flags |= 0x80;
+        if (*new >> (8 * i->size - 1) & 1)
+            *flags |= FLAG_SF;
         if (!(bit_count(*new & 0xff) & 1))
-            *flags |= 4;
+            *flags |= FLAG_PF;
         return true;
     case OP_BTR:
     case OP_BTS:
@@ -89,6 +91,22 @@ static bool finish_cmpxchg(struct vcpu *v, struct cpu_regs *regs, const struct i
     return true;
 }
 
+/* What kernels do most: a whole entry is stored or exchanged. */
+static bool finish_whole(struct vcpu *v, struct cpu_regs *regs, const struct instruction *i,
+                         pte_t *slot)
+{
+    uint64_t *reg = operand_register(regs, i->reg);
+    pte_t old = read_once(*slot);
+    int r = v->domain->mode->store_exchange(v, slot, old, i->has_immediate ? i->immediate : *reg);
+
+    if (unlikely(r))
+        return r == -EAGAIN; /* the processor changed it meanwhile: once more */
+    if (i->op == OP_XCHG)
+        *reg = old;
+    regs->rip += i->length;
+    return true;
+}
+
 static bool finish_store(struct vcpu *v, struct cpu_regs *regs, const struct instruction *i,
                          pte_t *slot, unsigned offset)
 {
@@ -102,7 +120,7 @@ static bool finish_store(struct vcpu *v, struct cpu_regs *regs, const struct ins
         return false;
     r = v->domain->mode->store_exchange(v, slot, old, merge(old, new, offset, i->size));
     if (r == -EAGAIN)
-        return true; /* the processor changed it meanwhile: once more */
+        return true;
     if (r)
         return false;
     if (i->op == OP_XCHG)
@@ -115,24 +133,25 @@ static bool finish_store(struct vcpu *v, struct cpu_regs *regs, const struct ins
 bool page_table_write_emulate(struct vcpu *v, struct cpu_regs *regs, uint64_t address)
 {
     struct domain *d = v->domain;
-    uint8_t bytes[INSTRUCTION_MAX];
-    struct instruction i;
-    unsigned available, offset = address & 7;
+    const struct instruction *i = instruction_at(v, regs->rip);
+    unsigned offset = address & 7;
     pte_t *slot;
     bool done;
     int r;
 
-    /* The fault reports the first byte; the operand must lie inside one entry. */
-    available = instruction_fetch(regs, bytes);
-    if (!available || !instruction_decode(bytes, available, &i) || i.op < OP_MOV_STORE ||
-        i.segment_override)
+    if (unlikely(!i || i->op < OP_MOV_STORE || i->segment_override))
         return false;
-    if (operand_address(regs, &i) != address || offset % i.size || offset + i.size > 8)
+    /* The fault reports the first byte; the operand must lie inside one entry, as it does if it is
+     * aligned to its size. */
+    if (unlikely(operand_address(regs, i) != address || (offset & (i->size - 1U))))
         return false;
     r = d->mode->store_begin(v, address, &slot);
-    if (r)
+    if (unlikely(r))
         return r == -ERESTART;
-    done = finish_store(v, regs, &i, slot, offset);
+    if (likely(i->size == 8 && i->op <= OP_XCHG))
+        done = finish_whole(v, regs, i, slot);
+    else
+        done = finish_store(v, regs, i, slot, offset);
     d->counters.emulated_writes++;
     d->mode->store_end(v);
     return done;

@@ -2,6 +2,7 @@
  * boot, port I/O, CPUID. */
 #include "emulation/privileged-instructions.h"
 #include "domain/guest-memory.h"
+#include "emulation/fetch.h"
 #include "emulation/operands.h"
 #include "emulation/port-access.h"
 #include "guest-cpu/cpuid-view.h"
@@ -138,18 +139,16 @@ static bool emulate(struct vcpu *v, struct cpu_regs *regs, const struct instruct
 
 bool privileged_instruction_emulate(struct vcpu *v, struct cpu_regs *regs)
 {
-    uint8_t bytes[INSTRUCTION_MAX];
-    struct instruction i;
-    unsigned available = instruction_fetch(regs, bytes);
+    const struct instruction *i = instruction_at(v, regs->rip);
 
-    if (!available || !instruction_decode(bytes, available, &i))
+    if (!i)
         return false;
     v->domain->counters.emulated_instructions++;
-    if (i.op >= OP_IN && i.op <= OP_OUTS)
-        return port_instruction(v, regs, &i);
-    if (v->mode != VCPU_KERNEL || !emulate(v, regs, &i))
+    if (i->op >= OP_IN && i->op <= OP_OUTS)
+        return port_instruction(v, regs, i);
+    if (v->mode != VCPU_KERNEL || !emulate(v, regs, i))
         return false;
-    regs->rip += i.length;
+    regs->rip += i->length;
     return true;
 }
 

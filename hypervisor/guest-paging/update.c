@@ -17,7 +17,7 @@ struct slot {
     unsigned level, index;
 };
 
-static int slot_find(struct domain *d, uint64_t machine_address, struct slot *s)
+static inline int slot_find(struct domain *d, uint64_t machine_address, struct slot *s)
 {
     uint32_t type;
 
@@ -198,12 +198,15 @@ int paging_store_exchange(struct vcpu *v, pte_t *slot, pte_t expected, pte_t val
     pte_t new = entry_adjust(value);
     int r;
 
-    if (!entry_is_allowed(1, value, d->privileged))
+    if (unlikely(!entry_is_allowed(1, value, d->privileged)))
         return -EINVAL;
+    /* Only flags change: the reference that the entry holds goes on. */
+    if (entry_same_reference(expected, new))
+        return atomic_compare_exchange(slot, &expected, new) ? 0 : -EAGAIN;
     r = new &PTE_P ? l1_entry_acquire(d, d, new) : 0;
-    if (r)
+    if (unlikely(r))
         return r;
-    if (!atomic_compare_exchange(slot, &expected, new)) {
+    if (unlikely(!atomic_compare_exchange(slot, &expected, new))) {
         if (new &PTE_P)
             l1_entry_release(new);
         return -EAGAIN;

@@ -1,5 +1,6 @@
 /* A vCPU, its FPU area and its timers. */
 #include "lifecycle/vcpu-parts.h"
+#include "emulation/fetch.h"
 #include "events/binding.h"
 #include "guest-cpu/guest-clock.h"
 #include "lib/atomic.h"
@@ -31,6 +32,13 @@ static void poll_timed_out(struct timer *t)
     vcpu_wake(container_of(t, struct vcpu, poll_timer));
 }
 
+static void parts_free(struct vcpu *v)
+{
+    heap_free(v->fpu, fpu_area_bytes());
+    heap_free(v->decoded, DECODED_BYTES);
+    heap_free(v, sizeof(*v));
+}
+
 int vcpu_create(struct domain *d, unsigned id)
 {
     struct vcpu *v = heap_allocate(sizeof(*v));
@@ -38,8 +46,9 @@ int vcpu_create(struct domain *d, unsigned id)
     if (!v)
         return -ENOMEM;
     v->fpu = heap_allocate(fpu_area_bytes());
-    if (!v->fpu) {
-        heap_free(v, sizeof(*v));
+    v->decoded = heap_allocate(DECODED_BYTES);
+    if (!v->fpu || !v->decoded) {
+        parts_free(v);
         return -ENOMEM;
     }
     fpu_area_init(v->fpu);
@@ -70,8 +79,7 @@ void vcpu_destroy(struct domain *d, unsigned id)
     if (!v)
         return;
     vcpu_timers_stop(v);
-    heap_free(v->fpu, fpu_area_bytes());
-    heap_free(v, sizeof(*v));
+    parts_free(v);
     d->vcpus[id] = NULL;
 }
 

@@ -295,6 +295,10 @@ static void live_entries_keep_to_the_rules(void **state)
     }
     assert_int_equal(hypercall_do_update_va_mapping(0x28000000000UL, *slot(&b, 1, 0) | PTE_PCD, 0),
                      -EINVAL);
+    old = *slot(&b, 1, 0);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(b.d->mode->store_exchange(b.v, slot(&b, 1, 0), old, old | never[i]),
+                         -EINVAL);
     /* Nor is a table made writable, nor the hypervisor's slots anybody's. */
     refused(update(slot_machine(&b, 1, 9), entry(b.table[0], PTE_RW), DOMID_SELF));
     assert_int_equal(update(slot_machine(&b, 4, 260), entry(b.table[2], 0), DOMID_SELF), -EINVAL);
