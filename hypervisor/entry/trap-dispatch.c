@@ -64,14 +64,15 @@ void trap_from_guest(struct cpu_regs *regs)
     if (unlikely(cpu_features.smap))
         __asm__ volatile("clac" ::
                              : "memory"); /* the guest's own AC must not open its memory to us */
+    if (likely(regs->vector == TRAP_PF)) {
+        guest_page_fault(v, regs);
+        return;
+    }
     if (regs->vector >= 32) {
         interrupt_dispatch(regs);
         return;
     }
     switch (regs->vector) {
-    case TRAP_PF:
-        guest_page_fault(v, regs);
-        break;
     case TRAP_GP:
         general_protection(v, regs);
         break;

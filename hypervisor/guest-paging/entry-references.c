@@ -28,10 +28,11 @@ int l1_entry_acquire(struct domain *d, struct domain *frames_of, pte_t e)
 {
     mfn_t m = pte_mfn(e);
 
-    if (unlikely(!mfn_is_ram(m)))
+    if (unlikely(!frame_get(m, frames_of->frames.index))) {
+        if (mfn_is_ram(m))
+            return -EBUSY;
         return device_frame_allowed(d, m) ? 0 : -EINVAL;
-    if (unlikely(!frame_get(m, frames_of->frames.index)))
-        return -EBUSY;
+    }
     if ((e & PTE_RW) &&
         unlikely(frame_type_claim(m, TYPE_WRITABLE | (d == frames_of ? 0 : TYPE_FOREIGN)))) {
         frame_put(m);
@@ -49,8 +50,9 @@ void l1_entry_release(pte_t e)
     if (unlikely(!mfn_is_ram(m)))
         return;
     if (e & PTE_RW)
-        frame_type_put_plain(m);
-    frame_put(m);
+        frame_put_writable(m);
+    else
+        frame_put(m);
 }
 
 int table_entry_acquire(struct domain *d, unsigned level, pte_t e)

@@ -77,7 +77,7 @@ static bool same_use(uint32_t before, uint32_t type)
  * it, until no CPU can have a translation left from that use.  The owner's tables may be in TLBs
  * where it runs; a frame others could write, in all.
  */
-static void flush_last_use(const struct frame *f, uint64_t seen)
+static __attribute__((noinline)) void flush_last_use(const struct frame *f, uint64_t seen)
 {
     uint64_t own = frame_owner_cpus(f);
     uint64_t cpus = type_in(seen) & TYPE_FOREIGN ? UINT64_MAX : own;
