@@ -4,7 +4,7 @@ import os
 import struct
 import subprocess
 
-from machine import RUN, environment, main_kernel, make_initrd
+from machine import PATCHES_ITSELF, RUN, environment, main_kernel, make_initrd
 
 
 def unpacked(kernel, target):
@@ -24,7 +24,7 @@ def test_debian_kernel_is_the_initial_domain(hv, tmp_path):
     env = environment(tmp_path, hv, {
         "DOM0": unpacked(main_kernel(), tmp_path / "vmlinux"),
         "DOM0_INITRD": tmp_path / "rd.gz", "DOM0_MEM": 512, "HEADLESS": 1,
-        "DOM0_CMDLINE": "console=hvc0 earlyprintk=xen panic=1", "TIMEOUT": 540})
+        "DOM0_CMDLINE": "console=hvc0 earlyprintk=xen panic=1", "TIMEOUT": 540, **PATCHES_ITSELF})
     done = subprocess.run([RUN], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=600)
     output = done.stdout.decode(errors="replace")

@@ -1,7 +1,7 @@
 """Many guests and many times: vCPUs, machine CPUs, three at once, cycles, reboots, crashes."""
 import pytest
 
-from machine import SETTLED, make_initrd, nodes, run_script, same_memory
+from machine import PATCHES_ITSELF, SETTLED, make_initrd, nodes, run_script, same_memory
 
 CONFIG = """name = "{name}"
 kernel = "/boot/demo/vmlinuz"
@@ -41,7 +41,7 @@ def test_vcpus(hv, smp, tmp_path):
                   f"vmctl console {name} --expect 'cpus-{vcpus}-up' --timeout 90"]
     lines += ["vmctl list --json", *audit(hv), "try vmctl counters --json g2"]
     lines += [f"vmctl destroy {name}" for name, _, _ in guests]
-    result = run_script(tmp_path, hv, lines, EXTRA=extra, SMP=smp, TIMEOUT=400).ok()
+    result = run_script(tmp_path, hv, lines, EXTRA=extra, SMP=smp, TIMEOUT=400, **PATCHES_ITSELF).ok()
     assert [d["vcpus"] for d in result.json("vmctl list --json")[1:]] == [1, 2, 4]
     counters = "try vmctl counters --json g2"
     if hv == "paravane":

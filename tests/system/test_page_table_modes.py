@@ -6,7 +6,7 @@ import subprocess
 import pexpect
 import pytest
 
-from machine import PATIENCE, ROOT, main_kernel, make_initrd, run_script
+from machine import PATCHES_ITSELF, PATIENCE, ROOT, main_kernel, make_initrd, run_script
 
 CONFIG = """name = "{name}"
 kernel = "/extra/{kernel}"
@@ -85,7 +85,7 @@ def test_modes(hv, extra, tmp_path):
                   f"try vmctl list -v {mode}", f"try vmctl counters --json {mode}",
                   *(["vmctl audit"] if hv == "paravane" else []),
                   f"vmctl destroy {mode}"]
-    result = run_script(tmp_path, hv, lines, EXTRA=extra, TIMEOUT=500).ok()
+    result = run_script(tmp_path, hv, lines, EXTRA=extra, TIMEOUT=500, **PATCHES_ITSELF).ok()
     assert " ".join(modes_of(hv)) in result.of("vmctl info")
     seen = {}
     for mode in modes_of(hv):
@@ -119,13 +119,14 @@ def test_roots_on_disks(extra, tmp_path):
                       "--timeout 30",
                       "vmctl audit", f"vmctl shutdown -w {guest}",
                       f"try vmctl wait {guest} --state gone --timeout 10"]
-    run_script(tmp_path, "paravane", lines, EXTRA=extra, LINUX="found", TIMEOUT=400, SMP=2).ok()
+    run_script(tmp_path, "paravane", lines, EXTRA=extra, LINUX="found", TIMEOUT=400, SMP=2,
+               **PATCHES_ITSELF).ok()
 
 
 def test_without_a_hypervisor(extra):
     """The same image on the bare machine."""
     child = pexpect.spawn("qemu-system-x86_64", [
-        "-accel", "tcg", "-cpu", "max,-smap", "-smp", "2", "-m", "512", "-display", "none",
+        "-accel", "tcg,thread=single", "-cpu", "max,-smap", "-smp", "2", "-m", "512", "-display", "none",
         "-serial", "stdio", "-monitor", "none", "-no-reboot", "-kernel", str(extra / "vmlinuz"),
         "-initrd", str(extra / "rd.gz"), "-append", "console=ttyS0 quiet panic=1"],
         encoding="utf-8", codec_errors="replace", timeout=PATIENCE * 100)
