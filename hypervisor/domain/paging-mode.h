@@ -89,14 +89,18 @@ struct paging_mode {
     /* The guest wants no stale translation of its tables on these CPUs when it goes on. */
     void (*flush)(struct vcpu *v, uint64_t cpus, enum flush_extent extent, uint64_t address);
 
-    /* Grants mapped into the domain: an L1 entry by guest frame address (contains_pte) or by
-     * virtual address.  `value` names a machine frame of frames_of; the entry holds its own
+    /* Grants mapped into the domain: where frames have no numbers of the guest's own, an L1 entry
+     * by guest frame address (contains_pte) or by virtual address; else a guest frame by its
+     * address.  `value` names a machine frame of frames_of; the entry holds its own
      * references.  unmap: -ENOENT if it is not this frame that is mapped there, or not with this
      * permission (PTE_RW). */
     int must_check (*map_granted)(struct vcpu *v, struct domain *frames_of, uint64_t address,
                                   bool contains_pte, pte_t value);
     int must_check (*unmap_granted)(struct vcpu *v, uint64_t address, bool contains_pte,
                                     pte_t expected);
+    /* What a domain is told to be the bus address of a frame that it maps at an address of its own
+     * (0: nowhere), for a device of its own or not.  -ENOSPC: it has no devices. */
+    int must_check (*bus_address)(mfn_t m, uint64_t address, bool for_device, uint64_t *bus);
 
     /* A frame for the processor's descriptor tables, every descriptor of it checked; what
      * descriptor_put takes back, and the guest frame it was got for.  update: one descriptor at a

@@ -37,10 +37,14 @@ static int map_claimed(struct vcpu *v, struct domain *granter, struct gnttab_map
 {
     struct grant_table *own = v->domain->grants;
     struct grant_track *track;
+    uint64_t bus;
     uint32_t handle;
-    int r =
-        grant_track_allocate(own, op->flags & (FLAGS_KNOWN & ~GNTMAP_guest_avail_mask), &handle);
+    int r;
 
+    if (v->domain->mode->bus_address(mfn(frame), op->flags & GNTMAP_host_map ? op->host_addr : 0,
+                                     op->flags & GNTMAP_device_map, &bus))
+        return GNTST_no_device_space;
+    r = grant_track_allocate(own, op->flags & (FLAGS_KNOWN & ~GNTMAP_guest_avail_mask), &handle);
     if (r)
         return r;
     r = op->flags & GNTMAP_host_map ? host_map(v, granter, op, frame) : GNTST_okay;
@@ -59,7 +63,7 @@ static int map_claimed(struct vcpu *v, struct domain *granter, struct gnttab_map
     if (r)
         return r;
     op->handle = handle;
-    op->dev_bus_addr = frame << PAGE_SHIFT;
+    op->dev_bus_addr = bus;
     return GNTST_okay;
 }
 

@@ -255,6 +255,13 @@ static int direct_unmap_granted(struct vcpu *v, uint64_t address, bool contains_
     return r;
 }
 
+static int direct_bus_address(mfn_t m, uint64_t address maybe_unused, bool for_device maybe_unused,
+                              uint64_t *bus)
+{
+    *bus = m.n << PAGE_SHIFT;
+    return 0;
+}
+
 static int direct_descriptor_get(struct domain *d, uint64_t gfn, mfn_t *m)
 {
     *m = mfn(gfn);
@@ -333,6 +340,7 @@ const struct paging_mode direct_mode = {
     .flush = direct_flush,
     .map_granted = direct_map_granted,
     .unmap_granted = direct_unmap_granted,
+    .bus_address = direct_bus_address,
     .descriptor_get = direct_descriptor_get,
     .descriptor_put = direct_descriptor_put,
     .descriptor_gfn = direct_descriptor_gfn,

@@ -34,7 +34,7 @@ static void frame_let_go(struct shadow *s, pte_t e, entry_id id)
     struct guest_frame *f;
 
     if (e & PTE_RW) {
-        f = guest_frame_of(s, m);
+        f = e & ENTRY_FOREIGN ? NULL : guest_frame_of(s, m);
         for (unsigned k = 0; f && k < 2; k++)
             if (f->writer[k] == id)
                 f->writer[k] = 0;
@@ -61,8 +61,10 @@ void entry_clear(struct domain *d, struct shadow_page *p, unsigned index)
 /* The frame of a leaf entry of the guest's, held for an entry of ours; *rw: also for writing. */
 static int frame_take(struct domain *d, struct guest_frame *f, bool *rw)
 {
-    mfn_t m = mfn(f->mfn);
+    mfn_t m = mfn(f->mfn & MFN_OF);
 
+    if (f->mfn & FOREIGN)
+        return granted_take(d, f, *rw);
     if (!frame_get(m, d->frames.index))
         return -EINVAL;
     if (*rw && frame_type_claim(m, TYPE_WRITABLE))
@@ -81,9 +83,12 @@ int entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t gu
         return -EINVAL;
     /* Without D it is the first store that has to fault. */
     rw = (guest & PTE_RW) && (guest & PTE_D) && !guest_frame_is_guarded(s, f);
-    e = pte_make(mfn(f->mfn), ALWAYS | (rw ? PTE_RW | PTE_D : 0) | (guest & PTE_NX));
+    if (f->mfn & READ_ONLY)
+        rw = false;
+    e = pte_make(mfn(f->mfn & MFN_OF), ALWAYS | (rw ? PTE_RW | PTE_D : 0) | (guest & PTE_NX) |
+                                           (f->mfn & FOREIGN ? ENTRY_FOREIGN : 0));
     if (*at == e)
-        return 0;
+        return 0; /* be it by another number of the same frame, which has it noted */
     if (frame_take(d, f, &rw))
         return -EINVAL;
     if (!rw)
@@ -91,7 +96,9 @@ int entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t gu
     entry_clear(d, p, index);
     write_once(*at, e);
     p->present++;
-    if (rw)
+    if (f->mfn & FOREIGN)
+        granted_entry_add(d, f, entry_id_of(s, p, index));
+    else if (rw)
         writer_add(f, entry_id_of(s, p, index));
     return 0;
 }
@@ -108,6 +115,13 @@ void entry_link(struct domain *d, struct shadow_page *p, unsigned index, pte_t g
     p->present++;
 }
 
+/* Whether an L1 entry of ours is one for this guest frame. */
+static bool maps_frame(const struct guest_frame *f, pte_t e)
+{
+    return f && !(f->mfn & LEAVING) && (f->mfn & MFN_OF) == pte_mfn(e).n &&
+           !(f->mfn & FOREIGN) == !(e & ENTRY_FOREIGN);
+}
+
 bool entry_is_in_step(struct shadow *s, const struct shadow_page *p, pte_t guest, pte_t e)
 {
     uint64_t limits = PTE_P | PTE_A | PTE_RW; /* what the guest's must have if ours has it */
@@ -118,7 +132,7 @@ bool entry_is_in_step(struct shadow *s, const struct shadow_page *p, pte_t guest
     if (p->view == VIEW_USER && !(guest & PTE_US))
         return false;
     if (p->level == 1)
-        return guest_frame_mfn(s, pte_mfn(guest).n).n == pte_mfn(e).n &&
+        return maps_frame(guest_frame_find(s, pte_mfn(guest).n), e) &&
                (!(e & PTE_RW) || (guest & PTE_D));
     below = page_below(s, e);
     return !(guest & PTE_PS) && !below->dead && below->gfn == pte_mfn(guest).n;

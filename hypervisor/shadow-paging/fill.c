@@ -57,16 +57,18 @@ static bool is_allowed(struct domain *d, uint64_t root, uint64_t address, bool u
 {
     uint32_t seen = *error_code;
     int r = guest_walk(d, root, address, w);
+    const struct guest_frame *f;
 
     *error_code = seen & ALWAYS_REPORTED;
     if (r) {
         *error_code |= (uint32_t)r & (PF_PRESENT | PF_RESERVED);
         return false;
     }
-    if (mfn_is_none(guest_frame_mfn(d->shadow, w->gfn[0])))
+    f = guest_frame_find(d->shadow, w->gfn[0]);
+    if (!f || !f->mfn || (f->mfn & LEAVING))
         return false;
     *error_code |= PF_PRESENT;
-    return (!user || w->user) && (!(seen & PF_WRITE) || w->writable) &&
+    return (!user || w->user) && (!(seen & PF_WRITE) || (w->writable && !(f->mfn & READ_ONLY))) &&
            (!(seen & PF_FETCH) || w->executable);
 }
 

@@ -31,6 +31,22 @@ struct guest_frame *guest_frame_find(struct shadow *s, uint64_t gfn)
     return leaf ? &leaf[gfn % RECORDS] : NULL;
 }
 
+struct guest_frame *guest_frame_next(struct shadow *s, uint64_t *gfn)
+{
+    void **root = s->map;
+    struct guest_frame *f;
+
+    while (*gfn < GFN_LIMIT) {
+        f = guest_frame_find(s, *gfn);
+        if (f)
+            return f;
+        *gfn = root[*gfn / RECORDS / BRANCHES]
+                   ? (*gfn / RECORDS + 1) * RECORDS
+                   : (*gfn / RECORDS / BRANCHES + 1) * RECORDS * BRANCHES;
+    }
+    return NULL;
+}
+
 struct guest_frame *guest_frame_of(struct shadow *s, mfn_t m)
 {
     struct guest_frame *f = guest_frame_find(s, machine_to_physical(m));
@@ -42,7 +58,7 @@ mfn_t guest_frame_mfn(struct shadow *s, uint64_t gfn)
 {
     struct guest_frame *f = guest_frame_find(s, gfn);
 
-    return f && f->mfn && !(f->mfn & LEAVING) ? mfn(f->mfn) : MFN_NONE;
+    return f && f->mfn && !(f->mfn & (LEAVING | FOREIGN)) ? mfn(f->mfn) : MFN_NONE;
 }
 
 /* A guest that places its frames here and there pays with its own: no more pages than twice what
@@ -63,20 +79,29 @@ static void *page_at(struct domain *d, void **at)
     return *at;
 }
 
-int guest_frame_place(struct domain *d, uint64_t gfn, mfn_t m)
+int guest_frame_vacant(struct domain *d, uint64_t gfn, struct guest_frame **f)
 {
     void **root = d->shadow->map, **branch;
     struct guest_frame *leaf;
 
-    if (gfn >= GFN_LIMIT || !m.n || m.n >= SWEPT)
+    if (gfn >= GFN_LIMIT)
         return -EINVAL;
     branch = page_at(d, &root[gfn / RECORDS / BRANCHES]);
     leaf = branch ? page_at(d, &branch[gfn / RECORDS % BRANCHES]) : NULL;
     if (!leaf)
         return -ENOMEM;
-    if (leaf[gfn % RECORDS].mfn)
-        return -EINVAL;
-    leaf[gfn % RECORDS].mfn = (uint32_t)m.n;
+    *f = &leaf[gfn % RECORDS];
+    return (*f)->mfn ? -EINVAL : 0;
+}
+
+int guest_frame_place(struct domain *d, uint64_t gfn, mfn_t m)
+{
+    struct guest_frame *f;
+    int r = m.n && m.n <= MFN_OF ? guest_frame_vacant(d, gfn, &f) : -EINVAL;
+
+    if (r)
+        return r;
+    f->mfn = (uint32_t)m.n;
     machine_to_physical_set(m, gfn);
     return 0;
 }
@@ -136,7 +161,7 @@ static int leave_step(struct domain *d, uint64_t gfn)
     struct guest_frame *f = s->closed ? NULL : guest_frame_find(s, gfn);
     mfn_t held = mfn(f ? f->mfn & MFN_OF : 0);
 
-    if (!held.n || (read_once(frame_of(held)->use) & USE_SHARED))
+    if (!held.n || (f->mfn & FOREIGN) || (read_once(frame_of(held)->use) & USE_SHARED))
         return -EINVAL;
     if (!(f->mfn & LEAVING)) {
         begin_to_leave(d, f);

@@ -250,7 +250,7 @@ struct shadow_page *page_get(struct domain *d, uint64_t gfn, unsigned level, enu
     struct shadow *s = d->shadow;
     struct guest_frame *f = guest_frame_find(s, gfn);
 
-    if (!f || !f->mfn || (f->mfn & LEAVING))
+    if (!f || !f->mfn || (f->mfn & (LEAVING | FOREIGN)))
         return NULL;
     for (page_id id = f->shadows; id; id = page_of(s, id)->next)
         if (page_of(s, id)->level == level && page_of(s, id)->view == view)

@@ -147,7 +147,7 @@ static int place(struct domain *d, mfn_t m, uint64_t gfn)
 {
     int r = -EINVAL;
 
-    if (gfn >= SHARED_GFN && gfn < SHARED_GFN + SHARED_GFNS)
+    if (gfn_is_shared(gfn))
         return r;
     spin_lock(&d->shadow->lock);
     if (!d->shadow->closed)
@@ -208,20 +208,6 @@ static void flush(struct vcpu *v, uint64_t cpus, enum flush_extent extent, uint6
         tlb_flush_cpus(cpus);
 }
 
-/* Frames of other domains have no numbers here yet. */
-static int map_granted(struct vcpu *v maybe_unused, struct domain *frames_of maybe_unused,
-                       uint64_t address maybe_unused, bool contains_pte maybe_unused,
-                       pte_t value maybe_unused)
-{
-    return -EINVAL;
-}
-
-static int unmap_granted(struct vcpu *v maybe_unused, uint64_t address maybe_unused,
-                         bool contains_pte maybe_unused, pte_t expected maybe_unused)
-{
-    return -EINVAL;
-}
-
 const struct paging_mode shadow_mode = {
     .name = "shadow",
     .features = 1U << XENFEAT_writable_page_tables | 1U << XENFEAT_writable_descriptor_tables |
@@ -250,8 +236,9 @@ const struct paging_mode shadow_mode = {
     .set_user_root = set_user_root,
     .root_gfn = root_gfn,
     .flush = flush,
-    .map_granted = map_granted,
-    .unmap_granted = unmap_granted,
+    .map_granted = shadow_map_granted,
+    .unmap_granted = shadow_unmap_granted,
+    .bus_address = shadow_bus_address,
     .descriptor_get = copy_get,
     .descriptor_put = copy_put,
     .descriptor_gfn = copy_gfn,

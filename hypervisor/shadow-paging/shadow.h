@@ -3,6 +3,7 @@
  * processor walks the hypervisor's own tables, which are a cache of what the guest's say.
  *
  *   map.c      guest frame -> what is known of it: its machine frame, its shadows, its writers
+ *   granted.c  grants of others, which have guest frame numbers while they are mapped
  *   pages.c    the bounded pool of shadow tables, found by (guest frame, level, view)
  *   entries.c  one entry of a shadow table: what it refers to, put in and taken out
  *   fill.c     a fault walks the guest's tables and puts in what they say
@@ -48,7 +49,7 @@ typedef uint32_t entry_id;
 
 /* What is known of a guest frame. */
 struct guest_frame {
-    uint32_t mfn;       /* 0: there is none; LEAVING: nothing new refers to it */
+    uint32_t mfn;       /* 0: there is none; and LEAVING, SWEPT, FOREIGN, READ_ONLY */
     page_id shadows;    /* the first of its shadows */
     entry_id writer[2]; /* L1 entries that allow writing it; there may be more than these */
 };
@@ -74,10 +75,17 @@ struct shadow_page {
 #define LOOSE_ROOM      (LOOSE_MAX + 2 * MAX_VCPUS_PER_DOMAIN + 8) /* and some on the way to a page */
 #define STORES_IN_A_ROW 3 /* then the guest may write the table until it flushes */
 
-/* In a guest frame's mfn: on its way out; and no entry refers to it any more. */
+/* In a guest frame's mfn: on its way out, nothing new refers to it; and no entry does any more. */
 #define LEAVING 0x80000000U
 #define SWEPT   0x40000000U
-#define MFN_OF  (~(LEAVING | SWEPT))
+/* A grant is mapped there, perhaps for reading only.  It has no shadows, and writer[] names all
+ * entries for it, so that it goes as quickly as it came. */
+#define FOREIGN   0x20000000U
+#define READ_ONLY 0x10000000U
+#define MFN_OF    (READ_ONLY - 1)
+
+/* In an entry of a shadow table, a bit the processor ignores: for a FOREIGN guest frame. */
+#define ENTRY_FOREIGN (1UL << 9)
 
 struct shadow_root {
     page_id page;
@@ -116,21 +124,45 @@ struct shadow {
 #define SHARED_GFNS 0x1000UL
 #define GFN_LIMIT   (1UL << 26) /* 256 GiB */
 
+static inline bool gfn_is_shared(uint64_t gfn)
+{
+    return gfn >= SHARED_GFN && gfn < SHARED_GFN + SHARED_GFNS;
+}
+
 /* -- map.c -- */
 
 /* NULL: no such frame. */
 struct guest_frame *guest_frame_find(struct shadow *s, uint64_t gfn);
+/* The first record from *gfn on that is not in an empty part of the map, and its number. */
+struct guest_frame *guest_frame_next(struct shadow *s, uint64_t *gfn);
 /* The record of one of the domain's own frames.  NULL: it has not been placed. */
 struct guest_frame *guest_frame_of(struct shadow *s, mfn_t m);
-/* Its machine frame, with no reference: valid while the lock is held.  MFN_NONE: none. */
+/* The domain's own machine frame, with no reference: valid while the lock is held.  MFN_NONE:
+ * none. */
 mfn_t guest_frame_mfn(struct shadow *s, uint64_t gfn);
 int must_check guest_frame_place(struct domain *d, uint64_t gfn, mfn_t m);
+/* The record of a guest frame that is nothing yet.  -EINVAL, -ENOMEM. */
+int must_check guest_frame_vacant(struct domain *d, uint64_t gfn, struct guest_frame **f);
 /* Takes a frame out everywhere, and gives it back.  -EINVAL: none there; -ERESTART. */
 int must_check guest_frame_leave(struct domain *d, uint64_t gfn);
 int must_check guest_frame_remove(struct domain *d, uint64_t gfn);
 /* Frees a part of the map of a closed domain; true: it is all gone. */
 bool map_free_some(struct shadow *s);
 void map_destroy(struct shadow *s);
+
+/* -- granted.c -- */
+
+int must_check shadow_map_granted(struct vcpu *v, struct domain *frames_of, uint64_t address,
+                                  bool contains_pte, pte_t value);
+int must_check shadow_unmap_granted(struct vcpu *v, uint64_t address, bool contains_pte,
+                                    pte_t expected);
+int must_check shadow_bus_address(mfn_t m, uint64_t address, bool for_device, uint64_t *bus);
+/* References for an entry that maps it; *rw: also for writing. */
+int must_check granted_take(struct domain *d, const struct guest_frame *f, bool rw);
+/* Such an entry is there now. */
+void granted_entry_add(struct domain *d, struct guest_frame *f, entry_id id);
+/* How many of them there are. */
+unsigned granted_entries(struct shadow *s, const struct guest_frame *f);
 
 /* -- pages.c -- */
 

@@ -187,7 +187,7 @@ static unsigned step_begin(struct domain *d, uint64_t list[LOOSE_ROOM])
         struct guest_frame *f = guest_frame_find(s, s->loose[i]);
 
         list[i] = s->loose[i];
-        if (f->mfn && !(f->mfn & LEAVING))
+        if (f->shadows && f->mfn && !(f->mfn & LEAVING))
             (void)writers_remove(d, f, &stale);
     }
     if (stale)

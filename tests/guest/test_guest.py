@@ -34,10 +34,6 @@ KNOWN = {
 }
 
 
-# Guests in shadow mode map no grants yet.
-NOT_IN_SHADOW = {"grants"}
-
-
 def machine(hypervisor, **settings):
     environment = {**os.environ, "HV": hypervisor, "SMP": "2", "DISK": "none", "LINUX": "none",
                    "SCRIPT": "", "EXTRA": "", **settings}
@@ -65,8 +61,7 @@ def as_guests(tmp_path_factory):
         script = extra / "script"
         lines = ["try vmctl destroy demo"]
         modes = ("direct", "shadow") if hypervisor == "paravane" else ("direct",)
-        runs = [(guest, mode) for guest in GUESTS for mode in modes
-                if mode == "direct" or guest not in NOT_IN_SHADOW]
+        runs = [(guest, mode) for guest in GUESTS for mode in modes]
         for guest, mode in runs:
             image = (BUILD / "tests/guest" / f"{guest}.elf").resolve()
             shutil.copy(image, extra)
@@ -128,9 +123,8 @@ def test_guest_on_xen(guest, as_guests):
 
 
 @pytest.mark.xdist_group("guests")
-@pytest.mark.parametrize("guest,mode", [
-    *((guest, "direct") for guest in GUESTS),
-    *((guest, "shadow") for guest in GUESTS if guest not in NOT_IN_SHADOW)])
+@pytest.mark.parametrize("mode", ["direct", "shadow"])
+@pytest.mark.parametrize("guest", GUESTS)
 def test_guest_on_paravane(guest, mode, as_guests):
     xen = as_guests("xen")[guest, "direct"]
     expected = [KNOWN.get((guest, line), line) for line in xen]

@@ -18,6 +18,7 @@
 #include "machine/tlb.h"
 #include "memory/frame-allocator.h"
 #include "memory/frame-references.h"
+#include "memory/tally.h"
 #include "shadow-paging/shadow.h"
 #include "processors.h"
 
@@ -139,10 +140,14 @@ void cpus_unpark(void)
 {
 }
 
+uint64_t granted_mfn;
+int granted_times, granted_to_write;
+
 void grant_table_tally(struct domain *d, struct tally *t)
 {
     (void)d;
-    (void)t;
+    tally_foreign(t, mfn(granted_mfn), true, -granted_to_write);
+    tally_foreign(t, mfn(granted_mfn), false, granted_to_write - granted_times);
 }
 
 struct domain *domain_get_next(domid_t from)

@@ -26,6 +26,10 @@ struct access {
     bool user, write, fetch;
 };
 
+/* The frame of another domain that it has mapped, how often, and how often for writing. */
+extern uint64_t granted_mfn;
+extern int granted_times, granted_to_write;
+
 /* The domain, with so many guest frames of a machine of so many, and a vCPU on each CPU. */
 void shadow_domain_up(uint64_t frames, uint64_t guest);
 /* A fresh frame of it becomes guest frame gfn: which. */

@@ -8,8 +8,10 @@
  * hypervisor/shadow-paging/entries.c hypervisor/shadow-paging/fill.c
  * hypervisor/shadow-paging/sync.c hypervisor/shadow-paging/roots.c
  * hypervisor/shadow-paging/stores.c hypervisor/shadow-paging/copies.c
- * hypervisor/shadow-paging/audit.c hypervisor/shadow-paging/shadow-mode.c
+ * hypervisor/shadow-paging/granted.c hypervisor/shadow-paging/audit.c
+ * hypervisor/shadow-paging/shadow-mode.c
  * hypervisor/lifecycle/audit.c tests/model/processors.c
+ * tests/model/shadow-guest.c
  *
  * Flags: -Ihypervisor -Itests/model -DHOST_TEST
  */
@@ -27,115 +29,8 @@
 #include "machine/registers.h"
 #include "memory/frame-allocator.h"
 #include "memory/frame-references.h"
-#include "processors.h"
+#include "shadow-guest.h"
 #include "shadow-paging/shadow.h"
-
-#define FRAMES 16384
-#define GUEST  1000
-#define DATA   900 /* the first guest frame that is no table */
-#define OPEN   (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
-#define TRIES  200
-
-static uint64_t frame[GUEST];
-
-static int domain_up(void **state)
-{
-    (void)state;
-    shadow_domain_up(FRAMES, GUEST + 1);
-    for (uint64_t gfn = 0; gfn < GUEST; gfn++)
-        frame[gfn] = frame_placed(gfn);
-    crash_is_fatal = false;
-    cpu = &cpus[0];
-    vcpu = &vcpus[0];
-    return 0;
-}
-
-static int domain_down(void **state)
-{
-    mfn_t m;
-
-    (void)state;
-    shadow_mode.close(&domain);
-    for (unsigned i = 0; i < CPUS; i++)
-        assert_int_equal(shadow_mode.drop_roots(&vcpus[i]), 0);
-    while (shadow_mode.finish(&domain))
-        ;
-    while (m = frame_owner_first(&domain.frames), !mfn_is_none(m)) {
-        assert_int_equal(shadow_mode.release(&domain, m), 0);
-        frame_put(m);
-    }
-    assert_int_equal(domain.frames.count, 0);
-    frame_unshare(&domain.frames, virt_mfn(domain.shared_info));
-    shadow_mode.destroy(&domain);
-    frame_owner_unregister(&domain.frames);
-    crashes = 0;
-    return 0;
-}
-
-static void on(unsigned id)
-{
-    cpu = &cpus[id];
-    vcpu = &vcpus[id];
-}
-
-static pte_t *table_at(uint64_t gfn)
-{
-    return frame_virt(mfn(frame[gfn]));
-}
-
-static pte_t entry(uint64_t gfn)
-{
-    return gfn << PAGE_SHIFT | OPEN;
-}
-
-/* The tables from the root down, by their first entries. */
-static void chain(const uint64_t *gfn, unsigned n, unsigned slot)
-{
-    for (unsigned i = 0; i + 1 < n; i++)
-        table_at(gfn[i])[i ? 0 : slot] = entry(gfn[i + 1]);
-}
-
-static uint64_t address_of(uint64_t i4, uint64_t i2, uint64_t i1)
-{
-    return i4 << 39 | i2 << 21 | i1 << 12;
-}
-
-static bool access_is(uint64_t address, bool write, bool by_hypervisor)
-{
-    struct access a = { address, false, write, false };
-
-    for (unsigned n = 0; n < TRIES; n++) {
-        uint32_t code = (by_hypervisor ? 0 : PF_USER) | (write ? PF_WRITE : 0);
-
-        if (by_processor(&a))
-            return true;
-        cpu->root = vcpu->kernel_root;
-        switch (shadow_mode.fault(vcpu, address, &code)) {
-        case FAULT_OF_GUEST:
-            return false;
-        case FAULT_OF_STORE:
-            assert_true(shadow_mode.store_refused(vcpu, address));
-            break;
-        default:
-            break;
-        }
-    }
-    fail_msg("the same fault again and again");
-    return false;
-}
-
-static void assert_audit_clean(void)
-{
-    uint64_t frames, differences;
-
-    assert_int_equal(domain_audit(&domain, &frames, &differences), 0);
-    assert_int_equal(differences, 0);
-}
-
-static void flush(uint64_t mask)
-{
-    shadow_mode.flush(vcpu, mask, FLUSH_ALL, 0);
-}
 
 /* A table of each level in many places, dropped again and again, until nothing is left but what
  * such places hold: the guest, and the hypervisor for it, get on. */
@@ -378,7 +273,7 @@ static void an_audit_of_a_dying_domain(void **state)
         assert_true(access_is(0, true, false));
     }
     shadow_mode.close(&domain);
-    assert_audit_clean();                          /* and all frames go: domain_down */
+    assert_audit_clean();                          /* and all frames go: guest_down */
     assert_int_not_equal(domain.shadow->pages, 0); /* CPUs may still walk them */
 }
 
@@ -406,14 +301,14 @@ static void a_map_of_one_frame(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_pool_of_dropped_tables, domain_up, domain_down),
-        cmocka_unit_test_setup_teardown(a_list_of_roots, domain_up, domain_down),
-        cmocka_unit_test_setup_teardown(an_access_to_two_pages, domain_up, domain_down),
-        cmocka_unit_test_setup_teardown(roots_when_the_pool_is_full, domain_up, domain_down),
-        cmocka_unit_test_setup_teardown(an_audit_of_a_dying_domain, domain_up, domain_down),
-        cmocka_unit_test_setup_teardown(a_store_while_a_table_is_guarded, domain_up, domain_down),
-        cmocka_unit_test_setup_teardown(a_table_goes_while_all_do, domain_up, domain_down),
-        cmocka_unit_test_setup_teardown(a_map_of_one_frame, domain_up, domain_down),
+        cmocka_unit_test_setup_teardown(a_pool_of_dropped_tables, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(a_list_of_roots, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(an_access_to_two_pages, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(roots_when_the_pool_is_full, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(an_audit_of_a_dying_domain, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(a_store_while_a_table_is_guarded, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(a_table_goes_while_all_do, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(a_map_of_one_frame, guest_up, guest_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

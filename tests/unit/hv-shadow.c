@@ -11,7 +11,8 @@
  * hypervisor/shadow-paging/entries.c hypervisor/shadow-paging/fill.c
  * hypervisor/shadow-paging/sync.c hypervisor/shadow-paging/roots.c
  * hypervisor/shadow-paging/stores.c hypervisor/shadow-paging/copies.c
- * hypervisor/shadow-paging/audit.c hypervisor/shadow-paging/shadow-mode.c
+ * hypervisor/shadow-paging/granted.c hypervisor/shadow-paging/audit.c
+ * hypervisor/shadow-paging/shadow-mode.c
  * hypervisor/lifecycle/audit.c tests/model/processors.c
  *
  * Flags: -Ihypervisor -Itests/model -DHOST_TEST
