@@ -14,6 +14,7 @@
 #define XEN_DOMCTL_unpausedomain     4
 #define XEN_DOMCTL_getdomaininfo     5
 #define XEN_DOMCTL_setvcpuaffinity   9
+#define XEN_DOMCTL_shadow_op         10
 #define XEN_DOMCTL_max_mem           11
 #define XEN_DOMCTL_setvcpucontext    12
 #define XEN_DOMCTL_getvcpucontext    13
@@ -99,6 +100,29 @@ struct xen_domctl_getdomaininfo {
 #define XEN_DOMINF_shutdownmask  255U
 #define XEN_DOMINF_shutdownshift 16
 
+/* Frames a domain may have written.  ENABLE with LOG_DIRTY, or ENABLE_LOGDIRTY: begin, -EINVAL if
+ * it is on, -EOPNOTSUPP if its page-table mode has none.  CLEAN, PEEK: the first `pages` frames, by
+ * the domain's own numbers, a bit each, to dirty_bitmap (0: nowhere); pages and stats.dirty_count
+ * come back; -EINVAL if it is off.  CLEAN then begins anew.  Public xen/domctl.h. */
+struct xen_domctl_shadow_op {
+    uint32_t op;   /* XEN_DOMCTL_SHADOW_OP_* */
+    uint32_t mode; /* ENABLE: XEN_DOMCTL_SHADOW_ENABLE_*; CLEAN, PEEK: LOGDIRTY_*, no matter */
+    uint32_t mb;
+    guest_handle_t dirty_bitmap __attribute__((aligned(8)));
+    uint64_t pages;
+    struct {
+        uint32_t fault_count;
+        uint32_t dirty_count;
+    } stats;
+};
+
+#define XEN_DOMCTL_SHADOW_OP_OFF             0
+#define XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY 2
+#define XEN_DOMCTL_SHADOW_OP_CLEAN           11
+#define XEN_DOMCTL_SHADOW_OP_PEEK            12
+#define XEN_DOMCTL_SHADOW_OP_ENABLE          32
+#define XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY   (1U << 2)
+
 struct xen_domctl_max_mem {
     uint64_aligned_t max_memkb;
 };
@@ -164,6 +188,7 @@ struct xen_domctl {
     union {
         struct xen_domctl_createdomain createdomain;
         struct xen_domctl_getdomaininfo getdomaininfo;
+        struct xen_domctl_shadow_op shadow_op;
         struct xen_domctl_max_mem max_mem;
         struct xen_domctl_vcpucontext vcpucontext;
         struct xen_domctl_getvcpuinfo getvcpuinfo;

@@ -13,6 +13,7 @@
 #ifndef DOMAIN_PAGING_MODE_H
 #define DOMAIN_PAGING_MODE_H
 
+#include "hypercall-abi/types.h"
 #include "lib/types.h"
 #include "memory/page-table-entry.h"
 
@@ -88,6 +89,14 @@ struct paging_mode {
     uint64_t (*root_gfn)(const struct vcpu *v, bool user);
     /* The guest wants no stale translation of its tables on these CPUs when it goes on. */
     void (*flush)(struct vcpu *v, uint64_t cpus, enum flush_extent extent, uint64_t address);
+
+    /* A log of the guest frames that anybody may have written since it was begun, or read with
+     * `clean`; one caller at a time.  begin: -EINVAL if there is one, -EOPNOTSUPP.  read: the first
+     * `frames` of them, a bit each, to the caller's memory (0: nowhere); *dirty of them are set. */
+    int must_check (*log_begin)(struct domain *d);
+    int must_check (*log_end)(struct domain *d);
+    int must_check (*log_read)(struct domain *d, guest_handle_t bitmap, uint64_t frames, bool clean,
+                               uint64_t *dirty);
 
     /* Grants mapped into the domain: where frames have no numbers of the guest's own, an L1 entry
      * by guest frame address (contains_pte) or by virtual address; else a guest frame by its

@@ -273,6 +273,24 @@ static void direct_descriptor_put(struct domain *d maybe_unused, mfn_t m)
     descriptor_frame_put(m);
 }
 
+/* The processor's own notes are in the guest's tables, and the guest needs them for itself. */
+static int direct_log_begin(struct domain *d maybe_unused)
+{
+    return -EOPNOTSUPP;
+}
+
+static int direct_log_end(struct domain *d maybe_unused)
+{
+    return 0;
+}
+
+static int direct_log_read(struct domain *d maybe_unused, guest_handle_t bitmap maybe_unused,
+                           uint64_t frames maybe_unused, bool clean maybe_unused,
+                           uint64_t *dirty maybe_unused)
+{
+    return -EINVAL;
+}
+
 #define STORE_TO_READ_ONLY (PF_PRESENT | PF_WRITE | PF_USER)
 
 /* The tables are the guest's own: a fault is its own, too, but for the stores that Linux makes to
@@ -340,6 +358,9 @@ const struct paging_mode direct_mode = {
     .flush = direct_flush,
     .map_granted = direct_map_granted,
     .unmap_granted = direct_unmap_granted,
+    .log_begin = direct_log_begin,
+    .log_end = direct_log_end,
+    .log_read = direct_log_read,
     .bus_address = direct_bus_address,
     .descriptor_get = direct_descriptor_get,
     .descriptor_put = direct_descriptor_put,

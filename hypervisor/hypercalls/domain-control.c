@@ -211,6 +211,31 @@ static int max_mem(struct domain *d, uint64_t kib)
     return 0;
 }
 
+static int shadow_op(struct domain *d, struct xen_domctl_shadow_op *op)
+{
+    uint64_t dirty = 0;
+    int r;
+
+    switch (op->op) {
+    case XEN_DOMCTL_SHADOW_OP_OFF:
+        return d->mode->log_end(d);
+    case XEN_DOMCTL_SHADOW_OP_ENABLE:
+        if (op->mode != XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY)
+            return -EINVAL; /* a domain's mode is for its life */
+        return d->mode->log_begin(d);
+    case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY:
+        return d->mode->log_begin(d);
+    case XEN_DOMCTL_SHADOW_OP_CLEAN:
+    case XEN_DOMCTL_SHADOW_OP_PEEK:
+        r = d->mode->log_read(d, op->dirty_bitmap, op->pages, op->op == XEN_DOMCTL_SHADOW_OP_CLEAN,
+                              &dirty);
+        op->stats.dirty_count = (uint32_t)dirty;
+        return r;
+    default:
+        return -EINVAL;
+    }
+}
+
 /* Operations on an existing domain; `copy_out`: the structure goes back to the caller. */
 static int operate(struct domain *d, struct xen_domctl *op, bool *copy_out)
 {
@@ -227,6 +252,9 @@ static int operate(struct domain *d, struct xen_domctl *op, bool *copy_out)
         return d == current_domain() ? -EINVAL : domain_unpause(d);
     case XEN_DOMCTL_resumedomain:
         return d == current_domain() ? -EINVAL : domain_resume(d);
+    case XEN_DOMCTL_shadow_op:
+        *copy_out = true;
+        return shadow_op(d, &op->u.shadow_op);
     case XEN_DOMCTL_max_mem:
         return max_mem(d, op->u.max_mem.max_memkb);
     case XEN_DOMCTL_setvcpucontext:

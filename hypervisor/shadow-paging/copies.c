@@ -89,6 +89,7 @@ static int update_locked(struct domain *d, uint64_t gfn, unsigned index, uint64_
     if (mfn_is_none(m))
         return -EINVAL;
     write_once(((uint64_t *)frame_virt(m))[index], descriptor);
+    frame_dirtied(guest_frame_find(s, gfn));
     for (struct descriptor_copy *c = s->copies; c; c = c->next)
         if (c->gfn == gfn)
             write_once(c->of[index], descriptor);

@@ -27,20 +27,32 @@ static void writer_add(struct guest_frame *f, entry_id id)
         }
 }
 
-/* What an L1 entry holds, let go. */
+/* What an L1 entry holds for writing, let go. */
+static void write_let_go(struct shadow *s, pte_t e, entry_id id)
+{
+    struct guest_frame *f = e & ENTRY_FOREIGN ? NULL : guest_frame_of(s, pte_mfn(e));
+
+    for (unsigned k = 0; f && k < 2; k++)
+        if (f->writer[k] == id)
+            f->writer[k] = 0;
+    frame_type_put_plain(pte_mfn(e));
+}
+
 static void frame_let_go(struct shadow *s, pte_t e, entry_id id)
 {
-    mfn_t m = pte_mfn(e);
-    struct guest_frame *f;
+    if (e & PTE_RW)
+        write_let_go(s, e, id);
+    frame_put(pte_mfn(e));
+}
 
-    if (e & PTE_RW) {
-        f = e & ENTRY_FOREIGN ? NULL : guest_frame_of(s, m);
-        for (unsigned k = 0; f && k < 2; k++)
-            if (f->writer[k] == id)
-                f->writer[k] = 0;
-        frame_type_put_plain(m);
-    }
-    frame_put(m);
+void entry_protect(struct domain *d, struct shadow_page *p, unsigned index)
+{
+    pte_t *at = page_entries(p) + index, e = *at;
+
+    if (!(e & PTE_P) || !(e & PTE_RW))
+        return;
+    atomic_and(at, ~(PTE_RW | PTE_D)); /* as in entry_clear */
+    write_let_go(d->shadow, e, entry_id_of(d->shadow, p, index));
 }
 
 void entry_clear(struct domain *d, struct shadow_page *p, unsigned index)
@@ -72,7 +84,7 @@ static int frame_take(struct domain *d, struct guest_frame *f, bool *rw)
     return 0;
 }
 
-int entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest)
+int entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest, bool write)
 {
     struct shadow *s = d->shadow;
     struct guest_frame *f = guest_frame_find(s, pte_mfn(guest).n);
@@ -83,7 +95,7 @@ int entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t gu
         return -EINVAL;
     /* Without D it is the first store that has to fault. */
     rw = (guest & PTE_RW) && (guest & PTE_D) && !guest_frame_is_guarded(s, f);
-    if (f->mfn & READ_ONLY)
+    if ((f->mfn & READ_ONLY) || (s->log.on && !write))
         rw = false;
     e = pte_make(mfn(f->mfn & MFN_OF), ALWAYS | (rw ? PTE_RW | PTE_D : 0) | (guest & PTE_NX) |
                                            (f->mfn & FOREIGN ? ENTRY_FOREIGN : 0));
@@ -96,6 +108,8 @@ int entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t gu
     entry_clear(d, p, index);
     write_once(*at, e);
     p->present++;
+    if (rw)
+        frame_dirtied(f);
     if (f->mfn & FOREIGN)
         granted_entry_add(d, f, entry_id_of(s, p, index));
     else if (rw)
@@ -141,7 +155,8 @@ bool entry_is_in_step(struct shadow *s, const struct shadow_page *p, pte_t guest
 bool writers_remove(struct domain *d, struct guest_frame *f, uint64_t *cpus)
 {
     struct shadow *s = d->shadow;
-    struct frame *frame = frame_of(mfn(f->mfn));
+    mfn_t m = mfn(f->mfn & MFN_OF);
+    struct frame *frame = frame_of(m);
 
     for (unsigned k = 0; k < 2; k++) {
         pte_t *at;
@@ -151,7 +166,7 @@ bool writers_remove(struct domain *d, struct guest_frame *f, uint64_t *cpus)
         at = page_entries(page_of(s, f->writer[k] / PT_ENTRIES)) + f->writer[k] % PT_ENTRIES;
         atomic_and(at, ~(PTE_RW | PTE_D)); /* as in entry_clear */
         f->writer[k] = 0;
-        frame_type_put_plain(mfn(f->mfn));
+        frame_type_put_plain(m);
     }
     if (read_once(frame->type) & TYPE_COUNT)
         return false;

@@ -85,6 +85,7 @@ static bool mark_used(struct domain *d, uint64_t address, bool write, struct gue
         if (!atomic_compare_exchange(at, &e, e | bits))
             return false;
         w->entry[level] = e | bits;
+        frame_dirtied(guest_frame_find(d->shadow, w->gfn[level]));
     }
     return true;
 }
@@ -184,7 +185,7 @@ static int fill(struct domain *d, uint64_t address, bool write, const struct gue
     path_link(d, address, w, path);
     if (write && guest_frame_is_guarded(d->shadow, f))
         table_loosen(d, f); /* not before: making tables may take its shadows */
-    return entry_fill(d, path[1], pt_index(address, 1), w->entry[1]);
+    return entry_fill(d, path[1], pt_index(address, 1), w->entry[1], write);
 }
 
 /* One walk and what it leads to.  FAULT_RESOLVED: it may take more of them. */

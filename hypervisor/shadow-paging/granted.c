@@ -98,7 +98,7 @@ static int unmap_locked(struct domain *d, uint64_t gfn, pte_t expected)
     struct guest_frame *f = d->shadow->closed ? NULL : guest_frame_find(d->shadow, gfn);
     mfn_t m = pte_mfn(expected);
 
-    if (!f || f->mfn != ((uint32_t)m.n | FOREIGN | (expected & PTE_RW ? 0 : READ_ONLY)))
+    if (!f || (f->mfn & ~DIRTY) != ((uint32_t)m.n | FOREIGN | (expected & PTE_RW ? 0 : READ_ONLY)))
         return -ENOENT;
     for (unsigned k = 0; k < 2; k++) {
         entry_remove(d, m, f->writer[k]);

@@ -58,7 +58,7 @@ mfn_t guest_frame_mfn(struct shadow *s, uint64_t gfn)
 {
     struct guest_frame *f = guest_frame_find(s, gfn);
 
-    return f && f->mfn && !(f->mfn & (LEAVING | FOREIGN)) ? mfn(f->mfn) : MFN_NONE;
+    return f && f->mfn && !(f->mfn & (LEAVING | FOREIGN)) ? mfn(f->mfn & MFN_OF) : MFN_NONE;
 }
 
 /* A guest that places its frames here and there pays with its own: no more pages than twice what
@@ -101,7 +101,7 @@ int guest_frame_place(struct domain *d, uint64_t gfn, mfn_t m)
 
     if (r)
         return r;
-    f->mfn = (uint32_t)m.n;
+    f->mfn = (uint32_t)m.n | DIRTY;
     machine_to_physical_set(m, gfn);
     return 0;
 }

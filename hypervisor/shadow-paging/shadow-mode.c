@@ -106,6 +106,8 @@ static void written_by_others(struct domain *d, mfn_t m)
 
     spin_lock(&d->shadow->lock);
     f = d->shadow->closed ? NULL : guest_frame_of(d->shadow, m);
+    if (f)
+        frame_dirtied(f);
     if (f && guest_frame_is_guarded(d->shadow, f))
         table_loosen(d, f);
     spin_unlock(&d->shadow->lock);
@@ -236,6 +238,9 @@ const struct paging_mode shadow_mode = {
     .set_user_root = set_user_root,
     .root_gfn = root_gfn,
     .flush = flush,
+    .log_begin = shadow_log_begin,
+    .log_end = shadow_log_end,
+    .log_read = shadow_log_read,
     .map_granted = shadow_map_granted,
     .unmap_granted = shadow_unmap_granted,
     .bus_address = shadow_bus_address,

@@ -3,6 +3,7 @@
  * processor walks the hypervisor's own tables, which are a cache of what the guest's say.
  *
  *   map.c      guest frame -> what is known of it: its machine frame, its shadows, its writers
+ *   dirty-log.c  which guest frames may have been written
  *   granted.c  grants of others, which have guest frame numbers while they are mapped
  *   pages.c    the bounded pool of shadow tables, found by (guest frame, level, view)
  *   entries.c  one entry of a shadow table: what it refers to, put in and taken out
@@ -49,7 +50,7 @@ typedef uint32_t entry_id;
 
 /* What is known of a guest frame. */
 struct guest_frame {
-    uint32_t mfn;       /* 0: there is none; and LEAVING, SWEPT, FOREIGN, READ_ONLY */
+    uint32_t mfn;       /* 0: there is none; and LEAVING, SWEPT, FOREIGN, READ_ONLY, DIRTY */
     page_id shadows;    /* the first of its shadows */
     entry_id writer[2]; /* L1 entries that allow writing it; there may be more than these */
 };
@@ -82,7 +83,9 @@ struct shadow_page {
  * entries for it, so that it goes as quickly as it came. */
 #define FOREIGN   0x20000000U
 #define READ_ONLY 0x10000000U
-#define MFN_OF    (READ_ONLY - 1)
+/* It may have been written since the log of such frames was read last, or begun. */
+#define DIRTY  0x08000000U
+#define MFN_OF (DIRTY - 1)
 
 /* In an entry of a shadow table, a bit the processor ignores: for a FOREIGN guest frame. */
 #define ENTRY_FOREIGN (1UL << 9)
@@ -90,6 +93,17 @@ struct shadow_page {
 struct shadow_root {
     page_id page;
     uint64_t gfn; /* what the guest called it; 0: none */
+};
+
+/* Reading or beginning the log goes in steps, and goes on where it was interrupted. */
+enum log_phase { LOG_IDLE, LOG_FORGET, LOG_BITS, LOG_ENTRIES, LOG_WRITERS, LOG_ALL };
+
+struct dirty_log {
+    bool on;
+    bool failed; /* marks taken off did not reach their reader */
+    enum log_phase phase;
+    uint64_t next;  /* guest frame or table */
+    uint64_t dirty; /* found so far */
 };
 
 struct shadow {
@@ -115,6 +129,7 @@ struct shadow {
     struct descriptor_copy *copies;
     uint64_t sweep; /* for the entries of this guest frame, which leaves; and where next, 0: none */
     page_id sweep_next;
+    struct dirty_log log;
     uint64_t freed; /* places of the map looked at, at the domain's end */
 };
 
@@ -149,6 +164,17 @@ int must_check guest_frame_remove(struct domain *d, uint64_t gfn);
 /* Frees a part of the map of a closed domain; true: it is all gone. */
 bool map_free_some(struct shadow *s);
 void map_destroy(struct shadow *s);
+
+/* -- dirty-log.c -- */
+
+static inline void frame_dirtied(struct guest_frame *f)
+{
+    f->mfn |= DIRTY;
+}
+int must_check shadow_log_begin(struct domain *d);
+int must_check shadow_log_end(struct domain *d);
+int must_check shadow_log_read(struct domain *d, guest_handle_t bitmap, uint64_t frames, bool clean,
+                               uint64_t *dirty);
 
 /* -- granted.c -- */
 
@@ -194,10 +220,14 @@ void pool_destroy(struct shadow *s);
 
 /* Whether a shadow's entry still is what the guest's entry allows. */
 bool entry_is_in_step(struct shadow *s, const struct shadow_page *p, pte_t guest, pte_t e);
+/* Makes an L1 entry one for reading only. */
+void entry_protect(struct domain *d, struct shadow_page *p, unsigned index);
 /* Makes an entry not present. */
 void entry_clear(struct domain *d, struct shadow_page *p, unsigned index);
-/* Puts in what a present entry of the guest's L1 table allows.  -EINVAL: no such frame. */
-int must_check entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest);
+/* Puts in what a present entry of the guest's L1 table allows, writing before there is a write only
+ * if none is logged.  -EINVAL: no such frame. */
+int must_check entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest,
+                          bool write);
 void entry_link(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest,
                 struct shadow_page *below);
 /* Nobody may write the frame through shadows any more; true: nor otherwise, once these CPUs have

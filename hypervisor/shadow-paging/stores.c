@@ -20,7 +20,8 @@ int shadow_store_begin(struct vcpu *v, uint64_t address, pte_t **slot)
         f = guest_frame_find(s, w.gfn[0]);
         if (!mfn_is_none(guest_frame_mfn(s, w.gfn[0])) && guest_frame_is_guarded(s, f)) {
             s->store_gfn = w.gfn[0];
-            *slot = (pte_t *)frame_virt(mfn(f->mfn)) + (address & (PAGE_SIZE - 1)) / sizeof(pte_t);
+            *slot = (pte_t *)frame_virt(mfn(f->mfn & MFN_OF)) +
+                    (address & (PAGE_SIZE - 1)) / sizeof(pte_t);
             return 0;
         }
     }
@@ -34,6 +35,7 @@ int shadow_store_exchange(struct vcpu *v, pte_t *slot, pte_t expected, pte_t val
 
     if (!atomic_compare_exchange(slot, &expected, value))
         return -EAGAIN;
+    frame_dirtied(guest_frame_find(d->shadow, d->shadow->store_gfn));
     table_changed(d, d->shadow->store_gfn, ((uint64_t)slot & (PAGE_SIZE - 1)) / sizeof(pte_t),
                   value);
     return 0;
@@ -78,6 +80,7 @@ static int update_locked(struct domain *d, uint64_t address, pte_t value, bool p
         ;
     if (!preserve_ad)
         atomic_exchange(at, value);
+    frame_dirtied(guest_frame_find(d->shadow, address >> PAGE_SHIFT));
     table_changed(d, address >> PAGE_SHIFT, index, read_once(*at));
     return 0;
 }

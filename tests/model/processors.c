@@ -9,7 +9,9 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <cmocka.h>
+#include "domain/guest-memory.h"
 #include "grants/grant-table.h"
+#include "lib/errno.h"
 #include "lib/bits.h"
 #include "lib/log.h"
 #include "machine/cpu-features.h"
@@ -138,6 +140,16 @@ int cpus_park(void)
 
 void cpus_unpark(void)
 {
+}
+
+bool writes_fail;
+
+int guest_write(guest_handle_t to, const void *from, size_t bytes)
+{
+    if (writes_fail)
+        return -EFAULT;
+    memcpy((void *)to, from, bytes);
+    return 0;
 }
 
 uint64_t granted_mfn;

@@ -26,6 +26,8 @@ struct access {
     bool user, write, fetch;
 };
 
+/* No more copies to guests from now on. */
+extern bool writes_fail;
 /* The frame of another domain that it has mapped, how often, and how often for writing. */
 extern uint64_t granted_mfn;
 extern int granted_times, granted_to_write;

@@ -12,7 +12,7 @@
  * hypervisor/shadow-paging/sync.c hypervisor/shadow-paging/roots.c
  * hypervisor/shadow-paging/stores.c hypervisor/shadow-paging/copies.c
  * hypervisor/shadow-paging/granted.c hypervisor/shadow-paging/audit.c
- * hypervisor/shadow-paging/shadow-mode.c
+ * hypervisor/shadow-paging/shadow-mode.c hypervisor/shadow-paging/dirty-log.c
  * hypervisor/lifecycle/audit.c tests/model/processors.c
  *
  * Flags: -Ihypervisor -Itests/model -DHOST_TEST
