@@ -2,9 +2,8 @@
 import lzma
 import os
 import struct
-import subprocess
 
-from machine import PATCHES_ITSELF, RUN, environment, main_kernel, make_initrd
+from machine import initial_domain, main_kernel
 
 
 def unpacked(kernel, target):
@@ -17,17 +16,10 @@ def unpacked(kernel, target):
 
 
 def test_debian_kernel_is_the_initial_domain(hv, tmp_path):
-    make_initrd(tmp_path / "rd.gz", "echo initial-domain-$(cat /sys/hypervisor/type)-up\n"
-                                    "grep -c ^processor /proc/cpuinfo\n"
-                                    "cat /sys/hypervisor/properties/features\n"
-                                    "poweroff -f\n")
-    env = environment(tmp_path, hv, {
-        "DOM0": unpacked(main_kernel(), tmp_path / "vmlinux"),
-        "DOM0_INITRD": tmp_path / "rd.gz", "DOM0_MEM": 512, "HEADLESS": 1,
-        "DOM0_CMDLINE": "console=hvc0 earlyprintk=xen panic=1", "TIMEOUT": 540, **PATCHES_ITSELF})
-    done = subprocess.run([RUN], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT, timeout=600)
-    output = done.stdout.decode(errors="replace")
-    (tmp_path / "console.log").write_text(output)
+    output = initial_domain(tmp_path, hv, unpacked(main_kernel(), tmp_path / "vmlinux"),
+                            "echo initial-domain-$(cat /sys/hypervisor/type)-up\n"
+                            "grep -c ^processor /proc/cpuinfo\n"
+                            "cat /sys/hypervisor/properties/features\n"
+                            "poweroff -f\n")
     assert "initial-domain-xen-up" in output, output[-3000:]
     os.remove(tmp_path / "vmlinux")

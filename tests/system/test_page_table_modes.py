@@ -6,7 +6,7 @@ import subprocess
 import pexpect
 import pytest
 
-from machine import PATCHES_ITSELF, PATIENCE, ROOT, main_kernel, make_initrd, run_script
+from machine import PATCHES_ITSELF, PATIENCE, ROOT, initial_domain, main_kernel, make_initrd, run_script
 
 CONFIG = """name = "{name}"
 kernel = "/extra/{kernel}"
@@ -42,6 +42,21 @@ busybox dmesg | grep -E 'selftest|WARN|BUG|Oops|multicall'
 show selftest
 echo all-done
 while :; do sleep 1000; done
+"""
+
+# An initial domain finds the devices of the machine by PCI and ACPI.
+INITIAL = """
+show() {
+    for f in mode pte_hypercall pte_store; do
+        echo "paging $1 $f $(cat /sys/hypervisor/paging/$f)."
+    done
+}
+show boot
+user-pages 3
+show programs
+echo pci-$(ls /sys/bus/pci/devices | grep -c .)-acpi-$(ls /sys/firmware/acpi/tables | grep -c APIC)
+busybox dmesg | grep -E 'WARN|BUG|Oops|multicall'
+poweroff -f
 """
 
 CPUS = "echo cpus-$(grep -c ^processor /proc/cpuinfo)-$(cat /sys/hypervisor/paging/mode)"
@@ -121,6 +136,20 @@ def test_roots_on_disks(extra, tmp_path):
                       f"try vmctl wait {guest} --state gone --timeout 10"]
     run_script(tmp_path, "paravane", lines, EXTRA=extra, LINUX="found", TIMEOUT=400, SMP=2,
                **PATCHES_ITSELF).ok()
+
+
+@pytest.mark.parametrize("mode", ["direct", "writable"])
+def test_as_initial_domain(mode, linux, extra, tmp_path):
+    output = initial_domain(tmp_path, "paravane", linux / "vmlinux", INITIAL,
+                            f"quiet xen_pgtable={mode}", [extra / "user-pages"])
+    assert "user-pages: 3 rounds, ok" in output, output[-3000:]
+    assert re.search(r"pci-[1-9]\d*-acpi-1", output), output[-3000:]
+    assert not re.search("WARN|BUG|Oops|multicall", output), output[-3000:]
+    before, seen = counts(output, "boot"), counts(output, "programs")
+    assert seen["mode"] == mode
+    used, unused = ("pte_hypercall", "pte_store")[::1 if mode == "direct" else -1]
+    assert seen[used] > before[used] + 1000
+    assert seen[unused] == before[unused]
 
 
 def test_without_a_hypervisor(extra):
