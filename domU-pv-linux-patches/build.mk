@@ -1,4 +1,5 @@
 # A Linux for guests with the patches of this folder; needed by nothing else, so not part of `all`.
+# make linux [LINUX_SERIES=6.12]: with the series for a newer kernel.
 .PHONY: linux soak
 linux: deps
 	tools/linux $(CACHE)
