@@ -102,8 +102,9 @@ struct xen_domctl_getdomaininfo {
 
 /* Frames a domain may have written.  ENABLE with LOG_DIRTY, or ENABLE_LOGDIRTY: begin, -EINVAL if
  * it is on, -EOPNOTSUPP if its page-table mode has none.  CLEAN, PEEK: the first `pages` frames, by
- * the domain's own numbers, a bit each, to dirty_bitmap (0: nowhere); pages and stats.dirty_count
- * come back; -EINVAL if it is off.  CLEAN then begins anew.  Public xen/domctl.h. */
+ * the domain's own numbers, a bit each, to dirty_bitmap (0: nowhere); pages, cut to what a domain
+ * can have, and stats.dirty_count come back; -EINVAL if it is off.  CLEAN then begins anew. -EBUSY:
+ * another caller's is under way.  Public xen/domctl.h. */
 struct xen_domctl_shadow_op {
     uint32_t op;   /* XEN_DOMCTL_SHADOW_OP_* */
     uint32_t mode; /* ENABLE: XEN_DOMCTL_SHADOW_ENABLE_*; CLEAN, PEEK: LOGDIRTY_*, no matter */

@@ -91,12 +91,13 @@ struct paging_mode {
     void (*flush)(struct vcpu *v, uint64_t cpus, enum flush_extent extent, uint64_t address);
 
     /* A log of the guest frames that anybody may have written since it was begun, or read with
-     * `clean`; one caller at a time.  begin: -EINVAL if there is one, -EOPNOTSUPP.  read: the first
-     * `frames` of them, a bit each, to the caller's memory (0: nowhere); *dirty of them are set. */
+     * `clean`.  -EBUSY: another of these has been interrupted and has to go on first.  begin:
+     * -EINVAL if there is one, -EOPNOTSUPP.  read: the first *frames of them (cut to what there can
+     * be), a bit each, to the caller's memory (0: nowhere); *dirty of them are set. */
     int must_check (*log_begin)(struct domain *d);
     int must_check (*log_end)(struct domain *d);
-    int must_check (*log_read)(struct domain *d, guest_handle_t bitmap, uint64_t frames, bool clean,
-                               uint64_t *dirty);
+    int must_check (*log_read)(struct domain *d, guest_handle_t bitmap, uint64_t *frames,
+                               bool clean, uint64_t *dirty);
 
     /* Grants mapped into the domain: where frames have no numbers of the guest's own, an L1 entry
      * by guest frame address (contains_pte) or by virtual address; else a guest frame by its

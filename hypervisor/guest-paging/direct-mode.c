@@ -285,7 +285,7 @@ static int direct_log_end(struct domain *d maybe_unused)
 }
 
 static int direct_log_read(struct domain *d maybe_unused, guest_handle_t bitmap maybe_unused,
-                           uint64_t frames maybe_unused, bool clean maybe_unused,
+                           uint64_t *frames maybe_unused, bool clean maybe_unused,
                            uint64_t *dirty maybe_unused)
 {
     return -EINVAL;

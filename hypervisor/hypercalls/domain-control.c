@@ -227,7 +227,7 @@ static int shadow_op(struct domain *d, struct xen_domctl_shadow_op *op)
         return d->mode->log_begin(d);
     case XEN_DOMCTL_SHADOW_OP_CLEAN:
     case XEN_DOMCTL_SHADOW_OP_PEEK:
-        r = d->mode->log_read(d, op->dirty_bitmap, op->pages, op->op == XEN_DOMCTL_SHADOW_OP_CLEAN,
+        r = d->mode->log_read(d, op->dirty_bitmap, &op->pages, op->op == XEN_DOMCTL_SHADOW_OP_CLEAN,
                               &dirty);
         op->stats.dirty_count = (uint32_t)dirty;
         return r;

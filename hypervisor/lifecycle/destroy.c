@@ -1,7 +1,8 @@
 /*
  * A domain dies in stages, each of which may be interrupted and is found where it was left:
- * stopped, its ports closed, its grant mappings given back, its roots and tables dropped, its
- * frames released.  Frames that others still map stay until they let go; until then the domain
+ * stopped, its ports closed, its roots and tables dropped, its grant mappings given back (after the
+ * last entry for them, so that no frame of another domain's goes with an entry), its frames
+ * released.  Frames that others still map stay until they let go; until then the domain
  * is a zombie, seen as dying, and its id is not used again.
  */
 #include "lifecycle/destroy.h"
@@ -129,10 +130,10 @@ int domain_destroy(struct domain *d)
     r = ports_close_all(d, true);
     if (!r) {
         device_irqs_unmap_all(d);
-        r = grants_release_all(d);
+        r = drop_vcpu_state(d);
     }
     if (!r)
-        r = drop_vcpu_state(d);
+        r = grants_release_all(d);
     if (!r)
         r = release_frames(d);
     if (r)

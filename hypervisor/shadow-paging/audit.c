@@ -76,8 +76,11 @@ void shadow_tally(struct domain *d, struct tally *t)
     for (uint64_t gfn = 0; (f = guest_frame_next(s, &gfn)); gfn++)
         if (f->mfn & FOREIGN) {
             tally_foreign(t, mfn(f->mfn & MFN_OF), !(f->mfn & READ_ONLY), 1);
-            unknown -= granted_entries(s, f);
+            unknown -= granted_entries(s, f, false);
         }
+    for (uint64_t gfn = 0; (f = guest_frame_next(s, &gfn)); gfn++)
+        if (f->mfn & FOREIGN)
+            (void)granted_entries(s, f, true);
     if (unknown > 0 && tally_differs(t))
         log_warning("audit: d%u has %ld entries for grants that nobody would find", d->id, unknown);
 }

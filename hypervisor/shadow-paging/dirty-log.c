@@ -114,14 +114,24 @@ static int clean_all(struct domain *d)
     return 0;
 }
 
+/* Whether another operation has been interrupted and not gone on yet: there is one at a time. */
+static bool is_another(const struct dirty_log *log, enum log_op op, guest_handle_t bitmap)
+{
+    return log->phase != LOG_IDLE && (log->op != op || log->bitmap != bitmap);
+}
+
 int shadow_log_begin(struct domain *d)
 {
     struct shadow *s = d->shadow;
 
+    if (is_another(&s->log, LOG_BEGIN, 0))
+        return -EBUSY;
     if (s->log.phase == LOG_IDLE) {
         if (s->log.on)
             return -EINVAL;
         s->log.on = true;
+        s->log.op = LOG_BEGIN;
+        s->log.bitmap = 0;
         phase_begin(s, LOG_FORGET);
     }
     return clean_all(d);
@@ -168,21 +178,27 @@ static int bits_copy(struct shadow *s, guest_handle_t bitmap, uint64_t frames, b
     return 0;
 }
 
-int shadow_log_read(struct domain *d, guest_handle_t bitmap, uint64_t frames, bool clean,
+int shadow_log_read(struct domain *d, guest_handle_t bitmap, uint64_t *frames, bool clean,
                     uint64_t *dirty)
 {
     struct shadow *s = d->shadow;
+    enum log_op op = clean ? LOG_CLEAN : LOG_PEEK;
     int r = 0;
 
     if (!s->log.on)
         return -EINVAL;
+    if (is_another(&s->log, op, bitmap))
+        return -EBUSY;
+    *frames = min(*frames, GFN_LIMIT);
     if (s->log.phase == LOG_IDLE) {
+        s->log.op = op;
+        s->log.bitmap = bitmap;
         s->log.dirty = 0;
         s->log.failed = false;
         phase_begin(s, LOG_BITS);
     }
     if (s->log.phase == LOG_BITS) {
-        r = bits_copy(s, bitmap, min(frames, GFN_LIMIT), clean);
+        r = bits_copy(s, bitmap, *frames, clean);
         if (r == -ERESTART)
             return r;
         s->log.failed = r != 0;

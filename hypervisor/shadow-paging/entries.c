@@ -6,8 +6,6 @@
 #include "memory/frame-references.h"
 #include "shadow-paging/shadow.h"
 
-#define ALWAYS (PTE_P | PTE_US | PTE_A)
-
 static entry_id entry_id_of(struct shadow *s, const struct shadow_page *p, unsigned index)
 {
     return page_id_of(s, p) * PT_ENTRIES + index;
@@ -84,6 +82,19 @@ static int frame_take(struct domain *d, struct guest_frame *f, bool *rw)
     return 0;
 }
 
+void entry_compare(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest)
+{
+    struct shadow *s = d->shadow;
+    pte_t e = page_entries(p)[index];
+
+    if (!(e & PTE_P) || slot_is_hypervisor(p->level, index))
+        return;
+    if (!entry_is_in_step(s, p, guest, e))
+        entry_clear(d, p, index);
+    else if (e & ENTRY_FOREIGN) /* by another number of the same frame, perhaps */
+        granted_entry_add(d, guest_frame_find(s, pte_mfn(guest).n), entry_id_of(s, p, index));
+}
+
 int entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest, bool write)
 {
     struct shadow *s = d->shadow;
@@ -97,10 +108,13 @@ int entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t gu
     rw = (guest & PTE_RW) && (guest & PTE_D) && !guest_frame_is_guarded(s, f);
     if ((f->mfn & READ_ONLY) || (s->log.on && !write))
         rw = false;
-    e = pte_make(mfn(f->mfn & MFN_OF), ALWAYS | (rw ? PTE_RW | PTE_D : 0) | (guest & PTE_NX) |
+    e = pte_make(mfn(f->mfn & MFN_OF), ENTRY_ALWAYS | (rw ? PTE_RW | PTE_D : 0) | (guest & PTE_NX) |
                                            (f->mfn & FOREIGN ? ENTRY_FOREIGN : 0));
-    if (*at == e)
-        return 0; /* be it by another number of the same frame, which has it noted */
+    if (*at == e) {
+        if (e & ENTRY_FOREIGN) /* it may have come by another number of the same frame */
+            granted_entry_add(d, f, entry_id_of(s, p, index));
+        return 0;
+    }
     if (frame_take(d, f, &rw))
         return -EINVAL;
     if (!rw)
@@ -124,8 +138,7 @@ void entry_link(struct domain *d, struct shadow_page *p, unsigned index, pte_t g
 
     entry_clear(d, p, index);
     page_link(d, below, entry_id_of(s, p, index));
-    write_once(page_entries(p)[index],
-               pte_make(mfn(below->mfn), ALWAYS | (guest & (PTE_RW | PTE_NX))));
+    write_once(page_entries(p)[index], entry_to(below, guest));
     p->present++;
 }
 
@@ -133,7 +146,7 @@ void entry_link(struct domain *d, struct shadow_page *p, unsigned index, pte_t g
 static bool maps_frame(const struct guest_frame *f, pte_t e)
 {
     return f && !(f->mfn & LEAVING) && (f->mfn & MFN_OF) == pte_mfn(e).n &&
-           !(f->mfn & FOREIGN) == !(e & ENTRY_FOREIGN);
+           !(f->mfn & FOREIGN) == !(e & ENTRY_FOREIGN) && !((f->mfn & READ_ONLY) && (e & PTE_RW));
 }
 
 bool entry_is_in_step(struct shadow *s, const struct shadow_page *p, pte_t guest, pte_t e)

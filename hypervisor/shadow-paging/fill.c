@@ -101,6 +101,14 @@ static enum view view_below(struct shadow *s, const struct shadow_page *p, pte_t
     return user ? VIEW_USER : VIEW_KERNEL;
 }
 
+/* The table that an entry already leads to, if that is the one for a walk. */
+static struct shadow_page *below_already(struct shadow *s, pte_t e, uint64_t gfn, enum view view)
+{
+    struct shadow_page *p = e & PTE_P ? page_below(s, e) : NULL;
+
+    return p && p->gfn == gfn && p->view == view && !p->dead ? p : NULL;
+}
+
 /* Whether the fault has cost as much as it may in one go. */
 static bool is_enough(const struct shadow *s, uint32_t drops)
 {
@@ -119,8 +127,10 @@ static int path_get(struct domain *d, uint64_t address, const struct guest_walk 
         struct shadow_page *p = path[level];
         pte_t e = page_entries(p)[pt_index(address, level)];
         enum view view = view_below(d->shadow, p, e, w->user);
-        struct shadow_page *below = page_get(d, w->gfn[level - 1], level - 1U, view, true);
+        struct shadow_page *below = below_already(d->shadow, e, w->gfn[level - 1], view);
 
+        if (!below)
+            below = page_get(d, w->gfn[level - 1], level - 1U, view, true);
         if (!below)
             return -ENOMEM;
         below->busy = below->recent = true;
@@ -143,12 +153,9 @@ static void path_link(struct domain *d, uint64_t address, const struct guest_wal
 {
     for (unsigned level = 4; level > 1; level--) {
         unsigned index = pt_index(address, level);
-        pte_t e = page_entries(path[level])[index], guest = w->entry[level];
 
-        if (!(e & PTE_P) || page_below(d->shadow, e) != path[level - 1] ||
-            !entry_is_in_step(d->shadow, path[level], guest, e) || ((guest & PTE_RW) & ~e) ||
-            ((e & PTE_NX) & ~guest))
-            entry_link(d, path[level], index, guest, path[level - 1]);
+        if (page_entries(path[level])[index] != entry_to(path[level - 1], w->entry[level]))
+            entry_link(d, path[level], index, w->entry[level], path[level - 1]);
     }
 }
 

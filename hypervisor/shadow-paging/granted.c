@@ -6,6 +6,7 @@
  *
  * The handle holds the frame (grants/claim.h); an entry holds references of its own.
  */
+#include "lib/atomic.h"
 #include "lib/errno.h"
 #include "lib/spinlock.h"
 #include "memory/frame-references.h"
@@ -57,11 +58,23 @@ void granted_entry_add(struct domain *d, struct guest_frame *f, entry_id id)
     f->writer[1] = id;
 }
 
-unsigned granted_entries(struct shadow *s, const struct guest_frame *f)
+unsigned granted_entries(struct shadow *s, const struct guest_frame *f, bool again)
 {
     mfn_t m = mfn(f->mfn & MFN_OF);
+    unsigned n = 0;
 
-    return (unsigned)is_entry_of(s, f->writer[0], m) + is_entry_of(s, f->writer[1], m);
+    for (unsigned k = 0; k < 2; k++) {
+        entry_id id = f->writer[k];
+        pte_t *at = is_entry_of(s, id, m)
+                        ? page_entries(page_of(s, id / PT_ENTRIES)) + id % PT_ENTRIES
+                        : NULL;
+
+        if (!at || !(*at & ENTRY_COUNTED) == again)
+            continue;
+        atomic_exchange(at, *at ^ ENTRY_COUNTED); /* its CPUs are parked */
+        n++;
+    }
+    return n;
 }
 
 static int map_locked(struct domain *d, uint64_t gfn, pte_t value)
@@ -85,7 +98,9 @@ int shadow_map_granted(struct vcpu *v, struct domain *frames_of maybe_unused, ui
     struct domain *d = v->domain;
     int r;
 
-    if (contains_pte || (address & (PAGE_SIZE - 1)) || gfn_is_shared(address >> PAGE_SHIFT))
+    /* Address 0 would say, when it is unmapped, that this part stays. */
+    if (contains_pte || !address || (address & (PAGE_SIZE - 1)) ||
+        gfn_is_shared(address >> PAGE_SHIFT))
         return -EINVAL;
     spin_lock(&d->shadow->lock);
     r = map_locked(d, address >> PAGE_SHIFT, value);

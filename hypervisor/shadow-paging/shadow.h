@@ -87,8 +87,11 @@ struct shadow_page {
 #define DIRTY  0x08000000U
 #define MFN_OF (DIRTY - 1)
 
+/* What every entry of a shadow table has. */
+#define ENTRY_ALWAYS (PTE_P | PTE_US | PTE_A)
 /* In an entry of a shadow table, a bit the processor ignores: for a FOREIGN guest frame. */
 #define ENTRY_FOREIGN (1UL << 9)
+#define ENTRY_COUNTED (1UL << 10) /* during an audit */
 
 struct shadow_root {
     page_id page;
@@ -96,11 +99,14 @@ struct shadow_root {
 };
 
 /* Reading or beginning the log goes in steps, and goes on where it was interrupted. */
+enum log_op { LOG_BEGIN, LOG_CLEAN, LOG_PEEK };
 enum log_phase { LOG_IDLE, LOG_FORGET, LOG_BITS, LOG_ENTRIES, LOG_WRITERS, LOG_ALL };
 
 struct dirty_log {
     bool on;
-    bool failed; /* marks taken off did not reach their reader */
+    bool failed;    /* marks taken off did not reach their reader */
+    enum log_op op; /* that is under way, and to where */
+    guest_handle_t bitmap;
     enum log_phase phase;
     uint64_t next;  /* guest frame or table */
     uint64_t dirty; /* found so far */
@@ -173,8 +179,8 @@ static inline void frame_dirtied(struct guest_frame *f)
 }
 int must_check shadow_log_begin(struct domain *d);
 int must_check shadow_log_end(struct domain *d);
-int must_check shadow_log_read(struct domain *d, guest_handle_t bitmap, uint64_t frames, bool clean,
-                               uint64_t *dirty);
+int must_check shadow_log_read(struct domain *d, guest_handle_t bitmap, uint64_t *frames,
+                               bool clean, uint64_t *dirty);
 
 /* -- granted.c -- */
 
@@ -187,8 +193,8 @@ int must_check shadow_bus_address(mfn_t m, uint64_t address, bool for_device, ui
 int must_check granted_take(struct domain *d, const struct guest_frame *f, bool rw);
 /* Such an entry is there now. */
 void granted_entry_add(struct domain *d, struct guest_frame *f, entry_id id);
-/* How many of them there are. */
-unsigned granted_entries(struct shadow *s, const struct guest_frame *f);
+/* How many of them there are that have not been counted yet, or (`again`) that have been. */
+unsigned granted_entries(struct shadow *s, const struct guest_frame *f, bool again);
 
 /* -- pages.c -- */
 
@@ -220,6 +226,8 @@ void pool_destroy(struct shadow *s);
 
 /* Whether a shadow's entry still is what the guest's entry allows. */
 bool entry_is_in_step(struct shadow *s, const struct shadow_page *p, pte_t guest, pte_t e);
+/* Makes an entry not present if it is not what the guest's allows (any more). */
+void entry_compare(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest);
 /* Makes an L1 entry one for reading only. */
 void entry_protect(struct domain *d, struct shadow_page *p, unsigned index);
 /* Makes an entry not present. */
@@ -228,6 +236,11 @@ void entry_clear(struct domain *d, struct shadow_page *p, unsigned index);
  * if none is logged.  -EINVAL: no such frame. */
 int must_check entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest,
                           bool write);
+/* An entry that leads to a table, with the rights that the guest's has. */
+static inline pte_t entry_to(const struct shadow_page *below, pte_t guest)
+{
+    return pte_make(mfn(below->mfn), ENTRY_ALWAYS | (guest & (PTE_RW | PTE_NX)));
+}
 void entry_link(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest,
                 struct shadow_page *below);
 /* Nobody may write the frame through shadows any more; true: nor otherwise, once these CPUs have

@@ -122,13 +122,10 @@ static void page_compare(struct domain *d, struct shadow_page *p)
     unsigned left = p->present;
 
     for (unsigned i = 0; left && i < PT_ENTRIES; i++) {
-        pte_t e = page_entries(p)[i];
-
-        if (!(e & PTE_P) || slot_is_hypervisor(p->level, i))
+        if (!(page_entries(p)[i] & PTE_P) || slot_is_hypervisor(p->level, i))
             continue;
         left--;
-        if (mfn_is_none(m) || !entry_is_in_step(s, p, read_once(((pte_t *)frame_virt(m))[i]), e))
-            entry_clear(d, p, i);
+        entry_compare(d, p, i, mfn_is_none(m) ? 0 : read_once(((pte_t *)frame_virt(m))[i]));
     }
 }
 
@@ -222,12 +219,10 @@ void table_changed(struct domain *d, uint64_t gfn, unsigned index, pte_t now)
 
     for (page_id id = f->shadows; id; id = page_of(s, id)->next) {
         struct shadow_page *p = page_of(s, id);
-        pte_t e = page_entries(p)[index];
 
         if (slot_is_hypervisor(p->level, index))
             continue;
-        if ((e & PTE_P) && !entry_is_in_step(s, p, now, e))
-            entry_clear(d, p, index);
+        entry_compare(d, p, index, now);
         /* The guest is about to use it. */
         if (p->level == 1 && (now & (PTE_P | PTE_A)) == (PTE_P | PTE_A) &&
             (p->view == VIEW_KERNEL || (now & PTE_US)))

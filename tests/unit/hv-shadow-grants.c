@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include "hypercall-abi/mmu.h"
 #include "lib/bits.h"
 #include "lib/errno.h"
 #include "machine/registers.h"
@@ -115,6 +116,32 @@ static uint64_t at(uint64_t base, unsigned i)
     return base + i * PAGE_SIZE;
 }
 
+static uint64_t reached(uint64_t address)
+{
+    struct access a = { address, false, false, false };
+
+    return by_processor(&a);
+}
+
+/* A table that the guest may write by now, as far as shadows go. */
+static pte_t *written_table(uint64_t gfn)
+{
+    struct guest_frame *f = guest_frame_find(domain.shadow, gfn);
+
+    if (guest_frame_is_guarded(domain.shadow, f))
+        table_loosen(&domain, f);
+    return table_at(gfn);
+}
+
+static void given_back(uint64_t gfn)
+{
+    int r;
+
+    while ((r = shadow_mode.remove(&domain, gfn)) == -ERESTART)
+        ;
+    assert_int_equal(r, 0);
+}
+
 /* In more places than are noted, and on two processors; then it is there no more. */
 static void in_many_places(void **state)
 {
@@ -186,6 +213,46 @@ static void by_two_numbers(void **state)
     assert_audit_clean();
 }
 
+/* An entry goes from one number to the other, by a hypercall or in a table that the guest writes;
+ * the one it has now is unmapped, and then is a frame of the guest's own. */
+static void and_then_a_frame_of_its_own(void **state)
+{
+    uint64_t base = addresses_up();
+
+    (void)state;
+    for (unsigned round = 0; round < 4; round++) {
+        struct mmu_update update = { .ptr = 103UL << PAGE_SHIFT | 8 * 8, .val = entry(PLACE) };
+        unsigned done;
+        uint64_t own;
+
+        table_at(103)[8] = entry(PLACE + 1);
+        flush(BIT(CPUS) - 1);
+        assert_int_equal(map_at_gfn(PLACE, round != 3), 0);
+        assert_int_equal(map_at_gfn(PLACE + 1, true), 0);
+        assert_true(access_is(at(base, 8), true, false));
+        if (round == 0) {
+            assert_int_equal(shadow_mode.update(&domain, &domain, &update, 1, &done), 0);
+        } else {
+            written_table(103)[8] = entry(PLACE);
+            flush(BIT(CPUS) - 1);
+        }
+        if (round == 2)
+            assert_true(access_is(at(base, 8), true, false));
+        if (round == 3)
+            assert_false(access_is(at(base, 8), true, false));
+        assert_audit_clean();
+        assert_int_equal(unmap_at_gfn(PLACE, round != 3), 0);
+        assert_false(access_is(at(base, 8), false, false));
+        own = frame_placed(PLACE);
+        assert_true(access_is(at(base, 8), true, false));
+        assert_int_equal(reached(at(base, 8)), own);
+        assert_int_equal(unmap_at_gfn(PLACE + 1, true), 0);
+        given_back(PLACE);
+        assert_audit_clean();
+    }
+    assert_int_equal(uses_now(), uses);
+}
+
 /* What is somebody else's is no table, whatever it holds, and no frame to give back. */
 static void as_a_table(void **state)
 {
@@ -214,18 +281,22 @@ static void as_a_table(void **state)
 /* Where a table was that is still on the list of those the guest writes, and where a root is. */
 static void where_tables_were(void **state)
 {
+    static const uint64_t other[] = { 100, 107, 108, 109, 103 };
     uint64_t base = addresses_up();
 
     (void)state;
+    chain(other, 5, 6);
     table_at(103)[30] = entry(103);
     for (unsigned i = 0; i < 8; i++) /* then it may write it */
         assert_true(access_is(at(base, 30), true, false));
-    assert_int_equal(shadow_mode.remove(&domain, 103), 0);
+    given_back(103);
     assert_int_equal(map_at_gfn(103, true), 0);
+    assert_true(access_is(6UL << 39, true, false));
     flush(BIT(CPUS) - 1);
     assert_false(access_is(base, false, false));
     assert_int_equal(unmap_at_gfn(103, true), 0);
-    assert_int_equal(shadow_mode.remove(&domain, 100), 0);
+    assert_false(access_is(6UL << 39, false, false));
+    given_back(100);
     assert_int_equal(map_at_gfn(100, true), -XEN_EINVAL);
     flush(BIT(CPUS) - 1);
     frame[103] = frame_placed(103);
@@ -241,6 +312,9 @@ static void refusals(void **state)
     assert_int_equal(shadow_map_granted(vcpu, &granter, place, true, granted(true)), -XEN_EINVAL);
     assert_int_equal(shadow_map_granted(vcpu, &granter, place + 8, false, granted(true)),
                      -XEN_EINVAL);
+    given_back(0);
+    assert_int_equal(map_at_gfn(0, true), -XEN_EINVAL);
+    frame[0] = frame_placed(0);
     assert_int_equal(map_at_gfn(DATA, true), -XEN_EINVAL);
     assert_int_equal(map_at_gfn(SHARED_GFN + 5, true), -XEN_EINVAL);
     assert_int_equal(map_at_gfn(GFN_LIMIT, true), -XEN_EINVAL);
@@ -257,6 +331,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(in_many_places, granted_up, granted_down),
         cmocka_unit_test_setup_teardown(for_reading, granted_up, granted_down),
         cmocka_unit_test_setup_teardown(by_two_numbers, granted_up, granted_down),
+        cmocka_unit_test_setup_teardown(and_then_a_frame_of_its_own, granted_up, granted_down),
         cmocka_unit_test_setup_teardown(as_a_table, granted_up, granted_down),
         cmocka_unit_test_setup_teardown(where_tables_were, granted_up, granted_down),
         cmocka_unit_test_setup_teardown(refusals, granted_up, granted_down),

@@ -52,12 +52,13 @@ static bool is_reported(uint64_t gfn)
 
 static int log_read(bool clean)
 {
-    uint64_t dirty = 0, found = 0;
+    uint64_t dirty = 0, found = 0, frames = GUEST;
     int r;
 
     memset(bitmap, 0, sizeof(bitmap));
     do
-        r = shadow_mode.log_read(&domain, (guest_handle_t)(uintptr_t)bitmap, GUEST, clean, &dirty);
+        r = shadow_mode.log_read(&domain, (guest_handle_t)(uintptr_t)bitmap, &frames, clean,
+                                 &dirty);
     while (r == -ERESTART); /* as its caller's hypercall goes on */
     for (unsigned i = 0; i < GUEST && !r; i++)
         found += is_reported(i);
@@ -228,6 +229,37 @@ static void tables_in_step(void **state)
     assert_false(is_reported(103));
 }
 
+/* Others ask while the reader has been interrupted: they are told so, and he misses nothing. */
+static void others_in_between(void **state)
+{
+    uint64_t dirty, frames = GUEST;
+    unsigned refused = 0;
+    int r;
+
+    (void)state;
+    tables_up();
+    assert_int_equal(log_begin(), 0);
+    for (unsigned i = 0; i < 200; i++) {
+        memset(written, 0, sizeof(written));
+        assert_true(access_is(address(3 + i % 8), true, false));
+        written[DATA + 3 + i % 8] = true;
+        memset(bitmap, 0, sizeof(bitmap));
+        while ((r = shadow_mode.log_read(&domain, (guest_handle_t)(uintptr_t)bitmap, &frames, true,
+                                         &dirty)) == -ERESTART) {
+            assert_int_equal(shadow_mode.log_read(&domain, 0, &frames, false, &dirty), -EBUSY);
+            assert_int_equal(shadow_mode.log_begin(&domain), -EBUSY);
+            refused++;
+        }
+        assert_int_equal(r, 0);
+        assert_true_to(written);
+    }
+    assert_true(refused);
+    frames = UINT64_MAX;
+    while ((r = shadow_mode.log_read(&domain, 0, &frames, false, &dirty)) == -ERESTART)
+        ;
+    assert_int_equal(frames, GFN_LIMIT);
+}
+
 /* What does not reach the reader is not lost. */
 static void a_reader_without_memory(void **state)
 {
@@ -256,6 +288,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(against_the_truth, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(held_for_writing, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(tables_in_step, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(others_in_between, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(a_reader_without_memory, guest_up, guest_down),
     };
 
