@@ -95,10 +95,10 @@ void entry_compare(struct domain *d, struct shadow_page *p, unsigned index, pte_
         granted_entry_add(d, guest_frame_find(s, pte_mfn(guest).n), entry_id_of(s, p, index));
 }
 
-int entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest, bool write)
+int entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest,
+               struct guest_frame *f, bool write)
 {
     struct shadow *s = d->shadow;
-    struct guest_frame *f = guest_frame_find(s, pte_mfn(guest).n);
     pte_t *at = page_entries(p) + index, e;
     bool rw;
 

@@ -57,14 +57,14 @@ static bool is_allowed(struct domain *d, uint64_t root, uint64_t address, bool u
 {
     uint32_t seen = *error_code;
     int r = guest_walk(d, root, address, w);
-    const struct guest_frame *f;
+    struct guest_frame *f;
 
     *error_code = seen & ALWAYS_REPORTED;
     if (r) {
         *error_code |= (uint32_t)r & (PF_PRESENT | PF_RESERVED);
         return false;
     }
-    f = guest_frame_find(d->shadow, w->gfn[0]);
+    f = w->frame = guest_frame_find(d->shadow, w->gfn[0]);
     if (!f || !f->mfn || (f->mfn & LEAVING))
         return false;
     *error_code |= PF_PRESENT;
@@ -78,10 +78,11 @@ static bool mark_used(struct domain *d, uint64_t address, bool write, struct gue
 {
     for (unsigned level = 4; level; level--) {
         pte_t bits = PTE_A | (write && level == 1 ? PTE_D : 0), e = w->entry[level];
-        pte_t *at = entry_at(d->shadow, w->gfn[level], pt_index(address, level));
+        pte_t *at;
 
         if ((e & bits) == bits)
             continue;
+        at = entry_at(d->shadow, w->gfn[level], pt_index(address, level));
         if (!atomic_compare_exchange(at, &e, e | bits))
             return false;
         w->entry[level] = e | bits;
@@ -180,7 +181,6 @@ static enum fault_answer no_room(struct vcpu *v, struct shadow_page *root)
 static int fill(struct domain *d, uint64_t address, bool write, const struct guest_walk *w,
                 struct shadow_page *path[5])
 {
-    struct guest_frame *f = guest_frame_find(d->shadow, w->gfn[0]);
     uint32_t made = d->shadow->made;
     int r;
 
@@ -190,9 +190,9 @@ static int fill(struct domain *d, uint64_t address, bool write, const struct gue
     if (made != d->shadow->made)
         return -EAGAIN;
     path_link(d, address, w, path);
-    if (write && guest_frame_is_guarded(d->shadow, f))
-        table_loosen(d, f); /* not before: making tables may take its shadows */
-    return entry_fill(d, path[1], pt_index(address, 1), w->entry[1], write);
+    if (write && guest_frame_is_guarded(d->shadow, w->frame))
+        table_loosen(d, w->frame); /* not before: making tables may take its shadows */
+    return entry_fill(d, path[1], pt_index(address, 1), w->entry[1], w->frame, write);
 }
 
 /* One walk and what it leads to.  FAULT_RESOLVED: it may take more of them. */
@@ -204,7 +204,6 @@ static enum fault_answer walk_and_fill(struct vcpu *v, uint64_t address, bool us
         page_of(d->shadow, d->shadow->root[v->id][user ? VIEW_USER : VIEW_KERNEL].page);
     struct shadow_page *path[5] = { [4] = root };
     bool write = *error_code & PF_WRITE, can_finish = (*error_code & PF_USER) && !user;
-    struct guest_frame *f;
     struct guest_walk w;
     int r;
 
@@ -212,9 +211,8 @@ static enum fault_answer walk_and_fill(struct vcpu *v, uint64_t address, bool us
         return FAULT_OF_GUEST;
     if (!mark_used(d, address, write, &w))
         return FAULT_RESOLVED;
-    f = guest_frame_find(d->shadow, w.gfn[0]);
-    if (write && can_finish && guest_frame_is_guarded(d->shadow, f) &&
-        store_is_finished(d->shadow, f))
+    if (write && can_finish && guest_frame_is_guarded(d->shadow, w.frame) &&
+        store_is_finished(d->shadow, w.frame))
         return FAULT_OF_STORE;
     r = fill(d, address, write, &w, path);
     path_release(path);

@@ -9,27 +9,12 @@
 #include "memory/machine-to-physical.h"
 #include "shadow-paging/shadow.h"
 
-#define RECORDS  (PAGE_SIZE / sizeof(struct guest_frame)) /* of a leaf */
-#define BRANCHES (PAGE_SIZE / sizeof(void *))
-
 _Static_assert(GFN_LIMIT == BRANCHES * BRANCHES * RECORDS, "the tree has three levels");
 
 #define MAP_LEAST     64 /* pages of the map */
 #define FREE_AT_ONCE  64 /* pages of it */
 #define LOOKS         32
 #define SWEEP_AT_ONCE 4 /* shadow tables with the lock held */
-
-struct guest_frame *guest_frame_find(struct shadow *s, uint64_t gfn)
-{
-    void **root = s->map, **branch;
-    struct guest_frame *leaf;
-
-    if (unlikely(gfn >= GFN_LIMIT))
-        return NULL;
-    branch = root[gfn / RECORDS / BRANCHES];
-    leaf = branch ? branch[gfn / RECORDS % BRANCHES] : NULL;
-    return leaf ? &leaf[gfn % RECORDS] : NULL;
-}
 
 struct guest_frame *guest_frame_next(struct shadow *s, uint64_t *gfn)
 {

@@ -152,8 +152,21 @@ static inline bool gfn_is_shared(uint64_t gfn)
 
 /* -- map.c -- */
 
-/* NULL: no such frame. */
-struct guest_frame *guest_frame_find(struct shadow *s, uint64_t gfn);
+#define RECORDS  (PAGE_SIZE / sizeof(struct guest_frame)) /* of a leaf of the map */
+#define BRANCHES (PAGE_SIZE / sizeof(void *))
+
+/* NULL: no such frame.  Each fault asks some ten times: it is worth its place here. */
+static inline struct guest_frame *guest_frame_find(const struct shadow *s, uint64_t gfn)
+{
+    void **root = s->map, **branch;
+    struct guest_frame *leaf;
+
+    if (unlikely(gfn >= GFN_LIMIT))
+        return NULL;
+    branch = root[gfn / RECORDS / BRANCHES];
+    leaf = branch ? branch[gfn / RECORDS % BRANCHES] : NULL;
+    return leaf ? &leaf[gfn % RECORDS] : NULL;
+}
 /* The first record from *gfn on that is not in an empty part of the map, and its number. */
 struct guest_frame *guest_frame_next(struct shadow *s, uint64_t *gfn);
 /* The record of one of the domain's own frames.  NULL: it has not been placed. */
@@ -232,10 +245,10 @@ void entry_compare(struct domain *d, struct shadow_page *p, unsigned index, pte_
 void entry_protect(struct domain *d, struct shadow_page *p, unsigned index);
 /* Makes an entry not present. */
 void entry_clear(struct domain *d, struct shadow_page *p, unsigned index);
-/* Puts in what a present entry of the guest's L1 table allows, writing before there is a write only
- * if none is logged.  -EINVAL: no such frame. */
+/* Puts in what a present entry of the guest's L1 table, for the frame f, allows; writing before
+ * there is a write only if none is logged.  -EINVAL: no such frame. */
 int must_check entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest,
-                          bool write);
+                          struct guest_frame *f, bool write);
 /* An entry that leads to a table, with the rights that the guest's has. */
 static inline pte_t entry_to(const struct shadow_page *below, pte_t guest)
 {
@@ -257,6 +270,7 @@ struct guest_walk {
     pte_t entry[5];  /* by level */
     unsigned level;  /* the last one looked at */
     bool user, writable, executable;
+    struct guest_frame *frame; /* what is known of the frame mapped, if that is there */
 };
 
 /* 0, or the bits of a page fault's error code (PF_PRESENT, PF_RESERVED) it would be told of, and

@@ -226,6 +226,6 @@ void table_changed(struct domain *d, uint64_t gfn, unsigned index, pte_t now)
         /* The guest is about to use it. */
         if (p->level == 1 && (now & (PTE_P | PTE_A)) == (PTE_P | PTE_A) &&
             (p->view == VIEW_KERNEL || (now & PTE_US)))
-            (void)!entry_fill(d, p, index, now, false);
+            (void)!entry_fill(d, p, index, now, guest_frame_find(s, pte_mfn(now).n), false);
     }
 }
