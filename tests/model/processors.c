@@ -304,3 +304,22 @@ void shadow_domain_up(uint64_t frames, uint64_t guest)
     frame_share(&domain.frames, m, true);
     assert_int_equal(shadow_mode.create(&domain), 0);
 }
+
+void shadow_domain_down(void)
+{
+    mfn_t m;
+
+    shadow_mode.close(&domain);
+    for (unsigned i = 0; i < CPUS; i++)
+        assert_int_equal(shadow_mode.drop_roots(&vcpus[i]), 0);
+    while (shadow_mode.finish(&domain))
+        ;
+    while (m = frame_owner_first(&domain.frames), !mfn_is_none(m)) {
+        assert_int_equal(shadow_mode.release(&domain, m), 0);
+        frame_put(m);
+    }
+    assert_int_equal(domain.frames.count, 0);
+    frame_unshare(&domain.frames, virt_mfn(domain.shared_info));
+    shadow_mode.destroy(&domain);
+    frame_owner_unregister(&domain.frames);
+}

@@ -34,6 +34,8 @@ extern int granted_times, granted_to_write;
 
 /* The domain, with so many guest frames of a machine of so many, and a vCPU on each CPU. */
 void shadow_domain_up(uint64_t frames, uint64_t guest);
+/* It dies, and gives all of it back. */
+void shadow_domain_down(void);
 /* A fresh frame of it becomes guest frame gfn: which. */
 uint64_t frame_placed(uint64_t gfn);
 /* It forgets all. */

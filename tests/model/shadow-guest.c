@@ -29,22 +29,8 @@ int guest_up(void **state)
 
 int guest_down(void **state)
 {
-    mfn_t m;
-
     (void)state;
-    shadow_mode.close(&domain);
-    for (unsigned i = 0; i < CPUS; i++)
-        assert_int_equal(shadow_mode.drop_roots(&vcpus[i]), 0);
-    while (shadow_mode.finish(&domain))
-        ;
-    while (m = frame_owner_first(&domain.frames), !mfn_is_none(m)) {
-        assert_int_equal(shadow_mode.release(&domain, m), 0);
-        frame_put(m);
-    }
-    assert_int_equal(domain.frames.count, 0);
-    frame_unshare(&domain.frames, virt_mfn(domain.shared_info));
-    shadow_mode.destroy(&domain);
-    frame_owner_unregister(&domain.frames);
+    shadow_domain_down();
     crashes = 0;
     return 0;
 }

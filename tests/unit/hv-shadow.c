@@ -403,22 +403,8 @@ static void shadows_show_what_the_tables_say(void **state)
 
 static void all_of_it_is_given_back(void **state)
 {
-    mfn_t m;
-
     (void)state;
-    shadow_mode.close(&domain);
-    for (unsigned i = 0; i < CPUS; i++)
-        assert_int_equal(shadow_mode.drop_roots(&vcpus[i]), 0);
-    while (shadow_mode.finish(&domain))
-        ;
-    while (m = frame_owner_first(&domain.frames), !mfn_is_none(m)) {
-        assert_int_equal(shadow_mode.release(&domain, m), 0);
-        frame_put(m);
-    }
-    assert_int_equal(domain.frames.count, 0);
-    frame_unshare(&domain.frames, virt_mfn(domain.shared_info));
-    shadow_mode.destroy(&domain);
-    frame_owner_unregister(&domain.frames);
+    shadow_domain_down();
     assert_in_range(frames_free_count(), FRAMES - 16, FRAMES - 1); /* the heap keeps some pages */
 }
 
