@@ -107,7 +107,7 @@ struct xen_domctl_getdomaininfo {
  * another caller's is under way.  Public xen/domctl.h. */
 struct xen_domctl_shadow_op {
     uint32_t op;   /* XEN_DOMCTL_SHADOW_OP_* */
-    uint32_t mode; /* ENABLE: XEN_DOMCTL_SHADOW_ENABLE_*; CLEAN, PEEK: LOGDIRTY_*, no matter */
+    uint32_t mode; /* ENABLE: XEN_DOMCTL_SHADOW_ENABLE_*; else ignored */
     uint32_t mb;
     guest_handle_t dirty_bitmap __attribute__((aligned(8)));
     uint64_t pages;
