@@ -117,8 +117,8 @@ def test_modes(hv, extra, tmp_path):
     if hv == "paravane":
         counted = {mode: result.json(f"try vmctl counters --json {mode}") for mode in modes_of(hv)}
         assert counted["writable"]["emulated_writes"] > 2 * counted["direct"]["emulated_writes"]
-        for mode in ("writable", "shadow"):
-            assert counted[mode]["hypercalls"] < counted["direct"]["hypercalls"] / 2
+        # All hypercalls together say little: a console that waits for a busy dom0 yields and yields.
+        assert counted["shadow"]["page_faults"] > counted["direct"]["page_faults"]
         assert seen["shadow"]["pte_hypercall"] == seen["shadow"]["upper_hypercall"] == 0
 
 
