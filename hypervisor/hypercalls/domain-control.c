@@ -236,6 +236,14 @@ static int shadow_op(struct domain *d, struct xen_domctl_shadow_op *op)
     }
 }
 
+static int pause(struct domain *d)
+{
+    if (d == current_domain())
+        return -EINVAL;
+    domain_pause(d);
+    return 0;
+}
+
 /* Operations on an existing domain; `copy_out`: the structure goes back to the caller. */
 static int operate(struct domain *d, struct xen_domctl *op, bool *copy_out)
 {
@@ -244,10 +252,7 @@ static int operate(struct domain *d, struct xen_domctl *op, bool *copy_out)
     case XEN_DOMCTL_destroydomain:
         return d == current_domain() ? -EINVAL : domain_destroy(d);
     case XEN_DOMCTL_pausedomain:
-        if (d == current_domain())
-            return -EINVAL;
-        domain_pause(d);
-        return 0;
+        return pause(d);
     case XEN_DOMCTL_unpausedomain:
         return d == current_domain() ? -EINVAL : domain_unpause(d);
     case XEN_DOMCTL_resumedomain:
