@@ -37,6 +37,7 @@ struct domain {
     const struct paging_mode *mode; /* how its page tables are kept, by one of these two */
     struct paging *paging;
     struct shadow *shadow; /* NULL in direct mode */
+    struct dirty_log log;
 
     struct shared_info *shared_info;
     unsigned max_vcpus;

@@ -6,7 +6,8 @@
 #include "lib/errno.h"
 #include "memory/frame-references.h"
 
-/* frame_put_writable gives it back.  -EINVAL: none of the domain's; -EBUSY: in use as a table. */
+/* guest_frame_put_written gives it back.  -EINVAL: none of the domain's; -EBUSY: in use as a table.
+ */
 static inline int must_check guest_frame_get_writable(struct domain *d, uint64_t gfn, mfn_t *m)
 {
     int r = d->mode->frame_get(d, gfn, m);
@@ -19,6 +20,14 @@ static inline int must_check guest_frame_get_writable(struct domain *d, uint64_t
     }
     d->mode->written_by_others(d, *m);
     return 0;
+}
+
+/* What was written since has come after a reader of the log took the mark off, perhaps. */
+static inline void guest_frame_put_written(struct domain *d, mfn_t m)
+{
+    if (unlikely(read_once(d->log.on)))
+        d->mode->written_by_others(d, m);
+    frame_put_writable(m);
 }
 
 #endif

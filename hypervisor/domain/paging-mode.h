@@ -13,6 +13,7 @@
 #ifndef DOMAIN_PAGING_MODE_H
 #define DOMAIN_PAGING_MODE_H
 
+#include "domain/dirty-log.h"
 #include "hypercall-abi/types.h"
 #include "lib/types.h"
 #include "memory/page-table-entry.h"
@@ -51,8 +52,8 @@ struct paging_mode {
 
     /* The frame a guest frame stands for, with a use reference.  -EINVAL: none of the domain's. */
     int must_check (*frame_get)(struct domain *d, uint64_t gfn, mfn_t *m);
-    /* Somebody else is going to write a frame of the domain's, other than through its kernel's
-     * tables, and holds a TYPE_WRITABLE count of it. */
+    /* Somebody else is going to write a frame of the domain's, or has written it, other than
+     * through its kernel's tables, and holds a TYPE_WRITABLE count of it. */
     void (*written_by_others)(struct domain *d, mfn_t m);
     /* The guest frame of one of the domain's frames that has been placed. */
     uint64_t (*gfn_of)(mfn_t m);
@@ -90,14 +91,15 @@ struct paging_mode {
     /* The guest wants no stale translation of its tables on these CPUs when it goes on. */
     void (*flush)(struct vcpu *v, uint64_t cpus, enum flush_extent extent, uint64_t address);
 
-    /* A log of the guest frames that anybody may have written since it was begun, or read with
-     * `clean`.  -EBUSY: another of these has been interrupted and has to go on first.  begin:
-     * -EINVAL if there is one, -EOPNOTSUPP.  read: the first *frames of them (cut to what there can
-     * be), a bit each, to the caller's memory (0: nowhere); *dirty of them are set. */
-    int must_check (*log_begin)(struct domain *d);
-    int must_check (*log_end)(struct domain *d);
-    int must_check (*log_read)(struct domain *d, guest_handle_t bitmap, uint64_t *frames,
-                               bool clean, uint64_t *dirty);
+    /* Its part of the log of frames that may have been written (domain/dirty-log.h), by the numbers
+     * its kernel has for them.  start: from here on every write is marked before the next `take`
+     * that follows it; -ENOMEM, -ERESTART.  stop: no more.  step: some of a phase, from *next on
+     * (0 at first); true: that was all.  take: the marks of n frames from `first` on, as bits, and
+     * how many; with `clean` they are off. */
+    int must_check (*log_start)(struct domain *d);
+    int must_check (*log_stop)(struct domain *d);
+    bool (*log_step)(struct domain *d, enum log_phase phase, uint64_t *next);
+    unsigned (*log_take)(struct domain *d, uint64_t first, unsigned n, uint8_t *bits, bool clean);
 
     /* Grants mapped into the domain: where frames have no numbers of the guest's own, an L1 entry
      * by guest frame address (contains_pte) or by virtual address; else a guest frame by its

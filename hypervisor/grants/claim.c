@@ -4,6 +4,7 @@
  * and the machine frame it stands for remembered.
  */
 #include "grants/claim.h"
+#include "domain/guest-frames.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
 #include "memory/frame-references.h"
@@ -115,7 +116,7 @@ void grant_unclaim(struct domain *granter, grant_ref_t ref, bool write, uint64_t
     struct grant_pin *pin;
 
     if (write)
-        frame_put_writable(mfn(frame));
+        guest_frame_put_written(granter, mfn(frame));
     else
         frame_put(mfn(frame));
     spin_lock(&t->lock);

@@ -49,7 +49,7 @@ static void end_release(struct end *e)
     if (e->granted)
         grant_unclaim(e->owner, e->ref, e->write, e->frame);
     else if (e->write)
-        frame_put_writable(mfn(e->frame));
+        guest_frame_put_written(e->owner, mfn(e->frame));
     else
         frame_put(mfn(e->frame));
     domain_put(e->owner);

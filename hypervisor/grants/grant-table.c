@@ -178,6 +178,23 @@ void grant_track_free_locked(struct grant_table *t, uint32_t handle)
     t->free_track = handle;
 }
 
+bool grants_for_writing_mark(struct domain *d, uint64_t *next)
+{
+    struct grant_table *t = d->grants;
+    const struct grant_pin *pins;
+
+    if (*next >= PIN_PAGES(t->max_frames))
+        return true;
+    spin_lock(&t->lock);
+    pins = t->pins[*next];
+    for (unsigned i = 0; pins && i < PINS_PER_PAGE; i++)
+        if (pins[i].writers)
+            d->mode->written_by_others(d, mfn(pins[i].frame));
+    spin_unlock(&t->lock);
+    ++*next;
+    return false;
+}
+
 static void tally_mapped(struct grant_table *t, struct tally *tally)
 {
     for (unsigned i = 0; i < t->track_pages; i++)

@@ -70,6 +70,10 @@ static inline unsigned grant_table_limit(const struct grant_table *t)
     return t->frames * ENTRIES_PER_FRAME;
 }
 
+/* Tells the domain's paging mode of some of its frames that users of its grants hold for writing,
+ * from *next on (0 at first); true: these were the last. */
+bool grants_for_writing_mark(struct domain *d, uint64_t *next);
+
 struct tally;
 /* Adds what grants of the domain's frames that are in use account for (memory/tally.h), and takes
  * off the entries for frames of others that the domain's mapped grants allow. */

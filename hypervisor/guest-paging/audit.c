@@ -4,6 +4,7 @@
  */
 #include "guest-paging/audit.h"
 #include "guest-paging/entry-rules.h"
+#include "guest-paging/mirrors.h"
 #include "lib/log.h"
 
 /* A table's entry names a table of the level below, of the same owner. */
@@ -73,9 +74,11 @@ void paging_tally(struct domain *d, struct tally *t)
     for (frame_link_t l = d->frames.first; l != FRAME_LINK_NONE; l = frame_table[l].next)
         tally_frame(d, t, &frame_table[l]);
     for_each_vcpu(v, d) {
-        tally_root(d, t, v->kernel_root);
-        tally_root(d, t, v->user_root);
+        tally_root(d, t, guest_root(v, false));
+        tally_root(d, t, guest_root(v, true));
     }
     if (!mfn_is_none(d->paging->result.table))
         tally_add(t, d->paging->result.table, 1, 1);
+    if (d->paging->mirrors)
+        mirrors_tally(d, t);
 }

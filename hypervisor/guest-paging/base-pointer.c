@@ -1,4 +1,5 @@
 /* The two roots of a vCPU; each holds a use and an L4 type reference. */
+#include "guest-paging/mirrors.h"
 #include "guest-paging/walk.h"
 #include "lib/errno.h"
 #include "machine/per-cpu.h"
@@ -24,7 +25,18 @@ static void root_put_locked(struct domain *d, uint64_t root)
         table_put_locked(d, mfn(root >> PAGE_SHIFT));
 }
 
-static int root_replace(struct vcpu *v, uint64_t *root, mfn_t m, bool load)
+/* `load`: the processor gets it at once, before the old one may stop being a table. */
+static void root_exchange(struct vcpu *v, bool user, uint64_t root, bool load)
+{
+    uint64_t *at = user ? &v->user_root : &v->kernel_root, old = *at;
+
+    write_once(*at, mirror_load(v->domain, root));
+    if (load)
+        root_load(*at);
+    mirror_unload(v->domain, old);
+}
+
+static int root_replace(struct vcpu *v, bool user, mfn_t m, bool load)
 {
     struct domain *d = v->domain;
     uint64_t old;
@@ -34,10 +46,8 @@ static int root_replace(struct vcpu *v, uint64_t *root, mfn_t m, bool load)
         return r;
     r = d->paging->closed ? -EINVAL : m.n ? root_get_locked(d, m) : 0;
     if (!r) {
-        old = *root;
-        *root = m.n << PAGE_SHIFT;
-        if (load)
-            root_load(*root); /* before the old one may stop being a table */
+        old = guest_root(v, user);
+        root_exchange(v, user, m.n << PAGE_SHIFT, load);
         root_put_locked(d, old);
     }
     paging_leave_locked(d);
@@ -48,25 +58,26 @@ int paging_set_kernel_root(struct vcpu *v, mfn_t m)
 {
     if (!m.n)
         return -EINVAL;
-    return root_replace(v, &v->kernel_root, m, v == current_vcpu());
+    return root_replace(v, false, m, v == current_vcpu());
 }
 
 int paging_set_user_root(struct vcpu *v, mfn_t m)
 {
-    return root_replace(v, &v->user_root, m, false);
+    return root_replace(v, true, m, false);
 }
 
 int paging_drop_roots(struct vcpu *v)
 {
     struct domain *d = v->domain;
-    uint64_t *roots[2] = { &v->kernel_root, &v->user_root };
     int r = paging_lock(d);
 
     if (r)
         return r;
-    for (unsigned i = 0; i < 2; i++) {
-        root_put_locked(d, *roots[i]);
-        *roots[i] = 0;
+    for (unsigned user = 0; user < 2; user++) {
+        uint64_t old = guest_root(v, user);
+
+        root_exchange(v, user, 0, false);
+        root_put_locked(d, old);
     }
     r = walk_finish_locked(d);
     paging_unlock(d);

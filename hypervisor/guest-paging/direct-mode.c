@@ -5,6 +5,7 @@
  */
 #include "guest-cpu/descriptors.h"
 #include "guest-paging/audit.h"
+#include "guest-paging/mirrors.h"
 #include "hypercall-abi/cpu.h"
 #include "hypercall-abi/mmu.h"
 #include "lib/atomic.h"
@@ -47,7 +48,7 @@ static int direct_frame_at(struct vcpu *v, uint64_t address, uint64_t *gfn)
 
     if (r)
         return r;
-    at = paging_find_l1_locked(v->kernel_root, address);
+    at = paging_find_l1_locked(guest_root(v, false), address);
     e = at ? read_once(*at) : 0;
     paging_unlock(v->domain);
     *gfn = pte_mfn(e).n;
@@ -65,6 +66,7 @@ static int direct_place(struct domain *d, mfn_t m, uint64_t gfn)
 {
     if (frame_get(m, d->frames.index)) {
         machine_to_physical_set(m, gfn);
+        frame_written(d, m);
         frame_put(m);
     }
     return 0;
@@ -84,6 +86,7 @@ static int machphys_update(struct domain *frames_of, uint64_t gfn, uint64_t pfn)
     if (frames_of->mode->frame_get(frames_of, gfn, &m))
         return -EINVAL;
     machine_to_physical_set(m, pfn);
+    frame_written(frames_of, m); /* by its new number */
     frame_put(m);
     return 0;
 }
@@ -171,7 +174,7 @@ static int update_va_foreign(struct vcpu *v, struct domain *frames_of, uint64_t 
         return r;
     r = paging_lock(v->domain);
     if (!r) {
-        r = paging_update_va_locked(v->domain, frames_of, v->kernel_root, address, value);
+        r = paging_update_va_locked(v->domain, frames_of, guest_root(v, false), address, value);
         paging_unlock(v->domain);
     }
     if (!mfn_is_none(held))
@@ -189,7 +192,7 @@ static int direct_update_va(struct vcpu *v, struct domain *frames_of, uint64_t a
     r = paging_lock(d);
     if (r)
         return r;
-    r = paging_update_va_locked(d, frames_of, v->kernel_root, address, value);
+    r = paging_update_va_locked(d, frames_of, guest_root(v, false), address, value);
     paging_unlock(d);
     return r;
 }
@@ -216,7 +219,12 @@ static int direct_set_user_root(struct vcpu *v, uint64_t gfn)
 
 static uint64_t direct_root_gfn(const struct vcpu *v, bool user)
 {
-    return (user ? v->user_root : v->kernel_root) >> PAGE_SHIFT;
+    uint64_t root;
+
+    spin_lock(&v->domain->paging->lock);
+    root = guest_root(v, user);
+    spin_unlock(&v->domain->paging->lock);
+    return root >> PAGE_SHIFT;
 }
 
 static void direct_flush(struct vcpu *v maybe_unused, uint64_t cpus, enum flush_extent extent,
@@ -264,8 +272,13 @@ static int direct_bus_address(mfn_t m, uint64_t address maybe_unused, bool for_d
 
 static int direct_descriptor_get(struct domain *d, uint64_t gfn, mfn_t *m)
 {
+    int r;
+
     *m = mfn(gfn);
-    return descriptor_frame_get(d, *m);
+    r = descriptor_frame_get(d, *m);
+    if (!r)
+        frame_written(d, *m); /* descriptors were adjusted, perhaps */
+    return r;
 }
 
 static void direct_descriptor_put(struct domain *d maybe_unused, mfn_t m)
@@ -273,33 +286,18 @@ static void direct_descriptor_put(struct domain *d maybe_unused, mfn_t m)
     descriptor_frame_put(m);
 }
 
-/* The processor's own notes are in the guest's tables, and the guest needs them for itself. */
-static int direct_log_begin(struct domain *d maybe_unused)
-{
-    return -EOPNOTSUPP;
-}
-
-static int direct_log_end(struct domain *d maybe_unused)
-{
-    return 0;
-}
-
-static int direct_log_read(struct domain *d maybe_unused, guest_handle_t bitmap maybe_unused,
-                           uint64_t *frames maybe_unused, bool clean maybe_unused,
-                           uint64_t *dirty maybe_unused)
-{
-    return -EINVAL;
-}
-
 #define STORE_TO_READ_ONLY (PF_PRESENT | PF_WRITE | PF_USER)
 
 /* The tables are the guest's own: a fault is its own, too, but for the stores that Linux makes to
  * its read-only tables as if they were not. */
-static enum fault_answer direct_fault(struct vcpu *v, uint64_t address maybe_unused,
-                                      uint32_t *error_code)
+static enum fault_answer direct_fault(struct vcpu *v, uint64_t address, uint32_t *error_code)
 {
+    if (unlikely(read_once(v->domain->paging->mirrored)) &&
+        mirror_fault(v, address, error_code) == FAULT_RESOLVED)
+        return FAULT_RESOLVED;
     if ((*error_code & (STORE_TO_READ_ONLY | PF_RESERVED | PF_FETCH)) == STORE_TO_READ_ONLY &&
-        v->mode == VCPU_KERNEL && (v->domain->vm_assist & (1UL << VMASST_TYPE_writable_pagetables)))
+        v->mode == VCPU_KERNEL &&
+        (read_once(v->domain->vm_assist) & (1UL << VMASST_TYPE_writable_pagetables)))
         return FAULT_OF_STORE;
     return FAULT_OF_GUEST;
 }
@@ -310,8 +308,18 @@ static void direct_store_end(struct vcpu *v)
 }
 
 /* Types keep tables from being written by anybody. */
-static void direct_written_by_others(struct domain *d maybe_unused, mfn_t m maybe_unused)
+static void direct_written_by_others(struct domain *d, mfn_t m)
 {
+    frame_written(d, m);
+}
+
+static int direct_descriptor_update(struct domain *d, uint64_t address, uint64_t descriptor)
+{
+    int r = descriptor_update(d, address, descriptor);
+
+    if (!r)
+        frame_written(d, mfn(address >> PAGE_SHIFT));
+    return r;
 }
 
 /* What refers to a frame keeps it from being removed. */
@@ -358,14 +366,15 @@ const struct paging_mode direct_mode = {
     .flush = direct_flush,
     .map_granted = direct_map_granted,
     .unmap_granted = direct_unmap_granted,
-    .log_begin = direct_log_begin,
-    .log_end = direct_log_end,
-    .log_read = direct_log_read,
+    .log_start = direct_log_start,
+    .log_stop = mirrors_stop,
+    .log_step = direct_log_step,
+    .log_take = direct_log_take,
     .bus_address = direct_bus_address,
     .descriptor_get = direct_descriptor_get,
     .descriptor_put = direct_descriptor_put,
     .descriptor_gfn = direct_descriptor_gfn,
-    .descriptor_update = descriptor_update,
+    .descriptor_update = direct_descriptor_update,
     .fault = direct_fault,
     .store_begin = paging_store_begin,
     .store_exchange = paging_store_exchange,

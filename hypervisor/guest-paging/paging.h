@@ -54,7 +54,9 @@ struct paging {
     struct walk_step release[RELEASES_MAX];
     unsigned releases;
     uint64_t last_ticket;
-    bool closed; /* dying: no table is made or changed any more */
+    bool closed;             /* dying: no table is made or changed any more */
+    bool mirrored;           /* processors walk mirrors of its tables (mirrors.h) */
+    struct mirrors *mirrors; /* NULL before they first did */
 };
 
 /* What the rest of the hypervisor sees of all this (direct-mode.c). */

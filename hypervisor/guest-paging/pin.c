@@ -1,4 +1,5 @@
 /* A pin keeps a table validated while no other table refers to it. */
+#include "guest-paging/mirrors.h"
 #include "guest-paging/walk.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
@@ -16,6 +17,8 @@ int paging_create(struct domain *d)
 
 void paging_destroy(struct domain *d)
 {
+    if (d->paging)
+        mirrors_destroy(d);
     heap_free(d->paging, sizeof(*d->paging));
     d->paging = NULL;
 }
@@ -43,6 +46,8 @@ int paging_finish(struct domain *d)
     walk_drop_result_locked(d);
     r = walk_finish_locked(d);
     paging_unlock(d);
+    if (!r && d->paging->closed)
+        r = mirrors_stop(d);
     return r;
 }
 

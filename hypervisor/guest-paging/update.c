@@ -5,6 +5,7 @@
  */
 #include "guest-paging/entry-references.h"
 #include "guest-paging/entry-rules.h"
+#include "guest-paging/mirrors.h"
 #include "guest-paging/walk.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
@@ -37,14 +38,16 @@ static inline int slot_find(struct domain *d, uint64_t machine_address, struct s
 
 /* Commit: the new entry goes in, the old one comes out, whatever the processor did to its
  * accessed and dirty bits meanwhile. */
-static pte_t slot_commit(pte_t *at, pte_t value, bool preserve_ad)
+static pte_t slot_commit(struct domain *d, pte_t *at, pte_t value, bool preserve_ad)
 {
     pte_t old = read_once(*at);
 
     if (!preserve_ad)
-        return atomic_exchange(at, value);
-    while (!atomic_compare_exchange(at, &old, value | (old & (PTE_A | PTE_D))))
-        ;
+        old = atomic_exchange(at, value);
+    else
+        while (!atomic_compare_exchange(at, &old, value | (old & (PTE_A | PTE_D))))
+            ;
+    mirror_follow(d, at);
     return old;
 }
 
@@ -59,15 +62,15 @@ static int update_l1(struct domain *d, struct domain *frames_of, pte_t *at, pte_
     value = entry_adjust(value);
     if (value & PTE_P) {
         if (entry_same_reference(old, value)) {
-            slot_commit(at, value,
-                        preserve_ad); /* only flags change, and the lock keeps others out */
+            /* Only flags change, and the lock keeps others out. */
+            slot_commit(d, at, value, preserve_ad);
             return 0;
         }
         r = l1_entry_acquire(d, frames_of, value);
         if (unlikely(r))
             return r;
     }
-    old = slot_commit(at, value, preserve_ad);
+    old = slot_commit(d, at, value, preserve_ad);
     if (old & PTE_P)
         l1_entry_release(old);
     return 0;
@@ -95,7 +98,7 @@ static int update_table(struct domain *d, struct slot *s, pte_t value, bool pres
         return -EINVAL;
     value = entry_adjust(value);
     if ((value & PTE_P) && entry_same_reference(read_once(*s->at), value)) {
-        slot_commit(s->at, value, preserve_ad);
+        slot_commit(d, s->at, value, preserve_ad);
         return 0;
     }
     /* The table must still be one when the lock comes back: hold it. */
@@ -108,7 +111,7 @@ static int update_table(struct domain *d, struct slot *s, pte_t value, bool pres
     }
     r = value & PTE_P ? acquire_table(d, s->level, value) : 0;
     if (!r) {
-        old = slot_commit(s->at, value, preserve_ad);
+        old = slot_commit(d, s->at, value, preserve_ad);
         if (old & PTE_P)
             table_put_locked(d, pte_mfn(old));
     }
@@ -124,8 +127,17 @@ static int update_plain(struct domain *d, uint64_t machine_address, pte_t value)
     if ((machine_address & 7) || frame_get_writable(m, d->frames.index))
         return -EINVAL;
     write_once(*(pte_t *)((char *)frame_virt(m) + (machine_address & (PAGE_SIZE - 8))), value);
+    frame_written(d, m);
     frame_put_writable(m);
     return 0;
+}
+
+/* Another domain's frame may be written by its number from now on. */
+static int note_foreign(int r, pte_t value)
+{
+    if (!r && (value & (PTE_P | PTE_RW)) == (PTE_P | PTE_RW) && mfn_is_ram(pte_mfn(value)))
+        frame_type_hold(pte_mfn(value));
+    return r;
 }
 
 int paging_update_locked(struct domain *d, struct domain *frames_of, uint64_t machine_address,
@@ -137,8 +149,11 @@ int paging_update_locked(struct domain *d, struct domain *frames_of, uint64_t ma
         return -EINVAL;
     if (slot_find(d, machine_address, &s))
         return update_plain(d, machine_address, value);
-    if (likely(s.level == 1))
-        return update_l1(d, frames_of, s.at, value, preserve_ad);
+    if (likely(s.level == 1)) {
+        int r = update_l1(d, frames_of, s.at, value, preserve_ad);
+
+        return likely(d == frames_of) ? r : note_foreign(r, value);
+    }
     return update_table(d, &s, value, preserve_ad);
 }
 
@@ -167,8 +182,9 @@ int paging_update_va_locked(struct domain *d, struct domain *frames_of, uint64_t
                             uint64_t address, pte_t value)
 {
     pte_t *at = paging_find_l1_locked(root, address);
+    int r = at ? update_l1(d, frames_of, at, value, false) : -EINVAL;
 
-    return at ? update_l1(d, frames_of, at, value, false) : -EINVAL;
+    return likely(d == frames_of) ? r : note_foreign(r, value);
 }
 
 int paging_store_begin(struct vcpu *v, uint64_t address, pte_t **slot)
@@ -181,7 +197,7 @@ int paging_store_begin(struct vcpu *v, uint64_t address, pte_t **slot)
 
     if (r)
         return r;
-    mapping = paging_find_l1_locked(v->kernel_root, address);
+    mapping = paging_find_l1_locked(guest_root(v, false), address);
     e = mapping ? read_once(*mapping) : 0;
     if (likely((e & PTE_P) && !slot_find(d, (e & PTE_ADDRESS) | (address & (PAGE_SIZE - 8)), &s) &&
                s.level == 1)) {
@@ -201,8 +217,12 @@ int paging_store_exchange(struct vcpu *v, pte_t *slot, pte_t expected, pte_t val
     if (unlikely(!entry_is_allowed(1, value, d->privileged)))
         return -EINVAL;
     /* Only flags change: the reference that the entry holds goes on. */
-    if (entry_same_reference(expected, new))
-        return atomic_compare_exchange(slot, &expected, new) ? 0 : -EAGAIN;
+    if (entry_same_reference(expected, new)) {
+        if (!atomic_compare_exchange(slot, &expected, new))
+            return -EAGAIN;
+        mirror_follow(d, slot);
+        return 0;
+    }
     r = new &PTE_P ? l1_entry_acquire(d, d, new) : 0;
     if (unlikely(r))
         return r;
@@ -211,6 +231,7 @@ int paging_store_exchange(struct vcpu *v, pte_t *slot, pte_t expected, pte_t val
             l1_entry_release(new);
         return -EAGAIN;
     }
+    mirror_follow(d, slot);
     if (expected & PTE_P)
         l1_entry_release(expected);
     return 0;
@@ -228,7 +249,7 @@ int paging_map_granted(struct domain *d, struct domain *frames_of, uint64_t mach
 
 int paging_map_granted_va(struct vcpu *v, struct domain *frames_of, uint64_t address, pte_t value)
 {
-    pte_t *at = paging_find_l1_locked(v->kernel_root, address);
+    pte_t *at = paging_find_l1_locked(guest_root(v, false), address);
 
     return at ? update_l1(v->domain, frames_of, at, value, false) : -EINVAL;
 }
@@ -242,7 +263,7 @@ int paging_unmap_granted(struct vcpu *v, uint64_t address, bool is_machine_addre
     if (is_machine_address)
         at = !slot_find(d, address, &s) && s.level == 1 ? s.at : NULL;
     else
-        at = paging_find_l1_locked(v->kernel_root, address);
+        at = paging_find_l1_locked(guest_root(v, false), address);
     if (!at)
         return -EINVAL;
     if (!entry_same_reference(read_once(*at), expected | PTE_P))

@@ -18,6 +18,7 @@
 #include "guest-paging/walk.h"
 #include "guest-paging/entry-references.h"
 #include "guest-paging/entry-rules.h"
+#include "guest-paging/mirrors.h"
 #include "lib/atomic.h"
 #include "lib/bug.h"
 #include "lib/errno.h"
@@ -34,14 +35,12 @@ static void walk_push(struct table_walk *w, mfn_t table, unsigned level, unsigne
     w->step[w->depth++] = (struct walk_step){ table, (uint16_t)index, (uint8_t)level };
 }
 
-static void walk_start(struct table_walk *w, enum walk_state state, mfn_t root, unsigned level,
-                       uint64_t ticket)
+static void walk_start(struct table_walk *w, enum walk_state state, uint64_t ticket)
 {
     w->state = state;
     w->error = 0;
     w->ticket = ticket;
     w->depth = 0;
-    walk_push(w, root, level, state == WALK_DEMOTE ? PT_ENTRIES : 0);
 }
 
 static pte_t entry_at(const struct walk_step *s)
@@ -115,11 +114,20 @@ static void promote_step(struct domain *d, struct table_walk *w)
     if (s->level == 4)
         root_table_fill(frame_virt(s->table));
     frame_type_publish(s->table);
+    frame_written(d, s->table); /* entries were adjusted, perhaps */
     w->depth--;
     if (w->depth)
         entry_done(&w->step[w->depth - 1]);
     else
         d->paging->result = (struct walk_result){ w->ticket, 0, s->table, s->level };
+}
+
+/* A table that is about to be released from its end: nothing leads to it any more. */
+static void demote_push(struct domain *d, struct table_walk *w, mfn_t table, unsigned level)
+{
+    if (unlikely(d->paging->mirrored))
+        mirror_drop(d, table);
+    walk_push(w, table, level, PT_ENTRIES);
 }
 
 /* Releases backwards to 0.  -EAGAIN: the table under the entry at s->index comes first. */
@@ -149,7 +157,7 @@ static void demote_step(struct domain *d, struct table_walk *w)
     if (demote_entries(s)) {
         pte_t e = entry_at(s);
 
-        walk_push(w, pte_mfn(e), s->level - 1U, PT_ENTRIES);
+        demote_push(d, w, pte_mfn(e), s->level - 1U);
         return;
     }
     frame_type_retire(s->table);
@@ -168,7 +176,8 @@ static void walk_step(struct domain *d)
 
     if (w->state == WALK_NONE) {
         s = &p->release[--p->releases];
-        walk_start(w, WALK_DEMOTE, s->table, s->level, 0);
+        walk_start(w, WALK_DEMOTE, 0);
+        demote_push(d, w, s->table, s->level);
     }
     if (w->state == WALK_PROMOTE)
         promote_step(d, w);
@@ -219,7 +228,8 @@ static int promote_locked(struct domain *d, mfn_t m, unsigned level)
         frame_type_retire(m);
         return -ENOMEM;
     }
-    walk_start(&p->walk, WALK_PROMOTE, m, level, ticket);
+    walk_start(&p->walk, WALK_PROMOTE, ticket);
+    walk_push(&p->walk, m, level, 0);
     r = walk_finish_locked(d);
     if (r)
         return r;

@@ -3,6 +3,7 @@
 #include "domain/guest-memory.h"
 #include "guest-cpu/guest-clock.h"
 #include "hypercalls/continuation.h"
+#include "hypercalls/dirty-log.h"
 #include "hypercalls/domain-info.h"
 #include "hypercalls/handlers.h"
 #include "hypercalls/page.h"
@@ -216,19 +217,21 @@ static int shadow_op(struct domain *d, struct xen_domctl_shadow_op *op)
     uint64_t dirty = 0;
     int r;
 
+    if (d == current_domain())
+        return -EINVAL; /* its own reading would write */
     switch (op->op) {
     case XEN_DOMCTL_SHADOW_OP_OFF:
-        return d->mode->log_end(d);
+        return dirty_log_end(d);
     case XEN_DOMCTL_SHADOW_OP_ENABLE:
         if (op->mode != XEN_DOMCTL_SHADOW_ENABLE_LOG_DIRTY)
             return -EINVAL; /* a domain's mode is for its life */
-        return d->mode->log_begin(d);
+        return dirty_log_begin(d);
     case XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY:
-        return d->mode->log_begin(d);
+        return dirty_log_begin(d);
     case XEN_DOMCTL_SHADOW_OP_CLEAN:
     case XEN_DOMCTL_SHADOW_OP_PEEK:
-        r = d->mode->log_read(d, op->dirty_bitmap, &op->pages, op->op == XEN_DOMCTL_SHADOW_OP_CLEAN,
-                              &dirty);
+        r = dirty_log_read(d, op->dirty_bitmap, &op->pages, op->op == XEN_DOMCTL_SHADOW_OP_CLEAN,
+                           &dirty);
         op->stats.dirty_count = (uint32_t)dirty;
         return r;
     default:

@@ -234,7 +234,7 @@ static int fill_frame(struct domain *d, uint64_t to, const void *from)
         memcpy(frame_virt(m), from, PAGE_SIZE);
     else
         memset(frame_virt(m), 0, PAGE_SIZE);
-    frame_put_writable(m);
+    guest_frame_put_written(d, m);
     return 0;
 }
 

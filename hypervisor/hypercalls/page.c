@@ -33,6 +33,6 @@ int hypercall_page_write(struct domain *d, uint64_t gfn)
     if (guest_frame_get_writable(d, gfn, &m))
         return -EINVAL;
     hypercall_page_fill(frame_virt(m));
-    frame_put_writable(m);
+    guest_frame_put_written(d, m);
     return 0;
 }

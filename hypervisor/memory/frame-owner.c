@@ -25,7 +25,7 @@ int frame_owner_register(struct frame_owner *owner, uint64_t limit)
             continue;
         owners[i] = owner;
         owner->index = (uint16_t)i;
-        owner->first = owner->walk = FRAME_LINK_NONE;
+        owner->first = owner->walk = owner->look = FRAME_LINK_NONE;
         owner->limit = limit;
         r = 0;
     }
@@ -57,6 +57,8 @@ static void list_take(struct frame_owner *owner, struct frame *f)
 {
     if (owner->walk == mfn_of(f).n)
         owner->walk = f->next;
+    if (owner->look == mfn_of(f).n)
+        owner->look = f->next;
     if (f->prev != FRAME_LINK_NONE)
         frame_table[f->prev].next = f->next;
     else
@@ -271,6 +273,23 @@ mfn_t frame_owner_first(struct frame_owner *owner)
             (void)!preempt_point();
     } while (more);
     return m;
+}
+
+bool frame_owner_look(struct frame_owner *owner, bool from_beginning, unsigned n,
+                      void (*visit)(struct frame_owner *, mfn_t))
+{
+    bool done;
+
+    spin_lock(&owner->lock);
+    if (from_beginning)
+        owner->look = owner->first;
+    for (; n && owner->look != FRAME_LINK_NONE; n--) {
+        visit(owner, mfn(owner->look));
+        owner->look = frame_table[owner->look].next;
+    }
+    done = owner->look == FRAME_LINK_NONE;
+    spin_unlock(&owner->lock);
+    return done;
 }
 
 uint64_t frame_owner_cpus(const struct frame *f)

@@ -17,8 +17,9 @@ struct frame_owner {
     /* How far frame_owner_first has come: what lies before is released and only waits for its
      * last reference, so a teardown never looks at it again. */
     frame_link_t walk;
-    uint64_t count; /* frames owned, shared ones not included */
-    uint64_t limit; /* it may not own more */
+    frame_link_t look; /* and frame_owner_look */
+    uint64_t count;    /* frames owned, shared ones not included */
+    uint64_t limit;    /* it may not own more */
     /* Frames that have left, less the flushes it has paid for. */
     uint64_t let_go;
     bool closed; /* dying: gets no more frames */
@@ -59,6 +60,13 @@ void frame_owner_let_go(mfn_t m);
 /* The next frame of an owner's list that is allocated or pinned, for a walk that may be
  * interrupted: takes a reference.  MFN_NONE at the end. */
 mfn_t frame_owner_first(struct frame_owner *owner);
+
+/*
+ * Visits up to n frames, with the owner's lock held: from the beginning, or from where it stopped.
+ * True: there are no more.  What comes meanwhile may be left out; there is one who looks at a time.
+ */
+bool frame_owner_look(struct frame_owner *owner, bool from_beginning, unsigned n,
+                      void (*visit)(struct frame_owner *, mfn_t));
 
 /* The CPUs on which translations by the tables of a frame's owner may be. */
 uint64_t frame_owner_cpus(const struct frame *f);

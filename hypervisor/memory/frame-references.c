@@ -145,6 +145,11 @@ void frame_type_publish(mfn_t m)
     atomic_or(&frame_of(m)->type, TYPE_VALIDATED);
 }
 
+void frame_type_hold(mfn_t m)
+{
+    atomic_or(&frame_of(m)->type, TYPE_HELD);
+}
+
 void frame_type_retire(mfn_t m)
 {
     struct frame *f = frame_of(m);
@@ -171,7 +176,7 @@ int frame_type_put(mfn_t m)
             next =
                 seen & ~(uint64_t)TYPE_VALIDATED; /* the count stays while entries are released */
         else if (last)
-            next = word(type_in(next), tlb_stamp());
+            next = word(type_in(next) & ~TYPE_HELD, tlb_stamp());
     } while (!atomic_compare_exchange(&f->type_word, &seen, next));
     return last && table ? -EAGAIN : 0;
 }

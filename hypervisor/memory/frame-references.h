@@ -29,6 +29,9 @@ void frame_type_retire(mfn_t m);
  * caller must now release before frame_type_retire.
  */
 int must_check frame_type_put(mfn_t m);
+/* Notes TYPE_HELD of a frame of which a TYPE_WRITABLE count is held: it stays noted until the last
+ * count is gone, whoever has it. */
+void frame_type_hold(mfn_t m);
 /* For types without entries of their own. */
 void frame_type_put_plain(mfn_t m);
 

@@ -79,7 +79,8 @@ _Static_assert(sizeof(struct frame) == 24, "24 bytes for each 4096");
 #define TYPE_VALIDATED  (1U << 27)
 #define TYPE_SCRUB      (1U << 26) /* free frames: has to be cleared before anybody gets it */
 #define TYPE_FOREIGN    (1U << 25) /* others than the owner may have it in their TLBs, writable */
-#define TYPE_COUNT      0x01ffffffU
+#define TYPE_HELD       (1U << 24) /* another domain has an entry for it, writable, not by a grant */
+#define TYPE_COUNT      0x00ffffffU
 
 static inline uint32_t type_of_level(unsigned level)
 {

@@ -106,7 +106,7 @@ int entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t gu
         return -EINVAL;
     /* Without D it is the first store that has to fault. */
     rw = (guest & PTE_RW) && (guest & PTE_D) && !guest_frame_is_guarded(s, f);
-    if ((f->mfn & READ_ONLY) || (s->log.on && !write))
+    if ((f->mfn & READ_ONLY) || (d->log.on && !write))
         rw = false;
     e = pte_make(mfn(f->mfn & MFN_OF), ENTRY_ALWAYS | (rw ? PTE_RW | PTE_D : 0) | (guest & PTE_NX) |
                                            (f->mfn & FOREIGN ? ENTRY_FOREIGN : 0));

@@ -98,20 +98,6 @@ struct shadow_root {
     uint64_t gfn; /* what the guest called it; 0: none */
 };
 
-/* Reading or beginning the log goes in steps, and goes on where it was interrupted. */
-enum log_op { LOG_BEGIN, LOG_CLEAN, LOG_PEEK };
-enum log_phase { LOG_IDLE, LOG_FORGET, LOG_BITS, LOG_ENTRIES, LOG_WRITERS, LOG_ALL };
-
-struct dirty_log {
-    bool on;
-    bool failed;    /* marks taken off did not reach their reader */
-    enum log_op op; /* that is under way, and to where */
-    guest_handle_t bitmap;
-    enum log_phase phase;
-    uint64_t next;  /* guest frame or table */
-    uint64_t dirty; /* found so far */
-};
-
 struct shadow {
     struct spinlock lock; /* below domain.lock, above the frame owner's */
     bool closed;
@@ -135,7 +121,6 @@ struct shadow {
     struct descriptor_copy *copies;
     uint64_t sweep; /* for the entries of this guest frame, which leaves; and where next, 0: none */
     page_id sweep_next;
-    struct dirty_log log;
     uint64_t freed; /* places of the map looked at, at the domain's end */
 };
 
@@ -190,10 +175,10 @@ static inline void frame_dirtied(struct guest_frame *f)
 {
     f->mfn |= DIRTY;
 }
-int must_check shadow_log_begin(struct domain *d);
-int must_check shadow_log_end(struct domain *d);
-int must_check shadow_log_read(struct domain *d, guest_handle_t bitmap, uint64_t *frames,
-                               bool clean, uint64_t *dirty);
+int must_check shadow_log_start(struct domain *d);
+int must_check shadow_log_stop(struct domain *d);
+bool shadow_log_step(struct domain *d, enum log_phase phase, uint64_t *next);
+unsigned shadow_log_take(struct domain *d, uint64_t first, unsigned n, uint8_t *bits, bool clean);
 
 /* -- granted.c -- */
 

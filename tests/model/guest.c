@@ -11,12 +11,14 @@
 #include "grants/map.h"
 #include "guest-cpu/descriptors.h"
 #include "guest-paging/paging.h"
+#include "hypercalls/dirty-log.h"
 #include "lib/atomic.h"
 #include "lib/bits.h"
 #include "lib/errno.h"
 #include "lifecycle/create.h"
 #include "lifecycle/destroy.h"
 #include "machine/clock.h"
+#include "machine/registers.h"
 #include "machine/tlb.h"
 #include "memory/frame-references.h"
 #include "model/slots.h"
@@ -136,14 +138,7 @@ static int op_mmu_update(struct vcpu *v)
 
 static int op_update_va(struct vcpu *v)
 {
-    int r = paging_lock(v->domain);
-
-    if (r)
-        return r;
-    r = paging_update_va_locked(v->domain, v->domain, v->kernel_root, any_address(),
-                                any_entry(own_slot(), 1));
-    paging_unlock(v->domain);
-    return r;
+    return v->domain->mode->update_va(v, v->domain, any_address(), any_entry(own_slot(), 1));
 }
 
 static int op_emulated_store(struct vcpu *v)
@@ -171,11 +166,47 @@ static int op_user_root(struct vcpu *v)
 
 static int op_switch_root(struct vcpu *v)
 {
-    model_load(rnd(2) && v->user_root ? v->user_root : v->kernel_root);
+    model_load_root(v, rnd(2) && read_once(v->user_root), false);
     for (unsigned i = 0; i < 4; i++)
         model_touch();
-    model_load(v->kernel_root);
+    model_load_root(v, false, false);
     return 0;
+}
+
+/* Accesses that fault, as most do while writes are logged. */
+static int op_fault(struct vcpu *v)
+{
+    uint32_t code;
+    int r = -EINVAL;
+
+    for (unsigned i = 0; i < 4; i++) {
+        code = PF_USER | (rnd(2) ? PF_WRITE : 0);
+        if (v->domain->mode->fault(v, any_address(), &code) == FAULT_RESOLVED)
+            r = 0;
+        model_touch();
+    }
+    return r;
+}
+
+/* One operation on domains at a time, as by the control domain. */
+static int op_log(struct vcpu *v)
+{
+    static bool busy[ARRAY_SIZE(slots)];
+    bool *mine = &busy[this_cpu()->id / 2];
+    uint64_t frames = 1UL << rnd(12), dirty;
+    unsigned what = rnd(16);
+    bool clean = rnd(4);
+    int r;
+
+    if (__atomic_exchange_n(mine, true, __ATOMIC_SEQ_CST))
+        return -EBUSY;
+    do
+        r = !what      ? dirty_log_end(v->domain)
+            : what < 4 ? dirty_log_begin(v->domain)
+                       : dirty_log_read(v->domain, 0, &frames, clean, &dirty);
+    while (r == -ERESTART && rnd(50));
+    __atomic_store_n(mine, false, __ATOMIC_SEQ_CST);
+    return r;
 }
 
 static int op_use_memory(struct vcpu *v)
@@ -192,7 +223,7 @@ static int op_use_memory(struct vcpu *v)
 static int op_reload(struct vcpu *v)
 {
     for (unsigned i = rnd(280); i && !model_stopping(); i--)
-        root_load(v->kernel_root);
+        model_load_root(v, false, true);
     return 0;
 }
 
@@ -283,14 +314,14 @@ static int op_overwrite(struct vcpu *v)
 {
     struct domain *d = v->domain;
     uint64_t at = read_once(own_slot()->mapping[rnd(MAPPINGS)].host_addr);
-    int r = paging_lock(d);
+    int r;
 
+    if (at >> 32)
+        return d->mode->update_va(v, d, at, any_entry(own_slot(), 1));
+    r = paging_lock(d);
     if (r)
         return r;
-    if (at >> 32)
-        r = paging_update_va_locked(d, d, v->kernel_root, at, any_entry(own_slot(), 1));
-    else
-        r = paging_update_locked(d, d, at, any_entry(own_slot(), 1), false);
+    r = paging_update_locked(d, d, at, any_entry(own_slot(), 1), false);
     paging_leave_locked(d);
     return r;
 }
@@ -332,7 +363,8 @@ static int op_initialise(struct vcpu *v)
     int r;
 
     c->flags = VGCF_in_kernel;
-    c->ctrlreg[3] = rnd(3) ? v->kernel_root : any_frame(s, 4).n << PAGE_SHIFT;
+    c->ctrlreg[3] = (rnd(3) ? v->domain->mode->root_gfn(v, false) : any_frame(s, 4).n)
+                    << PAGE_SHIFT;
     c->ctrlreg[1] = rnd(2) ? any_frame(s, 4).n << PAGE_SHIFT : 0;
     c->gdt_ents = rnd(2) ? 512 : 0;
     c->gdt_frames[0] = any_frame(s, 0).n;
@@ -412,6 +444,8 @@ static struct operation {
     { "user root", op_user_root, 2, 0, 0, 0 },
     { "switch root", op_switch_root, 4, 0, 0, 0 },
     { "use memory", op_use_memory, 20, 0, 0, 0 },
+    { "fault", op_fault, 12, 0, 0, 0 },
+    { "log of writes", op_log, 2, 0, 0, 0 },
     { "flush", op_flush, 1, 0, 0, 0 },
     { "reload", op_reload, 1, 0, 0, 0 },
     { "give back", op_give_back, 2, 0, 0, 0 },

@@ -7,6 +7,7 @@
 #include <ucontext.h>
 #include "lib/errno.h"
 #include "machine/interrupts.h"
+#include "machine/remote.h"
 #include "machine/tlb.h"
 #include "memory/frame-allocator.h"
 #include "memory/frame-references.h"
@@ -35,6 +36,7 @@ static const void *main_stack;
 static size_t main_stack_size;
 static uint64_t state, end_of_run, seed_used;
 static bool stopping;
+static bool answering; /* for another fiber: nobody else comes in */
 static unsigned waited;
 
 void model_fail(const char *format, ...)
@@ -183,7 +185,7 @@ void model_step(void)
 {
     int next;
 
-    if (current < 0)
+    if (current < 0 || answering)
         return;
     waited = 0;
     if (++model_steps >= end_of_run)
@@ -267,6 +269,21 @@ void tlb_flush_cpus(uint64_t mask)
         __atomic_store_n(&model_cpus[id].flush_seen,
                          __atomic_add_fetch(&tlb_clock, 1, __ATOMIC_SEQ_CST), __ATOMIC_SEQ_CST);
         tlb_empty(&model_tlbs[id]);
+        current = me;
+    }
+}
+
+/* As flushes: each does it at some moment before the call is over. */
+void remote_call(uint64_t mask, void (*fn)(uint64_t), uint64_t argument)
+{
+    int me = current;
+
+    for_each_cpu(id, mask & cpus_online_mask) {
+        model_step();
+        current = (int)id;
+        answering = true;
+        fn(argument);
+        answering = false;
         current = me;
     }
 }

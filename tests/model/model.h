@@ -35,6 +35,8 @@ extern uint64_t model_steps, model_walks, model_interrupted;
 
 /* The running CPU loads a root, or none (0), as hardware does; and forgets its translations. */
 void model_load(uint64_t root);
+/* It loads a root of a vCPU; with `note`, as the hypervisor does. */
+void model_load_root(const struct vcpu *v, bool user, bool note);
 /* It accesses memory through its root: a random address of those the tables are built for. */
 void model_touch(void);
 /* It stores through a translation it has, if any. */

@@ -10,7 +10,9 @@
 #include <time.h>
 #include "lib/atomic.h"
 #include "lib/bits.h"
+#include "lib/spinlock.h"
 #include "machine/interrupts.h"
+#include "machine/remote.h"
 #include "machine/tlb.h"
 #include "memory/frame-allocator.h"
 #include "model/common.h"
@@ -35,6 +37,9 @@ static _Thread_local struct thread *self = &the_test;
 static uint64_t end_of_run, seed_used;
 static uint64_t idle_steps; /* waited for somebody: they end a run, but are no sign of life */
 static bool stopping;
+static struct spinlock call_lock; /* of what is to be done on the CPUs of call_pending */
+static void (*call_fn)(uint64_t);
+static uint64_t call_argument, call_pending;
 static unsigned running; /* threads whose body has not returned */
 
 static uint64_t all_steps(void)
@@ -76,11 +81,15 @@ void model_interrupts(void)
 {
     uint64_t who = __atomic_load_n(&self->asked, __ATOMIC_ACQUIRE);
 
-    if (!who)
-        return;
-    tlb_note_flush();
-    tlb_empty(&model_tlbs[this_cpu()->id]);
-    __atomic_fetch_and(&self->asked, ~who, __ATOMIC_RELEASE);
+    if (who) {
+        tlb_note_flush();
+        tlb_empty(&model_tlbs[this_cpu()->id]);
+        __atomic_fetch_and(&self->asked, ~who, __ATOMIC_RELEASE);
+    }
+    if (__atomic_load_n(&call_pending, __ATOMIC_ACQUIRE) & BIT(this_cpu()->id)) {
+        call_fn(call_argument);
+        __atomic_fetch_and(&call_pending, ~BIT(this_cpu()->id), __ATOMIC_RELEASE);
+    }
 }
 
 /* A CPU that has nothing to do any more still answers. */
@@ -224,6 +233,22 @@ void tlb_flush_cpus(uint64_t mask)
     for_each_cpu(id, self == &the_test ? 0 : mask)
         while (__atomic_load_n(&threads[id].asked, __ATOMIC_ACQUIRE) & me)
             cpu_wait_step();
+}
+
+void remote_call(uint64_t mask, void (*fn)(uint64_t), uint64_t argument)
+{
+    uint64_t others = mask & cpus_online_mask & ~BIT(this_cpu()->id);
+
+    if (self != &the_test) {
+        spin_lock(&call_lock);
+        call_fn = fn;
+        call_argument = argument;
+        __atomic_store_n(&call_pending, others, __ATOMIC_RELEASE);
+        while (__atomic_load_n(&call_pending, __ATOMIC_ACQUIRE))
+            sched_yield();
+        spin_unlock(&call_lock);
+    }
+    fn(argument);
 }
 
 mfn_t __real_frames_allocate(unsigned order, unsigned address_bits, bool cleared);

@@ -1,6 +1,7 @@
 /* What the processor does to tables and memory by itself. */
 #include "model/tlb.h"
 #include <string.h>
+#include "lib/atomic.h"
 #include "machine/tlb.h"
 
 struct tlb model_tlbs[MODEL_CPUS];
@@ -31,6 +32,16 @@ void root_load(uint64_t root)
 {
     tlb_note_flush();
     model_load(root);
+}
+
+/* In the hypervisor nobody else's request comes between the look at the vCPU and the load. */
+void model_load_root(const struct vcpu *v, bool user, bool note)
+{
+    const uint64_t *root = user ? &v->user_root : &v->kernel_root;
+
+    do
+        (note ? root_load : model_load)(read_once(*root));
+    while (this_cpu()->root != read_once(*root));
 }
 
 /* Where a walk goes on: from the root, or from a table this CPU remembers. */

@@ -20,7 +20,7 @@ static void vcpu_operates(struct vcpu *v)
 
     this_cpu()->vcpu = v;
     atomic_or(&v->domain->frames.cpus, me);
-    root_load(v->kernel_root);
+    model_load_root(v, false, true);
     while (!model_stopping() && !(atomic_load(&v->stopped) & VCPU_PAUSED)) {
         model_interrupts();
         guest_operates(v);

@@ -11,6 +11,8 @@
  * hypervisor/guest-paging/entry-references.c hypervisor/guest-paging/update.c
  * hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
  * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c
+ * hypervisor/guest-paging/mirrors.c hypervisor/guest-paging/mirror-fault.c
+ * hypervisor/guest-paging/write-log.c
  * hypervisor/guest-paging/direct-mode.c
  * hypervisor/grants/claim.c hypervisor/grants/copy.c hypervisor/grants/grant-table.c
  * hypervisor/grants/map.c hypervisor/lifecycle/audit.c hypervisor/lifecycle/create.c
@@ -20,6 +22,7 @@
  * hypervisor/hypercalls/scheduling.c hypervisor/hypercalls/memory.c
  * hypervisor/hypercalls/target.c hypervisor/hypercalls/domain-control.c
  * hypervisor/hypercalls/information.c hypervisor/hypercalls/console.c
+ * hypervisor/hypercalls/dirty-log.c
  *
  * Flags: -Ihypervisor -DHOST_TEST -DHOST_MODEL
  * Libraries: -Wl,--wrap=frame_type_claim -Wl,--wrap=frames_allocate -Wl,--wrap=heap_free

@@ -12,11 +12,14 @@
  * hypervisor/guest-paging/entry-references.c hypervisor/guest-paging/update.c
  * hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
  * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c
+ * hypervisor/guest-paging/mirrors.c hypervisor/guest-paging/mirror-fault.c
+ * hypervisor/guest-paging/write-log.c
  * hypervisor/guest-paging/direct-mode.c
  * hypervisor/grants/claim.c hypervisor/grants/copy.c hypervisor/grants/grant-table.c
  * hypervisor/grants/map.c hypervisor/lifecycle/audit.c hypervisor/lifecycle/create.c
  * hypervisor/lifecycle/destroy.c hypervisor/lifecycle/parts.c hypervisor/lifecycle/vcpu-parts.c
- * hypervisor/scheduling/disturbance.c
+ * hypervisor/scheduling/disturbance.c hypervisor/hypercalls/dirty-log.c
+ * hypervisor/domain/guest-memory.c
  *
  * Flags: -Ihypervisor -DHOST_TEST -DHOST_MODEL
  * Libraries: -Wl,--wrap=frame_type_claim -Wl,--wrap=frames_allocate -Wl,--wrap=heap_free

@@ -9,6 +9,8 @@
  * hypervisor/guest-paging/entry-references.c hypervisor/guest-paging/update.c
  * hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
  * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c
+ * hypervisor/guest-paging/mirrors.c hypervisor/guest-paging/mirror-fault.c
+ * hypervisor/guest-paging/write-log.c
  * hypervisor/lifecycle/audit.c
  *
  * Flags: -Ihypervisor -DHOST_TEST
@@ -113,6 +115,12 @@ void cpu_wait_step(void)
 
 void remote_answer(void)
 {
+}
+
+void remote_call(uint64_t mask, void (*fn)(uint64_t), uint64_t argument)
+{
+    if (mask & 1)
+        fn(argument);
 }
 
 void root_load(uint64_t root)

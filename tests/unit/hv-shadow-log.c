@@ -10,7 +10,7 @@
  * hypervisor/shadow-paging/stores.c hypervisor/shadow-paging/copies.c
  * hypervisor/shadow-paging/granted.c hypervisor/shadow-paging/audit.c
  * hypervisor/shadow-paging/shadow-mode.c hypervisor/shadow-paging/dirty-log.c
- * hypervisor/lifecycle/audit.c tests/model/processors.c
+ * hypervisor/hypercalls/dirty-log.c hypervisor/lifecycle/audit.c tests/model/processors.c
  * tests/model/shadow-guest.c
  *
  * Flags: -Ihypervisor -Itests/model -DHOST_TEST
@@ -23,6 +23,7 @@
 #include <cmocka.h>
 #include "domain/guest-frames.h"
 #include "hypercall-abi/mmu.h"
+#include "hypercalls/dirty-log.h"
 #include "lib/bits.h"
 #include "lib/errno.h"
 #include "machine/registers.h"
@@ -57,8 +58,7 @@ static int log_read(bool clean)
 
     memset(bitmap, 0, sizeof(bitmap));
     do
-        r = shadow_mode.log_read(&domain, (guest_handle_t)(uintptr_t)bitmap, &frames, clean,
-                                 &dirty);
+        r = dirty_log_read(&domain, (guest_handle_t)(uintptr_t)bitmap, &frames, clean, &dirty);
     while (r == -ERESTART); /* as its caller's hypercall goes on */
     for (unsigned i = 0; i < GUEST && !r; i++)
         found += is_reported(i);
@@ -71,7 +71,7 @@ static int log_begin(void)
 {
     int r;
 
-    while ((r = shadow_mode.log_begin(&domain)) == -ERESTART)
+    while ((r = dirty_log_begin(&domain)) == -ERESTART)
         ;
     return r;
 }
@@ -244,10 +244,10 @@ static void others_in_between(void **state)
         assert_true(access_is(address(3 + i % 8), true, false));
         written[DATA + 3 + i % 8] = true;
         memset(bitmap, 0, sizeof(bitmap));
-        while ((r = shadow_mode.log_read(&domain, (guest_handle_t)(uintptr_t)bitmap, &frames, true,
-                                         &dirty)) == -ERESTART) {
-            assert_int_equal(shadow_mode.log_read(&domain, 0, &frames, false, &dirty), -EBUSY);
-            assert_int_equal(shadow_mode.log_begin(&domain), -EBUSY);
+        while ((r = dirty_log_read(&domain, (guest_handle_t)(uintptr_t)bitmap, &frames, true,
+                                   &dirty)) == -ERESTART) {
+            assert_int_equal(dirty_log_read(&domain, 0, &frames, false, &dirty), -EBUSY);
+            assert_int_equal(dirty_log_begin(&domain), -EBUSY);
             refused++;
         }
         assert_int_equal(r, 0);
@@ -255,7 +255,7 @@ static void others_in_between(void **state)
     }
     assert_true(refused);
     frames = UINT64_MAX;
-    while ((r = shadow_mode.log_read(&domain, 0, &frames, false, &dirty)) == -ERESTART)
+    while ((r = dirty_log_read(&domain, 0, &frames, false, &dirty)) == -ERESTART)
         ;
     assert_int_equal(frames, GFN_LIMIT);
 }
@@ -278,7 +278,7 @@ static void a_reader_without_memory(void **state)
     assert_int_equal(log_read(true), 0);
     memset(written, 0, sizeof(written));
     assert_true_to(written);
-    assert_int_equal(shadow_mode.log_end(&domain), 0);
+    assert_int_equal(dirty_log_end(&domain), 0);
     assert_int_equal(log_read(false), -XEN_EINVAL);
 }
 

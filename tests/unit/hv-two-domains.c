@@ -10,6 +10,8 @@
  * hypervisor/events/port-table.c hypervisor/guest-paging/entry-references.c
  * hypervisor/guest-paging/update.c hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
  * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c
+ * hypervisor/guest-paging/mirrors.c hypervisor/guest-paging/mirror-fault.c
+ * hypervisor/guest-paging/write-log.c
  * hypervisor/guest-paging/direct-mode.c hypervisor/grants/claim.c hypervisor/grants/copy.c
  * hypervisor/grants/grant-table.c hypervisor/grants/map.c hypervisor/lifecycle/audit.c
  * hypervisor/lifecycle/create.c hypervisor/lifecycle/destroy.c hypervisor/lifecycle/parts.c
