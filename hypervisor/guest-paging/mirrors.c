@@ -338,6 +338,16 @@ static bool is_fit(struct mirrors *s, pte_t e, pte_t guest, unsigned level)
            mirror_behind(s, e)->level == level - 1;
 }
 
+static unsigned loads_of(struct domain *d, const struct mirror *m)
+{
+    unsigned n = 0;
+    struct vcpu *v;
+
+    for_each_vcpu(v, d)
+        n += (v->kernel_root >> PAGE_SHIFT == m->frame) + (v->user_root >> PAGE_SHIFT == m->frame);
+    return n;
+}
+
 void mirrors_tally(struct domain *d, struct tally *t)
 {
     struct mirrors *s = d->paging->mirrors;
@@ -346,6 +356,9 @@ void mirrors_tally(struct domain *d, struct tally *t)
         const struct mirror *m = mirror_of_number(s, (mirror_id)id);
         const pte_t *guest = frame_virt(mfn(m->table));
 
+        if (m->level && m->loads != loads_of(d, m) && tally_differs(t))
+            log_warning("audit: d%u mirror of L%u table %x: loaded %u times, not %u", d->id,
+                        m->level, m->table, loads_of(d, m), m->loads);
         for (unsigned i = 0; m->level && i < PT_ENTRIES; i++) {
             pte_t e = mirror_entries(m)[i];
 

@@ -1,0 +1,405 @@
+/*
+ * The log of frames that may have been written, for a guest whose own tables the processors walk:
+ * against the truth, on processors that remember pages and tables until they are told to forget.
+ *
+ * Sources: hypervisor/memory/frame-allocator.c hypervisor/memory/frame-owner.c
+ * hypervisor/memory/frame-references.c hypervisor/memory/heap.c hypervisor/machine/tlb-clock.c
+ * hypervisor/guest-paging/entry-references.c hypervisor/guest-paging/update.c
+ * hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
+ * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c
+ * hypervisor/guest-paging/mirrors.c hypervisor/guest-paging/mirror-fault.c
+ * hypervisor/guest-paging/write-log.c hypervisor/guest-paging/direct-mode.c
+ * hypervisor/guest-cpu/descriptors.c hypervisor/hypercalls/dirty-log.c
+ * hypervisor/lifecycle/audit.c tests/model/direct-guest.c
+ *
+ * Flags: -Ihypervisor -Itests/model -DHOST_TEST
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include "direct-guest.h"
+#include "domain/guest-frames.h"
+#include "guest-paging/mirrors.h"
+#include "hypercall-abi/mmu.h"
+#include "hypercalls/dirty-log.h"
+#include "lib/errno.h"
+
+#define ROUNDS 400
+#define STEPS  80
+
+static uint8_t bitmap[GUEST / 8];
+static uint64_t random_state = 88172645463325252UL;
+
+static uint64_t random_below(uint64_t n)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return (random_state >> 11) % n;
+}
+
+static bool is_reported(uint64_t pfn)
+{
+    return bitmap[pfn / 8] >> pfn % 8 & 1;
+}
+
+static int log_read(bool clean)
+{
+    uint64_t dirty = 0, found = 0, frames = GUEST;
+    int r;
+
+    memset(bitmap, 0, sizeof(bitmap));
+    do
+        r = dirty_log_read(&domain, (guest_handle_t)(uintptr_t)bitmap, &frames, clean, &dirty);
+    while (r == -ERESTART);
+    for (unsigned i = 0; i < GUEST && !r; i++)
+        found += is_reported(i);
+    if (!r)
+        assert_int_equal(dirty, found);
+    return r;
+}
+
+static int log_begin(void)
+{
+    int r;
+
+    while ((r = dirty_log_begin(&domain)) == -ERESTART)
+        ;
+    return r;
+}
+
+static void log_end(void)
+{
+    int r;
+
+    while ((r = dirty_log_end(&domain)) == -ERESTART)
+        ;
+    assert_int_equal(r, 0);
+}
+
+/* All that was written is reported; of the rest no page is. */
+static void assert_true_to(const bool *truth)
+{
+    for (unsigned pfn = 0; pfn < GUEST; pfn++)
+        if (truth[pfn])
+            assert_true(is_reported(pfn));
+        else if (pfn >= DATA)
+            assert_false(is_reported(pfn));
+}
+
+static void assert_log_is_true(void)
+{
+    if (!domain.log.on)
+        return;
+    assert_int_equal(log_read(false), 0);
+    assert_true_to(written);
+    assert_int_equal(log_read(true), 0);
+    assert_true_to(written);
+    memset(written, 0, sizeof(written));
+}
+
+/* Another value in place of an entry, by one of the ways there are. */
+static void entry_changes(unsigned l1, unsigned index)
+{
+    static const pte_t bits[] = { PTE_RW, PTE_P, PTE_D, PTE_A };
+    pte_t e = *entry_of(l1, index) ^ bits[random_below(4)];
+    pte_t *slot;
+    int r;
+
+    if (!random_below(4))
+        e = (e & ~PTE_ADDRESS) | frame[DATA + random_below(PAGES)] << PAGE_SHIFT;
+    switch (random_below(3)) {
+    case 0:
+        r = direct_mode.update_va(vcpu, &domain, address(l1, index), e);
+        break;
+    case 1:
+        entry_set(L1 + l1, index, e);
+        r = 0;
+        break;
+    default:
+        r = direct_mode.store_begin(vcpu, address_of_table(l1) + index * sizeof(e), &slot);
+        if (!r) {
+            r = direct_mode.store_exchange(vcpu, slot, *slot, e);
+            direct_mode.store_end(vcpu);
+        }
+    }
+    if (!r)
+        written[L1 + l1] = true;
+}
+
+/* A table is taken out of the tree, and put back. */
+static void table_leaves_or_returns(unsigned l1)
+{
+    pte_t e = *entry_at(L2, l1);
+
+    entry_set(L2, l1, e ? 0 : entry(L1 + l1));
+    written[L2] = true;
+}
+
+static void written_for_it(uint64_t pfn)
+{
+    mfn_t m;
+
+    assert_int_equal(guest_frame_get_writable(&domain, frame[pfn], &m), 0);
+    written[pfn] = true;
+    if (random_below(2)) /* it is not written yet when it is read, perhaps */
+        assert_log_is_true();
+    written[pfn] = true;
+    guest_frame_put_written(&domain, m);
+}
+
+static void number_changes(void)
+{
+    uint64_t pfn = DATA + random_below(PAGES), spare = SPARE + random_below(4), m = frame[pfn];
+    struct mmu_update u[] = { { m << PAGE_SHIFT | MMU_MACHPHYS_UPDATE, spare },
+                              { frame[spare] << PAGE_SHIFT | MMU_MACHPHYS_UPDATE, pfn } };
+    unsigned done;
+    int r;
+
+    while ((r = direct_mode.update(&domain, &domain, u, 2, &done)) == -ERESTART)
+        ; /* before the first of them */
+    assert_int_equal(r, 0);
+    frame[pfn] = frame[spare];
+    frame[spare] = m;
+    written[pfn] = written[spare] = true;
+}
+
+static void page_is_replaced(uint64_t pfn)
+{
+    assert_int_equal(direct_mode.remove(&domain, frame[pfn]), 0);
+    frame[pfn] = frame_placed(pfn);
+    written[pfn] = true;
+}
+
+static void step(void)
+{
+    unsigned l1 = (unsigned)random_below(TABLES), index = (unsigned)random_below(ENTRIES);
+    uint64_t kind = random_below(60);
+
+    on((unsigned)random_below(CPUS));
+    if (kind == 0)
+        written_for_it(DATA + random_below(PAGES));
+    else if (kind == 1)
+        page_is_replaced(UNMAPPED + random_below(4));
+    else if (kind == 2)
+        number_changes();
+    else if (kind == 3)
+        root_set((unsigned)random_below(2));
+    else if (kind == 4)
+        table_leaves_or_returns(l1);
+    else if (kind < 10)
+        entry_changes(l1, index);
+    else if (kind < 12)
+        flush();
+    else
+        (void)access_is(address(l1, index), kind < 40);
+}
+
+static void against_the_truth(void **state)
+{
+    (void)state;
+    for (unsigned again = 0; again < 3; again++) {
+        assert_int_equal(log_begin(), 0);
+        memset(written, 0, sizeof(written));
+        for (unsigned round = 0; round < ROUNDS; round++) {
+            for (uint64_t n = random_below(STEPS); n; n--)
+                step();
+            assert_log_is_true();
+            if (round % 16 == 0)
+                assert_audit_clean();
+        }
+        log_end();
+        for (unsigned n = 0; n < 200; n++)
+            step(); /* by its own tables, all of them */
+        assert_audit_clean();
+    }
+    assert_true(by_tlb[0] && by_tlb[1]);
+}
+
+/* What the guest sees of accessed and dirty bits is what it would see without a log. */
+static void accessed_and_dirty(void **state)
+{
+    (void)state;
+    on(0);
+    assert_int_equal(log_begin(), 0);
+    entry_set(L1, 0, entry(DATA) & ~(PTE_A | PTE_D));
+    flush();
+    assert_int_equal(log_read(true), 0);
+    assert_true(access_is(address(0, 0), false));
+    assert_int_equal(*entry_of(0, 0) & (PTE_A | PTE_D), PTE_A);
+    assert_int_equal(log_read(true), 0);
+    assert_true(is_reported(L1)); /* that is a write, too */
+    assert_true(access_is(address(0, 0), true));
+    assert_int_equal(*entry_of(0, 0) & (PTE_A | PTE_D), PTE_A | PTE_D);
+    entry_set(L1, 0, entry(DATA) & ~PTE_D); /* its mark stands: the write is seen all the same */
+    flush();
+    assert_true(access_is(address(0, 0), true));
+    assert_true(*entry_of(0, 0) & PTE_D);
+    entry_set(L1, 0, entry(DATA) & ~PTE_RW);
+    flush();
+    assert_false(access_is(address(0, 0), true));
+    assert_true(access_is(address(0, 0), false));
+    entry_set(L1, 0, entry(DATA) | PTE_NX);
+    flush();
+    assert_false(fetch_is(address(0, 0)));
+    assert_true(fetch_is(address(0, 1)));
+    assert_false(access_is(address(0, ENTRIES), false));
+    assert_audit_clean();
+}
+
+/* More tables than there are mirrors for: all go, and come back. */
+static void no_room(void **state)
+{
+    unsigned made;
+
+    (void)state;
+    assert_int_equal(log_begin(), 0);
+    for (unsigned l1 = 0; l1 < TABLES; l1++) {
+        on(l1 % CPUS);
+        assert_true(access_is(address(l1, 0), true));
+    }
+    made = domain.paging->mirrors->made;
+    assert_true(made < TABLES);
+    for (unsigned l1 = 0; l1 < TABLES; l1++) {
+        on(l1 % CPUS);
+        assert_true(access_is(address(l1, 0), true));
+    }
+    assert_int_equal(domain.paging->mirrors->made, made);
+    on(0);
+    assert_true(access_is(address(0, 0), true));
+    on(1);
+    for (unsigned l1 = 0; l1 < 2 * TABLES; l1++)
+        assert_true(access_is(address(l1 % TABLES, 0), true));
+    on(0);
+    assert_true(access_is(address(0, 1), true)); /* by the table it remembers? */
+    for (unsigned l1 = 0; l1 < 2 * TABLES && domain.paging->mirrors->unused != 1; l1++)
+        assert_true(access_is(address(l1 % TABLES, 0), true));
+    assert_true(access_is(address_far(), true)); /* three at once */
+    assert_audit_clean();
+    memset(written, 0, sizeof(written));
+    assert_int_equal(log_read(true), 0);
+    assert_log_is_true();
+}
+
+/* Who holds a frame for writing is not seen to write it: it is reported each time, until he lets
+ * go. */
+static void held_for_writing(void **state)
+{
+    uint64_t at = frame[OTHERS_L1] << PAGE_SHIFT;
+    struct mmu_update u = { at, entry(DATA + 5) };
+    unsigned done;
+
+    (void)state;
+    entry_set(L1, 5, entry(DATA + 6)); /* the guest itself does not map it for writing any more */
+    for (unsigned l1 = 0; l1 < TABLES; l1++)
+        entry_set(L2, l1, 0);
+    assert_int_equal(direct_mode.update(&other, &domain, &u, 1, &done), 0);
+    assert_int_equal(log_begin(), 0);
+    for (unsigned i = 0; i < 3; i++) {
+        memset(written, 0, sizeof(written));
+        written[DATA + 5] = true;
+        assert_log_is_true();
+    }
+    u.val = 0;
+    assert_int_equal(direct_mode.update(&other, &other, &u, 1, &done), 0);
+    written[DATA + 5] = true; /* he may have written it after the last time */
+    assert_log_is_true();
+    assert_log_is_true();
+    vcpus[1].info_frame = mfn(frame[DATA + 7]);
+    assert_log_is_true();
+    for (unsigned i = 0; i < 3; i++) {
+        written[DATA + 7] = true;
+        assert_log_is_true();
+    }
+    vcpus[1].info_frame = MFN_NONE;
+}
+
+/* What does not reach the reader is not lost; nor does a second begin do harm. */
+static void a_reader_without_memory(void **state)
+{
+    (void)state;
+    assert_int_equal(log_read(true), -XEN_EINVAL);
+    assert_int_equal(log_begin(), 0);
+    assert_int_equal(log_begin(), -XEN_EINVAL);
+    writes_fail = true;
+    assert_int_equal(log_read(true), -XEN_EFAULT);
+    writes_fail = false;
+    assert_int_equal(log_read(true), 0);
+    for (unsigned pfn = 0; pfn < GUEST; pfn++)
+        assert_int_equal(is_reported(pfn), frame[pfn] && pfn != OTHERS_L1);
+    log_end();
+    assert_int_equal(log_read(false), -XEN_EINVAL);
+}
+
+/* Stop and start again in the midst of each other, and processors that are on their way. */
+static void interrupted_ends(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 50; i++) {
+        assert_int_equal(log_begin(), 0);
+        memset(written, 0, sizeof(written));
+        for (unsigned n = 0; n < 20; n++)
+            step();
+        (void)!dirty_log_end(&domain);
+        for (unsigned n = 0; n < 20; n++)
+            step();
+    }
+    assert_audit_clean();
+    log_end();
+    assert_int_equal(domain.paging->mirrors->made, 0);
+}
+
+static uint64_t seen[2];
+
+static void see(struct frame_owner *owner, mfn_t m)
+{
+    (void)owner;
+    seen[0]++;
+    seen[1] = m.n;
+}
+
+/* Who looks at all of them goes on behind the one that has gone; what came last is the first. */
+static void frames_leave_meanwhile(void **state)
+{
+    (void)state;
+    assert_false(frame_owner_look(&domain.frames, true, 0, see));
+    assert_int_equal(direct_mode.remove(&domain, frame[UNMAPPED + 3]), 0);
+    assert_false(frame_owner_look(&domain.frames, false, 1, see));
+    assert_int_equal(seen[1], frame[UNMAPPED + 2]);
+    assert_int_equal(direct_mode.remove(&domain, frame[UNMAPPED + 1]), 0);
+    assert_true(frame_owner_look(&domain.frames, false, GUEST, see));
+    assert_int_equal(seen[0], domain.frames.count);
+}
+
+static void a_dying_domain(void **state)
+{
+    uint64_t dirty, frames = GUEST;
+
+    (void)state;
+    assert_int_equal(log_begin(), 0);
+    on(0);
+    assert_true(access_is(address(0, 0), true));
+    direct_mode.close(&domain);
+    assert_false(access_is(address(1, 0), true));
+    while (dirty_log_read(&domain, 0, &frames, true, &dirty) == -ERESTART)
+        ;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(against_the_truth, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(accessed_and_dirty, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(no_room, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(held_for_writing, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(a_reader_without_memory, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(interrupted_ends, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(frames_leave_meanwhile, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(a_dying_domain, guest_up, guest_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
