@@ -64,6 +64,7 @@ int command_uptime(struct command_context *context, int argc, char **argv);
 int command_dmesg(struct command_context *context, int argc, char **argv);
 int command_audit(struct command_context *context, int argc, char **argv);
 int command_counters(struct command_context *context, int argc, char **argv);
+int command_dirty_rate(struct command_context *context, int argc, char **argv);
 int command_top(struct command_context *context, int argc, char **argv);
 int command_wait(struct command_context *context, int argc, char **argv);
 

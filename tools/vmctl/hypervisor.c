@@ -290,6 +290,36 @@ int domain_counters(uint32_t domid, struct paravane_counters *counters)
     return call_with(HYPERCALL_NR_paravane_op, PARAVANEOP_counters, 1, counters, sizeof(*counters));
 }
 
+static int log_domctl(uint32_t domid, uint32_t what, uint64_t frames, uint64_t *written)
+{
+    struct xen_domctl control = { .cmd = XEN_DOMCTL_shadow_op };
+    int error;
+
+    control.u.shadow_op = (struct xen_domctl_shadow_op){ .op = what, .pages = frames };
+    error = hypervisor_domctl(domid, &control);
+    *written = control.u.shadow_op.stats.dirty_count;
+    return error;
+}
+
+int domain_log_begin(uint32_t domid)
+{
+    uint64_t none;
+
+    return log_domctl(domid, XEN_DOMCTL_SHADOW_OP_ENABLE_LOGDIRTY, 0, &none);
+}
+
+int domain_log_read(uint32_t domid, uint64_t frames, uint64_t *written)
+{
+    return log_domctl(domid, XEN_DOMCTL_SHADOW_OP_CLEAN, frames, written);
+}
+
+int domain_log_end(uint32_t domid)
+{
+    uint64_t none;
+
+    return log_domctl(domid, XEN_DOMCTL_SHADOW_OP_OFF, 0, &none);
+}
+
 int machine_info(struct xen_sysctl_physinfo *info)
 {
     struct xen_sysctl control = { .cmd = XEN_SYSCTL_physinfo };

@@ -53,6 +53,12 @@ int domain_counters(uint32_t domid, struct paravane_counters *counters);
 /* The machine's longest stretch without interrupts; reset: start anew. */
 int machine_latency(bool reset, struct paravane_latency *latency);
 
+/* A log of the frames that a domain writes.  begin: -EINVAL if there is one.  read: how many of the
+ * first `frames` have been written since it was begun or last read. */
+int domain_log_begin(uint32_t domid);
+int domain_log_read(uint32_t domid, uint64_t frames, uint64_t *written);
+int domain_log_end(uint32_t domid);
+
 int machine_info(struct xen_sysctl_physinfo *info);
 /* The hypervisor's log: up to size bytes, *length of them. */
 int machine_log(char *buffer, size_t size, size_t *length, int clear);

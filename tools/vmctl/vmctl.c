@@ -37,6 +37,8 @@ static const struct command commands[] = {
     { "counters", command_counters, "[--json] [-c] [NAME]",
       "how often a guest made hypercalls, faulted, ...; the longest time without interrupts",
       false },
+    { "dirty-rate", command_dirty_rate, "[--json] [-n COUNT] [-d SECONDS] NAME",
+      "how much of its memory a guest writes in a second (-d), COUNT times", false },
     { "top", command_top, "[--json] [-n COUNT] [-d SECONDS]", "CPU use of the guests", false },
     { "wait", command_wait, "NAME --state running|shutdown|gone [--timeout S]",
       "wait until a guest is in a state", false },
@@ -127,7 +129,7 @@ static void print_commands(FILE *to)
 {
     fprintf(to, "usage: vmctl COMMAND [options]\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(to, "  %-9s %s\n", commands[i].name, commands[i].help);
+        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
     fprintf(to, "\nvmctl help COMMAND shows a command's options; --json prints facts as JSON.\n");
 }
 
