@@ -68,6 +68,9 @@ static int measure(struct command_context *context, uint32_t domid, long count, 
     if (error == -EINVAL)
         failure_set(&context->failure, error,
                     "dirty-rate: somebody logs this guest's writes already (wait for it to end)");
+    if (error == -EOPNOTSUPP || error == -ENOSYS)
+        failure_set(&context->failure, error,
+                    "dirty-rate: this hypervisor logs no guest's writes (Paravane does)");
     if (error)
         return error;
     if (context->json)
