@@ -25,15 +25,30 @@ static void root_put_locked(struct domain *d, uint64_t root)
         table_put_locked(d, mfn(root >> PAGE_SHIFT));
 }
 
-/* `load`: the processor gets it at once, before the old one may stop being a table. */
-static void root_exchange(struct vcpu *v, bool user, uint64_t root, bool load)
+/* What the guest called the root that it has no more.  `load`: the processor gets the new one at
+ * once, before the old one may stop being a table. */
+static uint64_t root_exchange_mirrored(struct vcpu *v, bool user, uint64_t root, bool load)
 {
-    uint64_t *at = user ? &v->user_root : &v->kernel_root, old = *at;
+    uint64_t *at = user ? &v->user_root : &v->kernel_root, loaded = *at;
+    uint64_t old = guest_root(v, user);
 
     write_once(*at, mirror_load(v->domain, root));
     if (load)
         root_load(*at);
-    mirror_unload(v->domain, old);
+    mirror_unload(v->domain, loaded);
+    return old;
+}
+
+static inline uint64_t root_exchange(struct vcpu *v, bool user, uint64_t root, bool load)
+{
+    uint64_t *at = user ? &v->user_root : &v->kernel_root, old = *at;
+
+    if (unlikely(v->domain->paging->mirrored))
+        return root_exchange_mirrored(v, user, root, load);
+    *at = root;
+    if (load)
+        root_load(root);
+    return old;
 }
 
 static int root_replace(struct vcpu *v, bool user, mfn_t m, bool load)
@@ -46,8 +61,7 @@ static int root_replace(struct vcpu *v, bool user, mfn_t m, bool load)
         return r;
     r = d->paging->closed ? -EINVAL : m.n ? root_get_locked(d, m) : 0;
     if (!r) {
-        old = guest_root(v, user);
-        root_exchange(v, user, m.n << PAGE_SHIFT, load);
+        old = root_exchange(v, user, m.n << PAGE_SHIFT, load);
         root_put_locked(d, old);
     }
     paging_leave_locked(d);
@@ -73,12 +87,8 @@ int paging_drop_roots(struct vcpu *v)
 
     if (r)
         return r;
-    for (unsigned user = 0; user < 2; user++) {
-        uint64_t old = guest_root(v, user);
-
-        root_exchange(v, user, 0, false);
-        root_put_locked(d, old);
-    }
+    root_put_locked(d, root_exchange(v, false, 0, false));
+    root_put_locked(d, root_exchange(v, true, 0, false));
     r = walk_finish_locked(d);
     paging_unlock(d);
     return r;

@@ -290,16 +290,28 @@ static void direct_descriptor_put(struct domain *d maybe_unused, mfn_t m)
 
 /* The tables are the guest's own: a fault is its own, too, but for the stores that Linux makes to
  * its read-only tables as if they were not. */
-static enum fault_answer direct_fault(struct vcpu *v, uint64_t address, uint32_t *error_code)
+static inline enum fault_answer fault_by_tables(const struct vcpu *v, uint32_t error_code)
 {
-    if (unlikely(read_once(v->domain->paging->mirrored)) &&
-        mirror_fault(v, address, error_code) == FAULT_RESOLVED)
-        return FAULT_RESOLVED;
-    if ((*error_code & (STORE_TO_READ_ONLY | PF_RESERVED | PF_FETCH)) == STORE_TO_READ_ONLY &&
+    if ((error_code & (STORE_TO_READ_ONLY | PF_RESERVED | PF_FETCH)) == STORE_TO_READ_ONLY &&
         v->mode == VCPU_KERNEL &&
         (read_once(v->domain->vm_assist) & (1UL << VMASST_TYPE_writable_pagetables)))
         return FAULT_OF_STORE;
     return FAULT_OF_GUEST;
+}
+
+static __attribute__((noinline)) enum fault_answer
+fault_by_mirrors(struct vcpu *v, uint64_t address, uint32_t *error_code)
+{
+    enum fault_answer answer = mirror_fault(v, address, error_code);
+
+    return answer == FAULT_OF_GUEST ? fault_by_tables(v, *error_code) : answer;
+}
+
+static enum fault_answer direct_fault(struct vcpu *v, uint64_t address, uint32_t *error_code)
+{
+    if (unlikely(read_once(v->domain->paging->mirrored)))
+        return fault_by_mirrors(v, address, error_code);
+    return fault_by_tables(v, *error_code);
 }
 
 static void direct_store_end(struct vcpu *v)

@@ -9,9 +9,9 @@
  * The rules:
  *
  *   1. An entry of a mirror is there only while the guest's entry is, and allows no more.  Whoever
- *      changes an entry of a validated table takes the mirror's away under the same lock
- *      (mirror_follow), before a reference of the guest's entry goes.  So a mirror needs none of
- *      its own, and what holds for TLBs and the guest's tables holds for mirrors.
+ *      changes an entry of a validated table takes the mirror's away without letting go of the lock
+ *      in between (mirror_follow), before a reference of the guest's entry goes.  So a mirror needs
+ * none of its own, and what holds for TLBs and the guest's tables holds for mirrors.
  *   2. Upper entries lead to mirrors of the tables the guest's lead to.  A mirror goes when its
  *      table begins to be released (walk.c): nothing leads to either by then.
  *   3. An L1 entry allows writing only if the frame has been marked since marks were taken off.
@@ -116,7 +116,8 @@ static inline void frame_written(struct domain *d, mfn_t m)
         frame_mark(d, m);
 }
 
-/* An entry of a validated table has been changed: before a reference that it held is let go. */
+/* An entry of a validated table is going to be changed before the lock is let go, or has been: the
+ * mirror's goes before a reference of the old one does. */
 static inline void mirror_follow(struct domain *d, const pte_t *at)
 {
     if (unlikely(d->paging->mirrored))

@@ -38,16 +38,14 @@ static inline int slot_find(struct domain *d, uint64_t machine_address, struct s
 
 /* Commit: the new entry goes in, the old one comes out, whatever the processor did to its
  * accessed and dirty bits meanwhile. */
-static pte_t slot_commit(struct domain *d, pte_t *at, pte_t value, bool preserve_ad)
+static pte_t slot_commit(pte_t *at, pte_t value, bool preserve_ad)
 {
     pte_t old = read_once(*at);
 
     if (!preserve_ad)
-        old = atomic_exchange(at, value);
-    else
-        while (!atomic_compare_exchange(at, &old, value | (old & (PTE_A | PTE_D))))
-            ;
-    mirror_follow(d, at);
+        return atomic_exchange(at, value);
+    while (!atomic_compare_exchange(at, &old, value | (old & (PTE_A | PTE_D))))
+        ;
     return old;
 }
 
@@ -63,14 +61,14 @@ static int update_l1(struct domain *d, struct domain *frames_of, pte_t *at, pte_
     if (value & PTE_P) {
         if (entry_same_reference(old, value)) {
             /* Only flags change, and the lock keeps others out. */
-            slot_commit(d, at, value, preserve_ad);
+            slot_commit(at, value, preserve_ad);
             return 0;
         }
         r = l1_entry_acquire(d, frames_of, value);
         if (unlikely(r))
             return r;
     }
-    old = slot_commit(d, at, value, preserve_ad);
+    old = slot_commit(at, value, preserve_ad);
     if (old & PTE_P)
         l1_entry_release(old);
     return 0;
@@ -89,7 +87,8 @@ static int acquire_table(struct domain *d, unsigned level, pte_t value)
     return r;
 }
 
-static int update_table(struct domain *d, struct slot *s, pte_t value, bool preserve_ad)
+static __attribute__((noinline)) int update_table(struct domain *d, struct slot *s, pte_t value,
+                                                  bool preserve_ad)
 {
     pte_t old;
     int r;
@@ -98,7 +97,8 @@ static int update_table(struct domain *d, struct slot *s, pte_t value, bool pres
         return -EINVAL;
     value = entry_adjust(value);
     if ((value & PTE_P) && entry_same_reference(read_once(*s->at), value)) {
-        slot_commit(d, s->at, value, preserve_ad);
+        slot_commit(s->at, value, preserve_ad);
+        mirror_follow(d, s->at);
         return 0;
     }
     /* The table must still be one when the lock comes back: hold it. */
@@ -111,7 +111,8 @@ static int update_table(struct domain *d, struct slot *s, pte_t value, bool pres
     }
     r = value & PTE_P ? acquire_table(d, s->level, value) : 0;
     if (!r) {
-        old = slot_commit(d, s->at, value, preserve_ad);
+        old = slot_commit(s->at, value, preserve_ad);
+        mirror_follow(d, s->at);
         if (old & PTE_P)
             table_put_locked(d, pte_mfn(old));
     }
@@ -120,7 +121,8 @@ static int update_table(struct domain *d, struct slot *s, pte_t value, bool pres
 }
 
 /* A frame that is no table: an ordinary store, if the guest could do it itself. */
-static int update_plain(struct domain *d, uint64_t machine_address, pte_t value)
+static __attribute__((noinline)) int update_plain(struct domain *d, uint64_t machine_address,
+                                                  pte_t value)
 {
     mfn_t m = mfn(machine_address >> PAGE_SHIFT);
 
@@ -132,12 +134,27 @@ static int update_plain(struct domain *d, uint64_t machine_address, pte_t value)
     return 0;
 }
 
-/* Another domain's frame may be written by its number from now on. */
-static int note_foreign(int r, pte_t value)
+/* The same where more is to be known of it: a mirror has the old entry (the lock stays, so it may
+ * go before), or another domain's frame, by its number, may be written from now on. */
+static __attribute__((noinline)) int update_l1_noted(struct domain *d, struct domain *frames_of,
+                                                     pte_t *at, pte_t value, bool preserve_ad)
 {
-    if (!r && (value & (PTE_P | PTE_RW)) == (PTE_P | PTE_RW) && mfn_is_ram(pte_mfn(value)))
+    int r;
+
+    mirror_follow(d, at);
+    r = update_l1(d, frames_of, at, value, preserve_ad);
+    if (!r && d != frames_of && (value & (PTE_P | PTE_RW)) == (PTE_P | PTE_RW) &&
+        mfn_is_ram(pte_mfn(value)))
         frame_type_hold(pte_mfn(value));
     return r;
+}
+
+static inline int update_l1_named(struct domain *d, struct domain *frames_of, pte_t *at,
+                                  pte_t value, bool preserve_ad)
+{
+    return unlikely(d->paging->mirrored || d != frames_of)
+               ? update_l1_noted(d, frames_of, at, value, preserve_ad)
+               : update_l1(d, frames_of, at, value, preserve_ad);
 }
 
 int paging_update_locked(struct domain *d, struct domain *frames_of, uint64_t machine_address,
@@ -149,11 +166,8 @@ int paging_update_locked(struct domain *d, struct domain *frames_of, uint64_t ma
         return -EINVAL;
     if (slot_find(d, machine_address, &s))
         return update_plain(d, machine_address, value);
-    if (likely(s.level == 1)) {
-        int r = update_l1(d, frames_of, s.at, value, preserve_ad);
-
-        return likely(d == frames_of) ? r : note_foreign(r, value);
-    }
+    if (likely(s.level == 1))
+        return update_l1_named(d, frames_of, s.at, value, preserve_ad);
     return update_table(d, &s, value, preserve_ad);
 }
 
@@ -182,9 +196,8 @@ int paging_update_va_locked(struct domain *d, struct domain *frames_of, uint64_t
                             uint64_t address, pte_t value)
 {
     pte_t *at = paging_find_l1_locked(root, address);
-    int r = at ? update_l1(d, frames_of, at, value, false) : -EINVAL;
 
-    return likely(d == frames_of) ? r : note_foreign(r, value);
+    return likely(at) ? update_l1_named(d, frames_of, at, value, false) : -EINVAL;
 }
 
 int paging_store_begin(struct vcpu *v, uint64_t address, pte_t **slot)
@@ -201,6 +214,7 @@ int paging_store_begin(struct vcpu *v, uint64_t address, pte_t **slot)
     e = mapping ? read_once(*mapping) : 0;
     if (likely((e & PTE_P) && !slot_find(d, (e & PTE_ADDRESS) | (address & (PAGE_SIZE - 8)), &s) &&
                s.level == 1)) {
+        mirror_follow(d, s.at);
         *slot = s.at;
         return 0;
     }
@@ -217,12 +231,8 @@ int paging_store_exchange(struct vcpu *v, pte_t *slot, pte_t expected, pte_t val
     if (unlikely(!entry_is_allowed(1, value, d->privileged)))
         return -EINVAL;
     /* Only flags change: the reference that the entry holds goes on. */
-    if (entry_same_reference(expected, new)) {
-        if (!atomic_compare_exchange(slot, &expected, new))
-            return -EAGAIN;
-        mirror_follow(d, slot);
-        return 0;
-    }
+    if (entry_same_reference(expected, new))
+        return atomic_compare_exchange(slot, &expected, new) ? 0 : -EAGAIN;
     r = new &PTE_P ? l1_entry_acquire(d, d, new) : 0;
     if (unlikely(r))
         return r;
@@ -231,7 +241,6 @@ int paging_store_exchange(struct vcpu *v, pte_t *slot, pte_t expected, pte_t val
             l1_entry_release(new);
         return -EAGAIN;
     }
-    mirror_follow(d, slot);
     if (expected & PTE_P)
         l1_entry_release(expected);
     return 0;
@@ -244,6 +253,7 @@ int paging_map_granted(struct domain *d, struct domain *frames_of, uint64_t mach
 
     if (slot_find(d, machine_address, &s) || s.level != 1)
         return -EINVAL;
+    mirror_follow(d, s.at);
     return update_l1(d, frames_of, s.at, value, false);
 }
 
@@ -251,7 +261,10 @@ int paging_map_granted_va(struct vcpu *v, struct domain *frames_of, uint64_t add
 {
     pte_t *at = paging_find_l1_locked(guest_root(v, false), address);
 
-    return at ? update_l1(v->domain, frames_of, at, value, false) : -EINVAL;
+    if (!at)
+        return -EINVAL;
+    mirror_follow(v->domain, at);
+    return update_l1(v->domain, frames_of, at, value, false);
 }
 
 int paging_unmap_granted(struct vcpu *v, uint64_t address, bool is_machine_address, pte_t expected)
@@ -268,5 +281,6 @@ int paging_unmap_granted(struct vcpu *v, uint64_t address, bool is_machine_addre
         return -EINVAL;
     if (!entry_same_reference(read_once(*at), expected | PTE_P))
         return -ENOENT;
+    mirror_follow(d, at);
     return update_l1(d, d, at, 0, false);
 }

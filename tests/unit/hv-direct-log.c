@@ -247,6 +247,20 @@ static void accessed_and_dirty(void **state)
     assert_false(fetch_is(address(0, 0)));
     assert_true(fetch_is(address(0, 1)));
     assert_false(access_is(address(0, ENTRIES), false));
+    entry_set(L2, 0, entry(L1) & ~PTE_RW); /* one for many */
+    flush();
+    assert_false(access_is(address(0, 1), true));
+    entry_set(L2, 0, entry(L1) | PTE_NX);
+    flush();
+    assert_true(access_is(address(0, 1), true));
+    assert_true(access_is(address(0, 2), false));
+    assert_false(fetch_is(address(0, 2)));
+    entry_set(L2, 0, entry(L1));
+    flush();
+    assert_true(fetch_is(address(0, 2)));
+    entry_set(L2, 0, entry(L1) | PTE_NX);
+    flush();
+    assert_false(fetch_is(address(0, 2)));
     assert_audit_clean();
 }
 
@@ -268,13 +282,16 @@ static void no_room(void **state)
         assert_true(access_is(address(l1, 0), true));
     }
     assert_int_equal(domain.paging->mirrors->made, made);
-    on(0);
-    assert_true(access_is(address(0, 0), true));
-    on(1);
-    for (unsigned l1 = 0; l1 < 2 * TABLES; l1++)
-        assert_true(access_is(address(l1 % TABLES, 0), true));
-    on(0);
-    assert_true(access_is(address(0, 1), true)); /* by the table it remembers? */
+    for (unsigned n = TABLES / 2; n < 2 * TABLES; n += 7) {
+        on(0);
+        flush();
+        assert_true(access_is(address(0, 0), true));
+        on(1);
+        for (unsigned l1 = 1; l1 <= n; l1++)
+            assert_true(access_is(address(l1 % TABLES, 0), true));
+        on(0);
+        assert_true(access_is(address(0, 1), true)); /* by the table it remembers? */
+    }
     for (unsigned l1 = 0; l1 < 2 * TABLES && domain.paging->mirrors->unused != 1; l1++)
         assert_true(access_is(address(l1 % TABLES, 0), true));
     assert_true(access_is(address_far(), true)); /* three at once */

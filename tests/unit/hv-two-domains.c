@@ -52,6 +52,7 @@
 #include "lifecycle/audit.h"
 #include "lifecycle/create.h"
 #include "lifecycle/destroy.h"
+#include "machine/registers.h"
 #include "memory/machine-to-physical.h"
 #include "model/tlb.h"
 #include "unit/fake-machine.h"
@@ -222,6 +223,37 @@ static void writes_by_grants_are_logged(void **state)
     assert_int_equal(unmap(handle), GNTST_okay);
     assert_int_equal(log_of_a(), BIT(1));
     assert_int_equal(log_of_a(), 0);
+}
+
+/* A user of a grant is logged, too: what it mapped is not its own, and is gone with the mapping. */
+static void a_mapped_grant_in_the_users_log(void **state)
+{
+    grant_ref_t ref = give(b.d->id, a.data[1], 0);
+    uint64_t frames, differences, dirty = 0;
+    uint32_t code = PF_USER | PF_WRITE;
+    grant_handle_t handle;
+    int r;
+
+    (void)state;
+    log_begins();
+    while ((r = dirty_log_begin(b.d)) == -ERESTART)
+        ;
+    assert_int_equal(r, 0);
+    this_cpu()->root = b.v->kernel_root;
+    for (unsigned part = 0; part < 2; part++) {
+        assert_int_equal(map(ref, 0, &handle), GNTST_okay);
+        assert_int_equal(b.d->mode->fault(b.v, VA, &code), FAULT_RESOLVED);
+        frames = 1;
+        while ((r = dirty_log_read(b.d, 0, &frames, true, &dirty)) == -ERESTART)
+            ;
+        assert_int_equal(dirty, 0);
+        assert_int_equal(unmap(handle), GNTST_okay);
+        assert_int_equal(domain_audit(b.d, &frames, &differences), 0);
+        assert_int_equal(differences, 0);
+        code = PF_USER | PF_WRITE;
+        assert_int_equal(b.d->mode->fault(b.v, VA, &code), FAULT_OF_GUEST);
+        code = PF_USER | PF_WRITE;
+    }
 }
 
 /* Claimed, read by somebody else, written, and let go: the write is in the log all the same. */
@@ -616,6 +648,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_grant_whose_parts_go_by_two_vcpus_ends_after_a_flush,
                                         sides_up, sides_down),
         cmocka_unit_test_setup_teardown(writes_by_grants_are_logged, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(a_mapped_grant_in_the_users_log, sides_up, sides_down),
         cmocka_unit_test_setup_teardown(a_write_after_the_mark_was_taken_is_logged, sides_up,
                                         sides_down),
         cmocka_unit_test_setup_teardown(stores_for_the_guest_are_logged, sides_up, sides_down),
