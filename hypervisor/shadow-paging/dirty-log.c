@@ -12,8 +12,6 @@
 #define FRAMES_AT_ONCE 512 /* with the lock held */
 #define TABLES_AT_ONCE 4
 
-_Static_assert(GFN_LIMIT == LOG_FRAMES_MAX, "every guest frame has its place in the log");
-
 static bool is_own(const struct guest_frame *f)
 {
     return f && f->mfn && !(f->mfn & (LEAVING | FOREIGN));

@@ -128,7 +128,7 @@ struct shadow {
  * no memory of its own. */
 #define SHARED_GFN  0xfff000UL
 #define SHARED_GFNS 0x1000UL
-#define GFN_LIMIT   (1UL << 26) /* 256 GiB */
+#define GFN_LIMIT   LOG_FRAMES_MAX /* 256 GiB; the map has three levels */
 
 static inline bool gfn_is_shared(uint64_t gfn)
 {
