@@ -160,5 +160,14 @@ def main_kernel():
     return BUILD / "demo" / "root0" / "boot" / "demo" / "vmlinuz"
 
 
+def linux_folder():
+    """Our Linux for guests, or None if `make linux` has not built it."""
+    cache = os.environ.get("CACHE") or pathlib.Path(
+        os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "paravane"
+    found = subprocess.run([ROOT / "tools/linux", cache, "--find"],
+                           capture_output=True, text=True)
+    return None if found.returncode else pathlib.Path(found.stdout.strip())
+
+
 if __name__ == "__main__":
     sys.exit("this is a part of the system tests")
