@@ -6,14 +6,9 @@
 #include "memory/frame-references.h"
 #include "shadow-paging/shadow.h"
 
-static entry_id entry_id_of(struct shadow *s, const struct shadow_page *p, unsigned index)
+static entry_id entry_id_of(const struct shadow_page *p, unsigned index)
 {
-    return page_id_of(s, p) * PT_ENTRIES + index;
-}
-
-bool guest_frame_is_guarded(struct shadow *s, const struct guest_frame *f)
-{
-    return f->shadows && !page_of(s, f->shadows)->loose;
+    return page_id_of(p) * PT_ENTRIES + index;
 }
 
 static void writer_add(struct guest_frame *f, entry_id id)
@@ -50,7 +45,7 @@ void entry_protect(struct domain *d, struct shadow_page *p, unsigned index)
     if (!(e & PTE_P) || !(e & PTE_RW))
         return;
     atomic_and(at, ~(PTE_RW | PTE_D)); /* as in entry_clear */
-    write_let_go(d->shadow, e, entry_id_of(d->shadow, p, index));
+    write_let_go(d->shadow, e, entry_id_of(p, index));
 }
 
 void entry_clear(struct domain *d, struct shadow_page *p, unsigned index)
@@ -63,9 +58,9 @@ void entry_clear(struct domain *d, struct shadow_page *p, unsigned index)
     atomic_exchange(at, (pte_t)0); /* before the clock is read that says who has flushed since */
     p->present--;
     if (p->level == 1)
-        frame_let_go(s, e, entry_id_of(s, p, index));
+        frame_let_go(s, e, entry_id_of(p, index));
     else
-        page_unlink(d, page_below(s, e), entry_id_of(s, p, index));
+        page_unlink(d, page_below(s, e), entry_id_of(p, index));
 }
 
 /* The frame of a leaf entry of the guest's, held for an entry of ours; *rw: also for writing. */
@@ -80,19 +75,6 @@ static int frame_take(struct domain *d, struct guest_frame *f, bool *rw)
     if (*rw && frame_type_claim(m, TYPE_WRITABLE))
         *rw = false;
     return 0;
-}
-
-void entry_compare(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest)
-{
-    struct shadow *s = d->shadow;
-    pte_t e = page_entries(p)[index];
-
-    if (!(e & PTE_P) || slot_is_hypervisor(p->level, index))
-        return;
-    if (!entry_is_in_step(s, p, guest, e))
-        entry_clear(d, p, index);
-    else if (e & ENTRY_FOREIGN) /* by another number of the same frame, perhaps */
-        granted_entry_add(d, guest_frame_find(s, pte_mfn(guest).n), entry_id_of(s, p, index));
 }
 
 int entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest,
@@ -112,32 +94,31 @@ int entry_fill(struct domain *d, struct shadow_page *p, unsigned index, pte_t gu
                                            (f->mfn & FOREIGN ? ENTRY_FOREIGN : 0));
     if (*at == e) {
         if (e & ENTRY_FOREIGN) /* it may have come by another number of the same frame */
-            granted_entry_add(d, f, entry_id_of(s, p, index));
+            granted_entry_add(d, f, entry_id_of(p, index));
         return 0;
     }
     if (frame_take(d, f, &rw))
         return -EINVAL;
     if (!rw)
         e &= ~(PTE_RW | PTE_D);
-    entry_clear(d, p, index);
+    if (*at & PTE_P)
+        entry_clear(d, p, index);
     write_once(*at, e);
     p->present++;
     if (rw)
         frame_dirtied(f);
     if (f->mfn & FOREIGN)
-        granted_entry_add(d, f, entry_id_of(s, p, index));
+        granted_entry_add(d, f, entry_id_of(p, index));
     else if (rw)
-        writer_add(f, entry_id_of(s, p, index));
+        writer_add(f, entry_id_of(p, index));
     return 0;
 }
 
 void entry_link(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest,
                 struct shadow_page *below)
 {
-    struct shadow *s = d->shadow;
-
     entry_clear(d, p, index);
-    page_link(d, below, entry_id_of(s, p, index));
+    page_link(d, below, entry_id_of(p, index));
     write_once(page_entries(p)[index], entry_to(below, guest));
     p->present++;
 }
@@ -149,20 +130,79 @@ static bool maps_frame(const struct guest_frame *f, pte_t e)
            !(f->mfn & FOREIGN) == !(e & ENTRY_FOREIGN) && !((f->mfn & READ_ONLY) && (e & PTE_RW));
 }
 
-bool entry_is_in_step(struct shadow *s, const struct shadow_page *p, pte_t guest, pte_t e)
+/* Whether a table is the shadow of what an upper entry of the guest's names. */
+static bool leads_to(const struct shadow_page *below, pte_t guest)
 {
-    uint64_t limits = PTE_P | PTE_A | PTE_RW; /* what the guest's must have if ours has it */
-    struct shadow_page *below;
+    return !(guest & PTE_PS) && !below->dead && below->gfn == pte_mfn(guest).n;
+}
+
+static inline bool is_in_step(struct shadow *s, const struct shadow_page *p, pte_t guest, pte_t e)
+{
+    /* What the guest's must have if ours has it; D is in ours where it allows writing. */
+    uint64_t limits = PTE_P | PTE_A | PTE_RW | PTE_D;
+    struct guest_frame *f;
 
     if (((e & limits) & ~guest) || ((guest & PTE_NX) & ~e))
         return false;
     if (p->view == VIEW_USER && !(guest & PTE_US))
         return false;
-    if (p->level == 1)
-        return maps_frame(guest_frame_find(s, pte_mfn(guest).n), e) &&
-               (!(e & PTE_RW) || (guest & PTE_D));
-    below = page_below(s, e);
-    return !(guest & PTE_PS) && !below->dead && below->gfn == pte_mfn(guest).n;
+    if (unlikely(p->level > 1))
+        return leads_to(page_below(s, e), guest);
+    f = guest_frame_find(s, pte_mfn(guest).n);
+    if (likely(f && (f->mfn & ~DIRTY) == pte_mfn(e).n)) /* one of the guest's own, to stay */
+        return !(e & ENTRY_FOREIGN);
+    return maps_frame(f, e);
+}
+
+bool entry_is_in_step(struct shadow *s, const struct shadow_page *p, pte_t guest, pte_t e)
+{
+    return is_in_step(s, p, guest, e);
+}
+
+void entry_compare(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest)
+{
+    struct shadow *s = d->shadow;
+    pte_t e = page_entries(p)[index];
+
+    if (!(e & PTE_P) || slot_is_hypervisor(p->level, index))
+        return;
+    if (!is_in_step(s, p, guest, e))
+        entry_clear(d, p, index);
+    else if (e & ENTRY_FOREIGN) /* by another number of the same frame, perhaps */
+        granted_entry_add(d, guest_frame_find(s, pte_mfn(guest).n), entry_id_of(p, index));
+}
+
+/* Of the entries in a cache line; how many there are. */
+static unsigned line_compare(struct domain *d, struct shadow_page *p, unsigned line,
+                             const pte_t *guest)
+{
+    const pte_t *ours = page_entries(p);
+    unsigned present = 0;
+
+    for (unsigned i = line; i < line + LINE_ENTRIES; i++) {
+        pte_t e = ours[i];
+
+        if (!(e & PTE_P))
+            continue;
+        present++;
+        if ((e & ENTRY_FOREIGN) || !is_in_step(d->shadow, p, read_once(guest[i]), e))
+            entry_compare(d, p, i, read_once(guest[i]));
+    }
+    return present;
+}
+
+void page_compare(struct domain *d, struct shadow_page *p)
+{
+    mfn_t m = guest_frame_mfn(d->shadow, p->gfn);
+    unsigned left = p->present;
+
+    if (mfn_is_none(m)) {
+        page_empty(d, p);
+        return;
+    }
+    for (unsigned line = 0; left && line < PT_ENTRIES; line += LINE_ENTRIES)
+        if (!line_is_empty(page_entries(p) + line) && !slot_is_hypervisor(p->level, line))
+            left -= line_compare(d, p, line, frame_virt(m));
 }
 
 bool writers_remove(struct domain *d, struct guest_frame *f, uint64_t *cpus)

@@ -15,9 +15,9 @@
 
 /* Bits that must be 0: large pages, which a guest of this kind is not offered, and addresses
  * beyond the processor's. */
-static bool is_reserved(pte_t e, unsigned level)
+static pte_t reserved_bits(unsigned level)
 {
-    return (level > 1 && (e & PTE_PS)) || (e & PTE_ADDRESS) >> cpu_features.physical_bits;
+    return (level > 1 ? PTE_PS : 0) | (PTE_ADDRESS & UINT64_MAX << cpu_features.physical_bits);
 }
 
 static pte_t *entry_at(struct shadow *s, uint64_t gfn, unsigned index)
@@ -29,25 +29,33 @@ static pte_t *entry_at(struct shadow *s, uint64_t gfn, unsigned index)
 
 int guest_walk(struct domain *d, uint64_t root, uint64_t address, struct guest_walk *w)
 {
-    *w = (struct guest_walk){ .user = true, .writable = true, .executable = true };
-    w->gfn[4] = root;
+    const struct shadow *s = d->shadow;
+    pte_t all = UINT64_MAX, any = 0, upper = reserved_bits(2), leaf = reserved_bits(1);
+    uint64_t gfn = root;
+
+    w->level = 4;
+    if (slot_is_hypervisor(4, pt_index(address, 4)))
+        return WALK_ABSENT;
     for (unsigned level = 4; level; level--) {
-        unsigned index = pt_index(address, level);
-        pte_t *at = entry_at(d->shadow, w->gfn[level], index), e;
+        mfn_t m = guest_frame_mfn(s, gfn);
+        pte_t e;
 
         w->level = level;
-        if (!at || slot_is_hypervisor(level, index))
+        w->gfn[level] = gfn;
+        if (mfn_is_none(m))
             return WALK_ABSENT;
-        e = w->entry[level] = read_once(*at);
+        e = w->entry[level] = read_once(((pte_t *)frame_virt(m))[pt_index(address, level)]);
         if (!(e & PTE_P))
             return WALK_ABSENT;
-        if (is_reserved(e, level))
+        if (e & (level > 1 ? upper : leaf))
             return PF_PRESENT | PF_RESERVED;
-        w->user &= !!(e & PTE_US);
-        w->writable &= !!(e & PTE_RW);
-        w->executable &= !(e & PTE_NX);
-        w->gfn[level - 1] = pte_mfn(e).n;
+        all &= e;
+        any |= e;
+        gfn = pte_mfn(e).n;
     }
+    w->gfn[0] = gfn;
+    w->all = all;
+    w->any = any;
     return 0;
 }
 
@@ -68,14 +76,17 @@ static bool is_allowed(struct domain *d, uint64_t root, uint64_t address, bool u
     if (!f || !f->mfn || (f->mfn & LEAVING))
         return false;
     *error_code |= PF_PRESENT;
-    return (!user || w->user) && (!(seen & PF_WRITE) || (w->writable && !(f->mfn & READ_ONLY))) &&
-           (!(seen & PF_FETCH) || w->executable);
+    return (!user || (w->all & PTE_US)) &&
+           (!(seen & PF_WRITE) || ((w->all & PTE_RW) && !(f->mfn & READ_ONLY))) &&
+           (!(seen & PF_FETCH) || !(w->any & PTE_NX));
 }
 
 /* As the processor does on the way: A at every level, D where it writes.  False: an entry is not
  * what it was when it was walked. */
 static bool mark_used(struct domain *d, uint64_t address, bool write, struct guest_walk *w)
 {
+    if ((w->all & PTE_A) && (!write || (w->entry[1] & PTE_D)))
+        return true;
     for (unsigned level = 4; level; level--) {
         pte_t bits = PTE_A | (write && level == 1 ? PTE_D : 0), e = w->entry[level];
         pte_t *at;
@@ -127,7 +138,7 @@ static int path_get(struct domain *d, uint64_t address, const struct guest_walk 
     for (unsigned level = 4; level > 1; level--) {
         struct shadow_page *p = path[level];
         pte_t e = page_entries(p)[pt_index(address, level)];
-        enum view view = view_below(d->shadow, p, e, w->user);
+        enum view view = view_below(d->shadow, p, e, w->all & PTE_US);
         struct shadow_page *below = below_already(d->shadow, e, w->gfn[level - 1], view);
 
         if (!below)
@@ -140,6 +151,30 @@ static int path_get(struct domain *d, uint64_t address, const struct guest_walk 
             return -EAGAIN;
     }
     return 0;
+}
+
+/* Nearly always they are all there, and linked as they have to be. */
+static bool path_follow(struct shadow *s, uint64_t address, const struct guest_walk *w,
+                        struct shadow_page *path[5])
+{
+    for (unsigned level = 4; level > 1; level--) {
+        struct shadow_page *p = path[level], *below;
+        pte_t e = page_entries(p)[pt_index(address, level)];
+        enum view view = view_below(s, p, e, w->all & PTE_US);
+
+        below = below_already(s, e, w->gfn[level - 1], view);
+        if (!below || e != entry_to(below, w->entry[level]))
+            return false;
+        below->recent = true;
+        path[level - 1] = below;
+    }
+    return true;
+}
+
+static void path_hold(struct shadow_page *path[5])
+{
+    for (unsigned level = 1; level <= 4; level++)
+        path[level]->busy = true;
 }
 
 static void path_release(struct shadow_page *path[5])
@@ -176,10 +211,10 @@ static enum fault_answer no_room(struct vcpu *v, struct shadow_page *root)
     return FAULT_OF_GUEST;
 }
 
-/* What the walk found goes in.  -EAGAIN: a table had to be made, so that it is guarded only now:
- * it may have been changed since it was walked. */
-static int fill(struct domain *d, uint64_t address, bool write, const struct guest_walk *w,
-                struct shadow_page *path[5])
+/* -EAGAIN: a table had to be made, so that it is guarded only now: it may have been changed since
+ * it was walked. */
+static int path_complete(struct domain *d, uint64_t address, const struct guest_walk *w,
+                         struct shadow_page *path[5])
 {
     uint32_t made = d->shadow->made;
     int r;
@@ -190,8 +225,21 @@ static int fill(struct domain *d, uint64_t address, bool write, const struct gue
     if (made != d->shadow->made)
         return -EAGAIN;
     path_link(d, address, w, path);
-    if (write && guest_frame_is_guarded(d->shadow, w->frame))
+    return 0;
+}
+
+/* What the walk found goes in, as path_complete. */
+static int fill(struct domain *d, uint64_t address, bool write, const struct guest_walk *w,
+                struct shadow_page *path[5])
+{
+    int r = path_follow(d->shadow, address, w, path) ? 0 : path_complete(d, address, w, path);
+
+    if (r)
+        return r;
+    if (write && guest_frame_is_guarded(d->shadow, w->frame)) {
+        path_hold(path);
         table_loosen(d, w->frame); /* not before: making tables may take its shadows */
+    }
     return entry_fill(d, path[1], pt_index(address, 1), w->entry[1], w->frame, write);
 }
 

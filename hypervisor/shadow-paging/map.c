@@ -39,13 +39,6 @@ struct guest_frame *guest_frame_of(struct shadow *s, mfn_t m)
     return f && (f->mfn & MFN_OF) == m.n ? f : NULL;
 }
 
-mfn_t guest_frame_mfn(struct shadow *s, uint64_t gfn)
-{
-    struct guest_frame *f = guest_frame_find(s, gfn);
-
-    return f && f->mfn && !(f->mfn & (LEAVING | FOREIGN)) ? mfn(f->mfn & MFN_OF) : MFN_NONE;
-}
-
 /* A guest that places its frames here and there pays with its own: no more pages than twice what
  * it takes for all it may have in one stretch. */
 static bool map_is_large(const struct domain *d)

@@ -19,22 +19,6 @@
 #define FREE_AT_ONCE 256  /* tables */
 #define LOOKS        4096 /* of the clock, in one go */
 
-struct shadow_page *page_of(struct shadow *s, page_id id)
-{
-    return &s->chunk[(id - 1) / PAGES_PER_CHUNK][(id - 1) % PAGES_PER_CHUNK];
-}
-
-page_id page_id_of(struct shadow *s, const struct shadow_page *p)
-{
-    (void)s;
-    return frame_of(mfn(p->mfn))->next;
-}
-
-struct shadow_page *page_below(struct shadow *s, pte_t e)
-{
-    return page_of(s, frame_of(pte_mfn(e))->next);
-}
-
 static void page_free(struct shadow *s, struct shadow_page *p)
 {
     BUG_ON(p->present || p->links);
@@ -45,7 +29,7 @@ static void page_free(struct shadow *s, struct shadow_page *p)
     p->dead = p->loose = p->recent = false;
     p->parent[0] = p->parent[1] = 0;
     p->next = s->free;
-    s->free = page_id_of(s, p);
+    s->free = page_id_of(p);
     s->in_use--;
 }
 
@@ -84,7 +68,7 @@ void page_unlink(struct domain *d, struct shadow_page *p, entry_id from)
 static void page_unchain(struct shadow *s, struct shadow_page *p)
 {
     struct guest_frame *f = guest_frame_find(s, p->gfn);
-    page_id id = page_id_of(s, p), *at = &f->shadows;
+    page_id id = page_id_of(p), *at = &f->shadows;
 
     while (*at != id)
         at = &page_of(s, *at)->next;
@@ -92,10 +76,14 @@ static void page_unchain(struct shadow *s, struct shadow_page *p)
     p->next = 0;
 }
 
-static void page_empty(struct domain *d, struct shadow_page *p)
+void page_empty(struct domain *d, struct shadow_page *p)
 {
-    for (unsigned i = 0; p->present && i < PT_ENTRIES; i++)
-        entry_clear(d, p, i);
+    for (unsigned line = 0; p->present && line < PT_ENTRIES; line += LINE_ENTRIES) {
+        if (line_is_empty(page_entries(p) + line))
+            continue;
+        for (unsigned i = line; i < line + LINE_ENTRIES; i++)
+            entry_clear(d, p, i);
+    }
 }
 
 void page_drop(struct domain *d, struct shadow_page *p)
@@ -235,7 +223,7 @@ static struct shadow_page *page_make(struct domain *d, struct guest_frame *f, ui
                                .view = view,
                                .loose = !first && page_of(s, f->shadows)->loose,
                                .busy = true };
-    f->shadows = page_id_of(s, p);
+    f->shadows = page_id_of(p);
     if (level == 4)
         root_table_fill(page_entries(p));
     if (first)

@@ -24,7 +24,7 @@ static void load(struct vcpu *v, enum view view, struct shadow_page *p)
         page_link(v->domain, p, 0);
         p->recent = true;
     }
-    root->page = p ? page_id_of(s, p) : 0;
+    root->page = p ? page_id_of(p) : 0;
     *hardware_root(v, view) = p ? (uint64_t)p->mfn << PAGE_SHIFT : 0;
     if (p && view == VIEW_KERNEL && v == current_vcpu())
         root_load(*hardware_root(v, view));

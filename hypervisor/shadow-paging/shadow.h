@@ -55,8 +55,9 @@ struct guest_frame {
     entry_id writer[2]; /* L1 entries that allow writing it; there may be more than these */
 };
 
+/* 64 bytes, so that its place in a chunk is found by shifts. */
 struct shadow_page {
-    uint32_t mfn;
+    _Alignas(64) uint32_t mfn;
     uint32_t gfn;
     page_id next;       /* another of the same guest frame, or free */
     entry_id parent[2]; /* entries that refer to it; `links` of them in all, roots included */
@@ -70,7 +71,7 @@ struct shadow_page {
 };
 
 #define PAGES_PER_CHUNK (PAGE_SIZE / sizeof(struct shadow_page))
-#define CHUNKS          2048
+#define CHUNKS          4096
 
 #define LOOSE_MAX       16 /* tables the guest may be writing at a time, not counting roots in use */
 #define LOOSE_ROOM      (LOOSE_MAX + 2 * MAX_VCPUS_PER_DOMAIN + 8) /* and some on the way to a page */
@@ -158,7 +159,12 @@ struct guest_frame *guest_frame_next(struct shadow *s, uint64_t *gfn);
 struct guest_frame *guest_frame_of(struct shadow *s, mfn_t m);
 /* The domain's own machine frame, with no reference: valid while the lock is held.  MFN_NONE:
  * none. */
-mfn_t guest_frame_mfn(struct shadow *s, uint64_t gfn);
+static inline mfn_t guest_frame_mfn(const struct shadow *s, uint64_t gfn)
+{
+    const struct guest_frame *f = guest_frame_find(s, gfn);
+
+    return f && f->mfn && !(f->mfn & (LEAVING | FOREIGN)) ? mfn(f->mfn & MFN_OF) : MFN_NONE;
+}
 int must_check guest_frame_place(struct domain *d, uint64_t gfn, mfn_t m);
 /* The record of a guest frame that is nothing yet.  -EINVAL, -ENOMEM. */
 int must_check guest_frame_vacant(struct domain *d, uint64_t gfn, struct guest_frame **f);
@@ -196,8 +202,15 @@ unsigned granted_entries(struct shadow *s, const struct guest_frame *f, bool aga
 
 /* -- pages.c -- */
 
-struct shadow_page *page_of(struct shadow *s, page_id id);
-page_id page_id_of(struct shadow *s, const struct shadow_page *p);
+static inline struct shadow_page *page_of(const struct shadow *s, page_id id)
+{
+    return &s->chunk[(id - 1) / PAGES_PER_CHUNK][(id - 1) % PAGES_PER_CHUNK];
+}
+/* The frame's own record, which nobody else uses, says which table it is. */
+static inline page_id page_id_of(const struct shadow_page *p)
+{
+    return frame_of(mfn(p->mfn))->next;
+}
 static inline pte_t *page_entries(const struct shadow_page *p)
 {
     return frame_virt(mfn(p->mfn));
@@ -206,10 +219,21 @@ static inline pte_t *page_entries(const struct shadow_page *p)
 struct shadow_page *page_get(struct domain *d, uint64_t gfn, unsigned level, enum view view,
                              bool make);
 /* The table below an entry. */
-struct shadow_page *page_below(struct shadow *s, pte_t e);
+static inline struct shadow_page *page_below(const struct shadow *s, pte_t e)
+{
+    return page_of(s, frame_of(pte_mfn(e))->next);
+}
+/* Whether a cache line of a table has no entry: most have none. */
+#define LINE_ENTRIES 8
+static inline bool line_is_empty(const pte_t e[LINE_ENTRIES])
+{
+    return !(e[0] | e[1] | e[2] | e[3] | e[4] | e[5] | e[6] | e[7]);
+}
 /* Takes a shadow out of use: nothing refers to it through its frame any more, its entries are
  * gone, and it is free as soon as nothing links it. */
 void page_drop(struct domain *d, struct shadow_page *p);
+/* Makes all entries not present. */
+void page_empty(struct domain *d, struct shadow_page *p);
 void page_link(struct domain *d, struct shadow_page *p, entry_id from);
 void page_unlink(struct domain *d, struct shadow_page *p, entry_id from);
 /* All shadows of a guest frame. */
@@ -226,6 +250,8 @@ void pool_destroy(struct shadow *s);
 bool entry_is_in_step(struct shadow *s, const struct shadow_page *p, pte_t guest, pte_t e);
 /* Makes an entry not present if it is not what the guest's allows (any more). */
 void entry_compare(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest);
+/* All entries: those the guest's table allows stay as they are. */
+void page_compare(struct domain *d, struct shadow_page *p);
 /* Makes an L1 entry one for reading only. */
 void entry_protect(struct domain *d, struct shadow_page *p, unsigned index);
 /* Makes an entry not present. */
@@ -245,7 +271,10 @@ void entry_link(struct domain *d, struct shadow_page *p, unsigned index, pte_t g
  * flushed, too. */
 bool writers_remove(struct domain *d, struct guest_frame *f, uint64_t *cpus);
 /* Whether its stores fault: one of the guest's tables, in step. */
-bool guest_frame_is_guarded(struct shadow *s, const struct guest_frame *f);
+static inline bool guest_frame_is_guarded(const struct shadow *s, const struct guest_frame *f)
+{
+    return f->shadows && !page_of(s, f->shadows)->loose;
+}
 
 /* -- fill.c -- */
 
@@ -254,7 +283,7 @@ struct guest_walk {
     uint64_t gfn[5]; /* of the table of level 1 to 4; 0: of the frame mapped */
     pte_t entry[5];  /* by level */
     unsigned level;  /* the last one looked at */
-    bool user, writable, executable;
+    pte_t all, any;  /* of one that went all the way: bits that every entry has, that some have */
     struct guest_frame *frame; /* what is known of the frame mapped, if that is there */
 };
 

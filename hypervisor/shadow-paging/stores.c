@@ -16,7 +16,7 @@ int shadow_store_begin(struct vcpu *v, uint64_t address, pte_t **slot)
     struct guest_walk w;
 
     spin_lock(&s->lock);
-    if (!s->closed && !guest_walk(d, root_gfn(v, false), address, &w) && w.writable) {
+    if (!s->closed && !guest_walk(d, root_gfn(v, false), address, &w) && (w.all & PTE_RW)) {
         f = guest_frame_find(s, w.gfn[0]);
         if (!mfn_is_none(guest_frame_mfn(s, w.gfn[0])) && guest_frame_is_guarded(s, f)) {
             s->store_gfn = w.gfn[0];

@@ -114,21 +114,6 @@ void table_loosen(struct domain *d, struct guest_frame *f)
     s->loose[s->loose_count++] = gfn;
 }
 
-/* Entries of a shadow that are no longer what the guest's allow go; the others stay as they are. */
-static void page_compare(struct domain *d, struct shadow_page *p)
-{
-    struct shadow *s = d->shadow;
-    mfn_t m = guest_frame_mfn(s, p->gfn);
-    unsigned left = p->present;
-
-    for (unsigned i = 0; left && i < PT_ENTRIES; i++) {
-        if (!(page_entries(p)[i] & PTE_P) || slot_is_hypervisor(p->level, i))
-            continue;
-        left--;
-        entry_compare(d, p, i, mfn_is_none(m) ? 0 : read_once(((pte_t *)frame_virt(m))[i]));
-    }
-}
-
 /* Whether a loose table is still one, and can be guarded from now on. */
 enum fate { FATE_GONE, FATE_LOOSE, FATE_GUARDED };
 

@@ -172,6 +172,28 @@ static void an_access_to_two_pages(void **state)
     assert_audit_clean();
 }
 
+/* One more table is written through the one that has been on the full list longest: the place of
+ * another is given up for it. */
+static void a_store_by_way_of_the_oldest(void **state)
+{
+    static const uint64_t many[] = { 100, 110, 111 };
+    uint64_t in_step = 140, through = address_of(7, 0, 1);
+
+    (void)state;
+    assert_int_equal(shadow_mode.set_kernel_root(vcpu, 100), 0);
+    table_at(120)[1] = entry(in_step);
+    table_at(in_step)[0] = entry(DATA + 3);
+    loosen_many(many);
+    table_at(many[2])[LOOSE_MAX] = entry(in_step);
+    assert_true(access_is(address_of(7, LOOSE_MAX, 0), false, false));
+    assert_int_equal(domain.shadow->loose_count, LOOSE_MAX);
+    assert_int_equal(domain.shadow->loose[0], 120);
+    assert_true(access_is(through, true, true));
+    assert_int_equal(domain.shadow->loose_count, LOOSE_MAX);
+    assert_int_equal(domain.shadow->loose[0], 120);
+    assert_audit_clean();
+}
+
 /* Processes come and go while the pool is full; a vCPU that idles has a root with nothing in it. */
 static void roots_when_the_pool_is_full(void **state)
 {
@@ -312,6 +334,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_pool_of_dropped_tables, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(a_list_of_roots, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(an_access_to_two_pages, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(a_store_by_way_of_the_oldest, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(roots_when_the_pool_is_full, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(an_audit_of_a_dying_domain, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(a_store_while_a_table_is_guarded, guest_up, guest_down),
