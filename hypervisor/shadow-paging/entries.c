@@ -136,17 +136,21 @@ static bool leads_to(const struct shadow_page *below, pte_t guest)
     return !(guest & PTE_PS) && !below->dead && below->gfn == pte_mfn(guest).n;
 }
 
-static inline bool is_in_step(struct shadow *s, const struct shadow_page *p, pte_t guest, pte_t e)
+/* What the guest's entries must have if ours do: US ours have always, D where they allow writing.
+ */
+static pte_t limits_of(const struct shadow_page *p)
 {
-    /* What the guest's must have if ours has it; D is in ours where it allows writing. */
-    uint64_t limits = PTE_P | PTE_A | PTE_RW | PTE_D;
+    return PTE_P | PTE_A | PTE_RW | PTE_D | (p->view == VIEW_USER ? PTE_US : 0);
+}
+
+static inline bool is_in_step(const struct shadow *s, unsigned level, pte_t limits, pte_t guest,
+                              pte_t e)
+{
     struct guest_frame *f;
 
     if (((e & limits) & ~guest) || ((guest & PTE_NX) & ~e))
         return false;
-    if (p->view == VIEW_USER && !(guest & PTE_US))
-        return false;
-    if (unlikely(p->level > 1))
+    if (unlikely(level > 1))
         return leads_to(page_below(s, e), guest);
     f = guest_frame_find(s, pte_mfn(guest).n);
     if (likely(f && (f->mfn & ~DIRTY) == pte_mfn(e).n)) /* one of the guest's own, to stay */
@@ -156,7 +160,7 @@ static inline bool is_in_step(struct shadow *s, const struct shadow_page *p, pte
 
 bool entry_is_in_step(struct shadow *s, const struct shadow_page *p, pte_t guest, pte_t e)
 {
-    return is_in_step(s, p, guest, e);
+    return is_in_step(s, p->level, limits_of(p), guest, e);
 }
 
 void entry_compare(struct domain *d, struct shadow_page *p, unsigned index, pte_t guest)
@@ -166,7 +170,7 @@ void entry_compare(struct domain *d, struct shadow_page *p, unsigned index, pte_
 
     if (!(e & PTE_P) || slot_is_hypervisor(p->level, index))
         return;
-    if (!is_in_step(s, p, guest, e))
+    if (!entry_is_in_step(s, p, guest, e))
         entry_clear(d, p, index);
     else if (e & ENTRY_FOREIGN) /* by another number of the same frame, perhaps */
         granted_entry_add(d, guest_frame_find(s, pte_mfn(guest).n), entry_id_of(p, index));
@@ -176,8 +180,9 @@ void entry_compare(struct domain *d, struct shadow_page *p, unsigned index, pte_
 static unsigned line_compare(struct domain *d, struct shadow_page *p, unsigned line,
                              const pte_t *guest)
 {
-    const pte_t *ours = page_entries(p);
-    unsigned present = 0;
+    const struct shadow *s = d->shadow;
+    const pte_t *ours = page_entries(p), limits = limits_of(p);
+    unsigned present = 0, level = p->level;
 
     for (unsigned i = line; i < line + LINE_ENTRIES; i++) {
         pte_t e = ours[i];
@@ -185,7 +190,7 @@ static unsigned line_compare(struct domain *d, struct shadow_page *p, unsigned l
         if (!(e & PTE_P))
             continue;
         present++;
-        if ((e & ENTRY_FOREIGN) || !is_in_step(d->shadow, p, read_once(guest[i]), e))
+        if ((e & ENTRY_FOREIGN) || !is_in_step(s, level, limits, read_once(guest[i]), e))
             entry_compare(d, p, i, read_once(guest[i]));
     }
     return present;

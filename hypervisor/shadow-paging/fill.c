@@ -114,7 +114,8 @@ static enum view view_below(struct shadow *s, const struct shadow_page *p, pte_t
 }
 
 /* The table that an entry already leads to, if that is the one for a walk. */
-static struct shadow_page *below_already(struct shadow *s, pte_t e, uint64_t gfn, enum view view)
+static inline struct shadow_page *below_already(struct shadow *s, pte_t e, uint64_t gfn,
+                                                enum view view)
 {
     struct shadow_page *p = e & PTE_P ? page_below(s, e) : NULL;
 
@@ -153,30 +154,6 @@ static int path_get(struct domain *d, uint64_t address, const struct guest_walk 
     return 0;
 }
 
-/* Nearly always they are all there, and linked as they have to be. */
-static bool path_follow(struct shadow *s, uint64_t address, const struct guest_walk *w,
-                        struct shadow_page *path[5])
-{
-    for (unsigned level = 4; level > 1; level--) {
-        struct shadow_page *p = path[level], *below;
-        pte_t e = page_entries(p)[pt_index(address, level)];
-        enum view view = view_below(s, p, e, w->all & PTE_US);
-
-        below = below_already(s, e, w->gfn[level - 1], view);
-        if (!below || e != entry_to(below, w->entry[level]))
-            return false;
-        below->recent = true;
-        path[level - 1] = below;
-    }
-    return true;
-}
-
-static void path_hold(struct shadow_page *path[5])
-{
-    for (unsigned level = 1; level <= 4; level++)
-        path[level]->busy = true;
-}
-
 static void path_release(struct shadow_page *path[5])
 {
     for (unsigned level = 1; level <= 4; level++)
@@ -211,10 +188,10 @@ static enum fault_answer no_room(struct vcpu *v, struct shadow_page *root)
     return FAULT_OF_GUEST;
 }
 
-/* -EAGAIN: a table had to be made, so that it is guarded only now: it may have been changed since
- * it was walked. */
-static int path_complete(struct domain *d, uint64_t address, const struct guest_walk *w,
-                         struct shadow_page *path[5])
+/* What the walk found goes in.  -EAGAIN: a table had to be made, so that it is guarded only now:
+ * it may have been changed since it was walked. */
+static int fill_by(struct domain *d, uint64_t address, bool write, const struct guest_walk *w,
+                   struct shadow_page *path[5])
 {
     uint32_t made = d->shadow->made;
     int r;
@@ -225,22 +202,51 @@ static int path_complete(struct domain *d, uint64_t address, const struct guest_
     if (made != d->shadow->made)
         return -EAGAIN;
     path_link(d, address, w, path);
-    return 0;
+    if (write && guest_frame_is_guarded(d->shadow, w->frame))
+        table_loosen(d, w->frame); /* not before: making tables may take its shadows */
+    return entry_fill(d, path[1], pt_index(address, 1), w->entry[1], w->frame, write);
 }
 
-/* What the walk found goes in, as path_complete. */
-static int fill(struct domain *d, uint64_t address, bool write, const struct guest_walk *w,
-                struct shadow_page *path[5])
+/* The last table on the way, if all are there and linked as they have to be; else NULL. */
+static struct shadow_page *path_follow(struct shadow *s, struct shadow_page *root, uint64_t address,
+                                       const struct guest_walk *w)
 {
-    int r = path_follow(d->shadow, address, w, path) ? 0 : path_complete(d, address, w, path);
+    struct shadow_page *p = root;
 
-    if (r)
-        return r;
-    if (write && guest_frame_is_guarded(d->shadow, w->frame)) {
-        path_hold(path);
-        table_loosen(d, w->frame); /* not before: making tables may take its shadows */
+    for (unsigned level = 4; p && level > 1; level--) {
+        pte_t e = page_entries(p)[pt_index(address, level)];
+        enum view view = view_below(s, p, e, w->all & PTE_US);
+
+        p = below_already(s, e, w->gfn[level - 1], view);
+        if (!p || e != entry_to(p, w->entry[level]))
+            return NULL;
+        p->recent = true;
     }
-    return entry_fill(d, path[1], pt_index(address, 1), w->entry[1], w->frame, write);
+    return p;
+}
+
+static int fill_anew(struct domain *d, struct shadow_page *root, uint64_t address, bool write,
+                     const struct guest_walk *w)
+{
+    struct shadow_page *path[5] = { [4] = root };
+    int r = fill_by(d, address, write, w, path);
+
+    path_release(path);
+    return r;
+}
+
+/* Nearly always no table has to be made, nor to go: then none has to be kept. */
+static int fill(struct domain *d, struct shadow_page *root, uint64_t address, bool write,
+                const struct guest_walk *w)
+{
+    struct shadow_page *last;
+
+    if (write && guest_frame_is_guarded(d->shadow, w->frame))
+        return fill_anew(d, root, address, write, w);
+    last = path_follow(d->shadow, root, address, w);
+    if (unlikely(!last))
+        return fill_anew(d, root, address, write, w);
+    return entry_fill(d, last, pt_index(address, 1), w->entry[1], w->frame, write);
 }
 
 /* One walk and what it leads to.  FAULT_RESOLVED: it may take more of them. */
@@ -250,7 +256,6 @@ static enum fault_answer walk_and_fill(struct vcpu *v, uint64_t address, bool us
     struct domain *d = v->domain;
     struct shadow_page *root =
         page_of(d->shadow, d->shadow->root[v->id][user ? VIEW_USER : VIEW_KERNEL].page);
-    struct shadow_page *path[5] = { [4] = root };
     bool write = *error_code & PF_WRITE, can_finish = (*error_code & PF_USER) && !user;
     struct guest_walk w;
     int r;
@@ -262,8 +267,7 @@ static enum fault_answer walk_and_fill(struct vcpu *v, uint64_t address, bool us
     if (write && can_finish && guest_frame_is_guarded(d->shadow, w.frame) &&
         store_is_finished(d->shadow, w.frame))
         return FAULT_OF_STORE;
-    r = fill(d, address, write, &w, path);
-    path_release(path);
+    r = fill(d, root, address, write, &w);
     *again = r == -EAGAIN;
     if (r == -ENOMEM)
         return no_room(v, root);
