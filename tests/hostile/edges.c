@@ -249,7 +249,8 @@ static void flushes(void)
         rounds++;
     }
     kprintf("hostile: %lu rounds of flushes\n", rounds);
-    expect("others are disturbed now and then", rounds <= FLUSHES_NS / FLUSH_PRICE_NS + 20);
+    /* Some cost nothing: the other CPUs had just flushed by themselves. */
+    expect("others are disturbed now and then", rounds <= FLUSHES_NS / FLUSH_PRICE_NS * 3 / 2);
 }
 
 void guest_main(struct start_info *si)
