@@ -87,13 +87,18 @@ static int poll(struct vcpu *v, const struct sched_poll *p)
 
 static int shutdown_self(struct domain *d, uint64_t arg)
 {
+    static const char *const reasons[SHUTDOWN_MAX + 1] = {
+        [SHUTDOWN_poweroff] = "power off", [SHUTDOWN_reboot] = "reboot",
+        [SHUTDOWN_suspend] = "suspend",    [SHUTDOWN_crash] = "crash",
+        [SHUTDOWN_watchdog] = "watchdog",  [SHUTDOWN_soft_reset] = "soft reset",
+    };
     struct sched_shutdown s;
 
     if (guest_read(&s, arg, sizeof(s)))
         return -EFAULT;
     if (s.reason > SHUTDOWN_MAX)
         return -EINVAL;
-    domain_log(d, "shuts down, reason %u", s.reason);
+    domain_log(d, "shuts down: %s", reasons[s.reason]);
     domain_shutdown(d, s.reason);
     return 0;
 }

@@ -86,6 +86,8 @@ static void page_table_modes_are_named_by_key_or_kernel(void **state)
     assert_int_equal(domain.page_tables, PAGE_TABLES_WRITABLE);
     assert_int_equal(parse(BASE "extra='xen_pgtable=direct xen_pgtable=shadow y'\n"), 0);
     assert_int_equal(domain.page_tables, PAGE_TABLES_SHADOW);
+    assert_int_equal(parse(BASE "extra='y xen-pgtable=shadow'\n"), 0);
+    assert_int_equal(domain.page_tables, PAGE_TABLES_SHADOW);
     assert_int_equal(parse(BASE "extra='xen_pgtable=odd'\n"), 0); /* the kernel's to warn of */
     assert_int_equal(domain.page_tables, PAGE_TABLES_DIRECT);
     assert_int_equal(parse(BASE "pgtable='shadow'\nextra='xen_pgtable=shadow'\n"), 0);

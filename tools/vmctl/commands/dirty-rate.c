@@ -3,6 +3,7 @@
  * go by.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -58,6 +59,13 @@ static int intervals(uint32_t domid, uint64_t frames, long count, uint64_t delay
     return 0;
 }
 
+static bool has_ended(uint32_t domid)
+{
+    struct xen_domctl_getdomaininfo info;
+
+    return domain_info(domid, &info) || (info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown));
+}
+
 static int measure(struct command_context *context, uint32_t domid, long count, uint64_t delay_ns)
 {
     struct xen_domctl_getdomaininfo info;
@@ -65,7 +73,10 @@ static int measure(struct command_context *context, uint32_t domid, long count, 
 
     if (!error)
         error = domain_log_begin(domid);
-    if (error == -EINVAL)
+    if (error == -EINVAL && !domid)
+        failure_set(&context->failure, error,
+                    "dirty-rate: dom0's own writes cannot be logged (name a guest)");
+    else if (error == -EINVAL && !has_ended(domid))
         failure_set(&context->failure, error,
                     "dirty-rate: somebody logs this guest's writes already (wait for it to end)");
     if (error == -EOPNOTSUPP || error == -ENOSYS)
@@ -79,6 +90,8 @@ static int measure(struct command_context *context, uint32_t domid, long count, 
     if (context->json)
         printf("]\n");
     end = domain_log_end(domid);
+    if ((error || end) && error != -EINTR && has_ended(domid))
+        return failure_set(&context->failure, -ESRCH, "dirty-rate: the guest has ended meanwhile");
     return error ? error : end;
 }
 

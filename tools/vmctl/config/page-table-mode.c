@@ -26,16 +26,23 @@ int page_table_mode_parse(const char *name, size_t length, enum page_table_mode 
     return -EINVAL;
 }
 
+/* A dash and an underscore are the same to the kernel. */
+static bool is_word(const char *at)
+{
+    for (size_t i = 0; i < strlen(WORD); i++)
+        if ((at[i] == '-' ? '_' : at[i]) != WORD[i])
+            return false;
+    return true;
+}
+
 /* What the line says last, as the kernel takes it; NULL: nothing. */
 static const char *word_of(const char *line)
 {
-    const char *found = NULL, *at = line;
+    const char *found = NULL;
 
-    while ((at = strstr(at, WORD))) {
-        if (at == line || at[-1] == ' ')
+    for (const char *at = line; *at; at++)
+        if ((at == line || at[-1] == ' ') && is_word(at))
             found = at + strlen(WORD);
-        at += strlen(WORD);
-    }
     return found;
 }
 

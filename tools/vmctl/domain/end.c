@@ -39,10 +39,20 @@ static int wait_until_gone(uint32_t domid, struct failure *failure)
     return 0;
 }
 
+/* Somebody else is at it, or it went by itself. */
+static bool is_ending(uint32_t domid)
+{
+    struct xen_domctl_getdomaininfo info;
+
+    return domain_info(domid, &info) || (info.flags & XEN_DOMINF_dying);
+}
+
 int domain_end(struct xs_client *store, uint32_t domid, struct failure *failure)
 {
     int error = domid ? domain_pause(domid) : -EINVAL;
 
+    if (domid && error == -EINVAL && is_ending(domid))
+        error = 0;
     if (error && error != -ESRCH)
         return failure_set(failure, error, "domain %u cannot be ended: %s (see vmctl dmesg)",
                            (unsigned int)domid, failure_reason(error));

@@ -82,8 +82,9 @@ static int check_name(struct start *start)
         return 0;
     return failure_set(
         start->failure, -EEXIST,
-        "%s: a guest of this name is there already (rename one, or vmctl destroy %s)",
-        start->config->name, start->config->name);
+        "%s: a guest of this name is there already (rename one, or vmctl destroy %s; one that is "
+        "ending: vmctl wait %s --state gone)",
+        start->config->name, start->config->name, start->config->name);
 }
 
 static int check_memory(struct start *start)
