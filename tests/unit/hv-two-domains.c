@@ -146,6 +146,43 @@ static void a_grant_of_anothers_frame_is_none(void **state)
     assert_int_not_equal(map(give(b.d->id, a.table[0], 0), 0, &handle), GNTST_okay);
 }
 
+static unsigned ends, ends_with_lock;
+
+static void see_end(struct frame_owner *owner)
+{
+    ends++;
+    ends_with_lock += spin_is_locked(&b.d->paging->lock);
+    domain_emptied(owner);
+}
+
+static void destroy(struct side *s)
+{
+    int r;
+
+    s->d->frames.cpus = 0;
+    while ((r = domain_destroy(s->d)) == -ERESTART)
+        ;
+    assert_int_equal(r, 0);
+}
+
+/* A domain that is destroyed lets its entries for others' frames go before its grants: a frame that
+ * is the last of a zombie goes with the grant, and with no lock held. */
+static void a_zombies_last_frame_goes_without_a_lock(void **state)
+{
+    grant_handle_t handle;
+
+    (void)state;
+    assert_int_equal(map(give(b.d->id, a.data[1], 0), 0, &handle), GNTST_okay);
+    become(&control);
+    destroy(&a);
+    assert_int_equal(a.d->life, DOMAIN_ZOMBIE);
+    a.d->frames.emptied = see_end;
+    destroy(&b);
+    assert_int_equal(a.d->life, DOMAIN_GONE);
+    assert_int_equal(ends, 1);
+    assert_int_equal(ends_with_lock, 0);
+}
+
 static void frames_of_others_are_not_copied(void **state)
 {
     struct gnttab_copy op = { .source = { .u.gmfn = a.data[1].n, .domid = a.d->id },
@@ -480,6 +517,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_grant_of_anothers_frame_is_none, sides_up, sides_down),
         cmocka_unit_test_setup_teardown(a_grant_whose_parts_go_by_two_vcpus_ends_after_a_flush,
                                         sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(a_zombies_last_frame_goes_without_a_lock, sides_up,
+                                        sides_down),
         cmocka_unit_test_setup_teardown(frames_of_others_are_not_copied, sides_up, sides_down),
         cmocka_unit_test_setup_teardown(a_copy_ends_with_its_page, sides_up, sides_down),
         cmocka_unit_test_setup_teardown(a_guest_does_not_ask_about_anothers_grants, sides_up,
