@@ -68,7 +68,7 @@ help:
 	@echo 'make bench    native Linux, Paravane and Xen 4.17 compared; writes build/bench.json'
 	@echo 'make soak     a Debian guest under load for MINUTES=5 in each page-table mode, after make linux'
 	@echo 'make linux    a Linux for guests with our patches, in the cache; LINUX_SERIES=6.12: a newer one'
-	@echo 'make dist     build/paravane.iso, a bootable image for BIOS and UEFI'
+	@echo 'make dist     build/dist/paravane.iso, a bootable image for BIOS and UEFI'
 	@echo 'make install  files and a GRUB menu entry below DESTDIR, for an installed Debian'
 	@echo 'make deps     install the Debian packages that building and testing need'
 	@echo 'make fuzz     the parsers of hostile input, FUZZ_SECONDS=60 each; FUZZ=name narrows it'

@@ -83,6 +83,7 @@ fuzz: $(FUZZ:%=$(BUILD)/fuzz/%)
 unit-tests: $(TEST_PROGRAMS)
 
 test:
+	$(if $(filter-out unit guest system,$(SUITE)),$(error SUITE=$(SUITE): not of unit, guest, system))
 	$(MAKE) deps
 	+$(MAKE) -j$(JOBS) all unit-tests
 	PYTHONDONTWRITEBYTECODE=1 BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -p no:cacheprovider -p no:warnings \

@@ -276,8 +276,7 @@ static int direct_descriptor_get(struct domain *d, uint64_t gfn, mfn_t *m)
 
     *m = mfn(gfn);
     r = descriptor_frame_get(d, *m);
-    if (!r)
-        frame_written(d, *m); /* descriptors were adjusted, perhaps */
+    frame_written(d, *m); /* descriptors were adjusted, perhaps, even if one may not be there */
     return r;
 }
 

@@ -16,8 +16,9 @@
 #include "memory/tally.h"
 
 #define MIRRORS_MAX   (MIRROR_CHUNKS * MIRRORS_PER_CHUNK)
-#define MIRRORS_SHARE 96                             /* about 1 % of the guest's memory */
-#define MIRRORS_LEAST (2 * MAX_VCPUS_PER_DOMAIN + 8) /* every root, and a path from one */
+#define MIRRORS_SHARE 96 /* about 1 % of the guest's memory */
+/* For each vCPU its roots, and four paths: code, two operands and a stack, at once. */
+#define MIRRORS_A_VCPU (2 + 4 * 3)
 
 _Static_assert(MIRRORS_MAX <= UINT16_MAX, "a number fits mirror_id");
 
@@ -36,9 +37,10 @@ struct mirror *mirror_behind(struct mirrors *s, uint64_t e)
     return mirror_of_number(s, (mirror_id)frame_of(pte_mfn(e))->next);
 }
 
+/* Guests choose their tables, but do not know the key. */
 static mirror_id *bucket_of(struct mirrors *s, mfn_t table)
 {
-    return &s->bucket[table.n % MIRROR_BUCKETS];
+    return &s->bucket[(table.n * s->key >> 32) % MIRROR_BUCKETS];
 }
 
 struct mirror *mirror_find(struct mirrors *s, mfn_t table)
@@ -106,25 +108,31 @@ static bool mirror_add(struct mirrors *s)
 /* The guest's part of a root that processors may be walking. */
 static void root_empty(struct mirror *m)
 {
+    pte_t *e = mirror_entries(m);
+
     for (unsigned i = 0; i < PT_ENTRIES; i++)
-        if (!slot_is_hypervisor(4, i))
-            write_once(mirror_entries(m)[i], 0);
+        if (e[i] && !slot_is_hypervisor(4, i))
+            atomic_exchange(&e[i], (pte_t)0); /* before the TLB clock is read */
 }
 
+/* The loaded roots first: who flushes while the others go must not find a way to them after it, as
+ * their stamps would say that he has forgotten them. */
 static void drop_all(struct mirrors *s)
 {
     memset(s->bucket, 0, sizeof(s->bucket));
     for (unsigned id = 1; id <= s->made; id++) {
         struct mirror *m = mirror_of_number(s, (mirror_id)id);
 
-        if (!m->level)
+        if (!m->loads)
             continue;
-        if (!m->loads) {
-            mirror_free(s, m);
-            continue;
-        }
         root_empty(m);
         mirror_list(s, m);
+    }
+    for (unsigned id = 1; id <= s->made; id++) {
+        struct mirror *m = mirror_of_number(s, (mirror_id)id);
+
+        if (m->level && !m->loads)
+            mirror_free(s, m);
     }
 }
 
@@ -216,17 +224,13 @@ static void root_to_mirror(uint64_t domain)
 
 static void root_to_table(uint64_t domain)
 {
-    struct domain *d = (struct domain *)domain;
-    struct vcpu *v;
+    struct mirrors *s = ((struct domain *)domain)->paging->mirrors;
+    uint64_t frame = this_cpu()->root >> PAGE_SHIFT;
+    frame_link_t id = read_once(frame_of(mfn(frame))->next);
+    const struct mirror *m = id && id <= s->made ? mirror_of_number(s, (mirror_id)id) : NULL;
 
-    for_each_vcpu(v, d)
-        for (unsigned user = 0; user < 2; user++) {
-            uint64_t root = user ? v->user_root : v->kernel_root;
-            struct mirror *m = mirror_find(d->paging->mirrors, mfn(root >> PAGE_SHIFT));
-
-            if (root && m && this_cpu()->root >> PAGE_SHIFT == m->frame)
-                root_load(root);
-        }
+    if (m && m->frame == frame && m->loads)
+        root_load((uint64_t)m->table << PAGE_SHIFT);
 }
 
 static void roots_exchange(struct domain *d, uint64_t (*by)(struct domain *, uint64_t),
@@ -255,6 +259,7 @@ int mirrors_make(struct domain *d)
     s = heap_allocate(sizeof(*s));
     if (!s)
         return -ENOMEM;
+    s->key = (tsc_read() << 1 | 1) * 0x9e3779b97f4a7c15UL; /* odd: no two tables share one */
     atomic_store(&d->paging->mirrors, s);
     return 0;
 }
@@ -264,9 +269,10 @@ static int pool_make(struct domain *d)
 {
     struct mirrors *s = d->paging->mirrors;
     uint64_t most = min(d->frames.limit / MIRRORS_SHARE, (uint64_t)MIRRORS_MAX);
+    unsigned least = MIRRORS_A_VCPU * (d->max_vcpus + 1);
 
-    s->limit = (unsigned)max(most, (uint64_t)MIRRORS_LEAST);
-    while (s->made < MIRRORS_LEAST)
+    s->limit = (unsigned)max(most, (uint64_t)least);
+    while (s->made < least)
         if (!mirror_add(s))
             return -ENOMEM;
     return 0;

@@ -52,6 +52,7 @@ struct mirrors {
     unsigned limit, made, unused; /* made: ever; unused: of these */
     mirror_id free;               /* list, by `next` */
     mirror_id bucket[MIRROR_BUCKETS];
+    uint64_t key; /* of the buckets */
     /* One bit for each number the guest gives its frames; NULL where it can have none. */
     uint64_t *marks[MIRROR_MARKS_PAGES];
 };

@@ -144,8 +144,11 @@ static __attribute__((noinline)) int update_l1_noted(struct domain *d, struct do
     mirror_follow(d, at);
     r = update_l1(d, frames_of, at, value, preserve_ad);
     if (!r && d != frames_of && (value & (PTE_P | PTE_RW)) == (PTE_P | PTE_RW) &&
-        mfn_is_ram(pte_mfn(value)))
+        mfn_is_ram(pte_mfn(value))) {
         frame_type_hold(pte_mfn(value));
+        /* Who read the log between the first mark and this did not know of it. */
+        frames_of->mode->written_by_others(frames_of, pte_mfn(value));
+    }
     return r;
 }
 

@@ -107,6 +107,7 @@ static void promote_step(struct domain *d, struct table_walk *w)
     if (r) {
         domain_log(d, "L%u table %lx: entry %u (%lx) may not be there", s->level, s->table.n,
                    s->index, entry_at(s));
+        frame_written(d, s->table); /* those before it were adjusted, perhaps */
         w->error = r;
         w->state = WALK_DEMOTE; /* undo from here backwards */
         return;

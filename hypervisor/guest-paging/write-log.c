@@ -72,7 +72,11 @@ int direct_log_start(struct domain *d)
         r = marks_make(d);
     if (!r)
         r = mirrors_stop(d); /* an end of which was interrupted */
-    return r ? r : mirrors_start(d);
+    if (!r)
+        r = mirrors_start(d);
+    if (r == -ENOMEM)
+        (void)!mirrors_stop(d); /* what is left goes the next time */
+    return r;
 }
 
 /* The marks of some numbers go; true: these were the last. */
@@ -102,7 +106,7 @@ static bool entries_protect(struct domain *d, uint64_t *next)
             pte_t *at = mirror_entries(m) + i, e = read_once(*at);
 
             if (e & PTE_RW)
-                write_once(*at, e & ~(PTE_RW | PTE_D));
+                atomic_and(at, ~(PTE_RW | PTE_D)); /* before it is looked who has roots loaded */
         }
     }
     return false;

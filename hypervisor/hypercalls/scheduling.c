@@ -284,6 +284,7 @@ static int register_info(struct vcpu *v, uint64_t arg)
         frame_put_writable(m);
         return -EINVAL;
     }
+    v->domain->mode->written_by_others(v->domain, m); /* now it is known whose it is */
     guest_clock_update(v);
     /* An event may have gone to the old place meanwhile: have the guest look at everything. */
     to->evtchn_pending_sel = UINT64_MAX;

@@ -37,6 +37,7 @@ struct vcpu vcpus[CPUS], *vcpu = &vcpus[0];
 uint64_t frame[GUEST];
 bool written[GUEST], writes_fail;
 unsigned long by_tlb[2];
+void (*on_step)(void);
 static struct cpu cpus[CPUS], *cpu = &cpus[0];
 
 /* What a processor remembers: translations of pages, and tables of level 1 by what they cover. */
@@ -49,6 +50,12 @@ struct translation {
 static struct {
     struct translation pages[64], tables[16];
 } tlb[CPUS];
+
+void model_step(void)
+{
+    if (on_step)
+        on_step();
+}
 
 struct cpu *this_cpu(void)
 {
@@ -149,7 +156,8 @@ void vcpu_load_descriptors(struct vcpu *v)
 
 void root_table_fill(pte_t *l4)
 {
-    memset(l4 + HYPERVISOR_FIRST_SLOT, 0, HYPERVISOR_SLOTS * sizeof(pte_t));
+    for (unsigned i = 0; i < HYPERVISOR_SLOTS; i++)
+        l4[HYPERVISOR_FIRST_SLOT + i] = PTE_P;
 }
 
 int cpus_park(void)
@@ -190,6 +198,15 @@ bool grants_for_writing_mark(struct domain *d, uint64_t *next)
     (void)d;
     (void)next;
     return true;
+}
+
+/* Whatever root a processor has, the hypervisor is in it. */
+static void assert_hypervisor_is_there(void)
+{
+    const pte_t *l4 = frame_virt(mfn(cpu->root >> PAGE_SHIFT));
+
+    for (unsigned i = 0; cpu->root && i < HYPERVISOR_SLOTS; i++)
+        assert_int_equal(l4[HYPERVISOR_FIRST_SLOT + i], PTE_P);
 }
 
 void on(unsigned id)
@@ -280,6 +297,7 @@ static bool ends(uint64_t at, bool write, bool fetch)
 {
     mfn_t m;
 
+    assert_hypervisor_is_there();
     for (unsigned n = 0; n < TRIES; n++) {
         uint32_t code = PF_USER | (write ? PF_WRITE : 0) | (fetch ? PF_FETCH : 0);
 

@@ -29,6 +29,7 @@ extern struct vcpu vcpus[CPUS], *vcpu; /* that of the moment */
 extern uint64_t frame[GUEST];          /* 0: there is none */
 extern bool written[GUEST];            /* by processors */
 extern bool writes_fail;               /* no more copies to the reader of the log */
+extern void (*on_step)(void);          /* what comes in before each atomic operation, if not NULL */
 extern unsigned long by_tlb[2];        /* remembered pages used, and tables */
 
 int guest_up(void **state);

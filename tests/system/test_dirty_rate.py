@@ -64,6 +64,7 @@ def figures(extra, tmp_path, mode):
         "! vmctl dirty-rate nobody", "! vmctl dirty-rate -n 0 Domain-0",
         "! vmctl dirty-rate Domain-0"], EXTRA=extra, TIMEOUT=500, SMP=2, **PATCHES_ITSELF).ok()
     assert "nobody: no such guest" in result.of("! vmctl dirty-rate nobody")
+    assert "its writes are not logged" in result.of("! vmctl dirty-rate Domain-0")
     text = result.of("vmctl console g --expect all-done")
     assert text.count("user-pages: 8 rounds, ok") == 2, text
     assert not re.search("WARN|BUG|Oops|multicall", text), text

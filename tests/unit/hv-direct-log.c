@@ -12,13 +12,15 @@
  * hypervisor/guest-cpu/descriptors.c hypervisor/hypercalls/dirty-log.c
  * hypervisor/lifecycle/audit.c tests/model/direct-guest.c
  *
- * Flags: -Ihypervisor -Itests/model -DHOST_TEST
+ * Flags: -Ihypervisor -Itests/model -DHOST_TEST -DHOST_MODEL
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <cmocka.h>
 #include "direct-guest.h"
 #include "domain/guest-frames.h"
@@ -26,6 +28,8 @@
 #include "hypercall-abi/mmu.h"
 #include "hypercalls/dirty-log.h"
 #include "lib/errno.h"
+#include "machine/per-cpu.h"
+#include "machine/tlb.h"
 
 #define ROUNDS 400
 #define STEPS  80
@@ -264,6 +268,25 @@ static void accessed_and_dirty(void **state)
     assert_audit_clean();
 }
 
+/* What its mirror had of a table is gone when it is one again. */
+static void a_table_that_was_none_meanwhile(void **state)
+{
+    (void)state;
+    assert_int_equal(log_begin(), 0);
+    on(0);
+    assert_true(access_is(address(5, 0), true));
+    assert_true(access_is(address(5, 1), true));
+    entry_set(L2, 5, 0);
+    flush();
+    assert_false(access_is(address(5, 0), false));
+    *entry_of(5, 1) = entry(DATA) & ~PTE_RW; /* an ordinary page for the moment */
+    entry_set(L2, 5, entry(L1 + 5));
+    assert_true(access_is(address(5, 0), true));
+    assert_false(access_is(address(5, 1), true));
+    assert_true(access_is(address(5, 1), false));
+    assert_audit_clean();
+}
+
 /* More tables than there are mirrors for: all go, and come back. */
 static void no_room(void **state)
 {
@@ -295,6 +318,15 @@ static void no_room(void **state)
     for (unsigned l1 = 0; l1 < 2 * TABLES && domain.paging->mirrors->unused != 1; l1++)
         assert_true(access_is(address(l1 % TABLES, 0), true));
     assert_true(access_is(address_far(), true)); /* three at once */
+    flush();
+    entry_set(0, 6, 0); /* they are not reached any more, and go when they are needed */
+    for (unsigned l1 = 0; l1 < 2 * TABLES && domain.paging->mirrors->unused != 3; l1++)
+        assert_true(access_is(address(l1 % TABLES, 0), true));
+    entry_set(0, 6, entry(FAR));
+    flush();
+    assert_true(access_is(address_far(), true));
+    root_set(1); /* one more, with the last ones gone, perhaps */
+    assert_true(access_is(address(0, 0), true));
     assert_audit_clean();
     memset(written, 0, sizeof(written));
     assert_int_equal(log_read(true), 0);
@@ -334,6 +366,40 @@ static void held_for_writing(void **state)
     vcpus[1].info_frame = MFN_NONE;
 }
 
+/* What the guest named is what it is shown. */
+static void roots_by_their_names(void **state)
+{
+    uint64_t gfn;
+
+    (void)state;
+    assert_int_equal(log_begin(), 0);
+    on(0);
+    assert_int_equal(direct_mode.root_gfn(vcpu, false), frame[0]);
+    assert_int_equal(direct_mode.root_gfn(vcpu, true), 0);
+    assert_int_equal(direct_mode.set_user_root(vcpu, frame[1]), 0);
+    assert_int_equal(direct_mode.root_gfn(vcpu, true), frame[1]);
+    assert_int_equal(direct_mode.frame_at(vcpu, address(0, 1), &gfn), 0);
+    assert_int_equal(gfn, frame[DATA + 1]);
+    log_end();
+    assert_int_equal(vcpu->user_root >> PAGE_SHIFT, frame[1]);
+    assert_int_equal(vcpu->kernel_root >> PAGE_SHIFT, frame[0]);
+}
+
+/* The end of a log in the midst of a reading is one, and leaves nothing to be waited for. */
+static void ended_while_it_is_read(void **state)
+{
+    uint64_t dirty, frames = GUEST;
+    unsigned ended = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < 100; i++) {
+        assert_int_equal(log_begin(), 0);
+        ended += dirty_log_read(&domain, 0, &frames, true, &dirty) == -ERESTART;
+        log_end();
+    }
+    assert_true(ended);
+}
+
 /* What does not reach the reader is not lost; nor does a second begin do harm. */
 static void a_reader_without_memory(void **state)
 {
@@ -367,6 +433,97 @@ static void interrupted_ends(void **state)
     assert_audit_clean();
     log_end();
     assert_int_equal(domain.paging->mirrors->made, 0);
+}
+
+static void *watched; /* a root: the first store to it has others come in */
+static unsigned came_in;
+
+/* Another processor's guest flushes its own TLB, which takes no lock, and goes on without a fault.
+ */
+static void another_walks(int number)
+{
+    (void)number;
+    assert_int_equal(mprotect(watched, PAGE_SIZE, PROT_READ | PROT_WRITE), 0);
+    came_in++;
+    on(1);
+    tlb_flush_local();
+    assert_true(access_is(address(0, 0), true));
+    on(0);
+}
+
+/* All mirrors go, and he who finds the way to one a last time still counts as one who knows it. */
+static void dropped_while_another_walks(void **state)
+{
+    struct mirrors *s;
+
+    (void)state;
+    assert_int_equal(log_begin(), 0);
+    on(1);
+    assert_true(access_is(address(0, 0), true));
+    watched = frame_virt(mfn(this_cpu()->root >> PAGE_SHIFT));
+    on(0);
+    s = domain.paging->mirrors;
+    signal(SIGSEGV, another_walks);
+    for (unsigned l1 = 1; l1 < TABLES && !came_in; l1++) {
+        if (s->unused < 3 && s->made == s->limit)
+            assert_int_equal(mprotect(watched, PAGE_SIZE, PROT_READ), 0);
+        assert_true(access_is(address(l1, 0), true));
+    }
+    signal(SIGSEGV, SIG_DFL);
+    assert_int_equal(came_in, 1);
+    for (unsigned l1 = 1; l1 < TABLES * 2 / 3; l1++) {
+        on(0);
+        assert_true(access_is(address(l1, 0), true));
+        on(1);
+        assert_true(access_is(address(0, 1), true)); /* by the table it remembers? */
+    }
+}
+
+/* An entry is there, and has not been noted as one of another's: the log is read. */
+static void read_before_it_is_noted(void)
+{
+    if (!(*entry_at(OTHERS_L1, 0) & PTE_P))
+        return;
+    on_step = NULL;
+    came_in++;
+    assert_int_equal(log_read(true), 0);
+}
+
+static void held_while_it_is_read(void **state)
+{
+    struct mmu_update u = { frame[OTHERS_L1] << PAGE_SHIFT, entry(DATA + 5) };
+    unsigned done;
+
+    (void)state;
+    came_in = 0;
+    for (unsigned l1 = 0; l1 < TABLES; l1++)
+        entry_set(L2, l1, 0);
+    assert_int_equal(log_begin(), 0);
+    on_step = read_before_it_is_noted;
+    assert_int_equal(direct_mode.update(&other, &domain, &u, 1, &done), 0);
+    assert_int_equal(came_in, 1);
+    memset(written, 0, sizeof(written));
+    written[DATA + 5] = true;
+    assert_log_is_true();
+}
+
+/* A table that may not be one: entries before the bad one were adjusted. */
+static void adjusted_and_refused(void **state)
+{
+    pte_t *e = entry_at(UNMAPPED, 0);
+    int r;
+
+    (void)state;
+    assert_int_equal(log_begin(), 0);
+    e[0] = entry(DATA) & ~PTE_US;
+    e[1] = entry(DATA) | PTE_PS;
+    assert_int_equal(log_read(true), 0);
+    while ((r = direct_mode.pin(&domain, frame[UNMAPPED], 1)) == -ERESTART)
+        ;
+    assert_int_equal(r, -XEN_EINVAL);
+    assert_true(e[0] & PTE_US);
+    assert_int_equal(log_read(true), 0);
+    assert_true(is_reported(UNMAPPED));
 }
 
 static uint64_t seen[2];
@@ -410,10 +567,16 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(against_the_truth, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(accessed_and_dirty, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(a_table_that_was_none_meanwhile, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(no_room, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(held_for_writing, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(roots_by_their_names, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(ended_while_it_is_read, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(a_reader_without_memory, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(interrupted_ends, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(dropped_while_another_walks, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(held_while_it_is_read, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(adjusted_and_refused, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(frames_leave_meanwhile, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(a_dying_domain, guest_up, guest_down),
     };

@@ -14,12 +14,13 @@
 #include "vmctl/platform/platform.h"
 
 #define FRAMES_A_MIB 256
+#define PIECE_NS     100000000ULL
 
 struct interval {
     uint64_t written, frames, ns;
 };
 
-static void interval_print(const struct interval *i, bool json, bool first, bool last)
+static void interval_print(const struct interval *i, bool json, bool first)
 {
     uint64_t ms = i->ns / 1000000, tenths = i->written * 10 / FRAMES_A_MIB;
 
@@ -30,11 +31,25 @@ static void interval_print(const struct interval *i, bool json, bool first, bool
                (unsigned long long)ms / 1000, (unsigned long long)ms % 1000);
         return;
     }
-    printf("%s{", first ? "" : " ");
+    printf("%s{", first ? "" : ",\n ");
     json_number("written", i->written, 1);
     json_number("frames", i->frames, 1);
     json_number("milliseconds", ms, 0);
-    printf("}%s\n", last ? "" : ",");
+    printf("}");
+}
+
+/* In pieces, so that Ctrl-C ends it. */
+static int interval_wait(uint64_t ns)
+{
+    int error = 0;
+
+    while (ns && !error) {
+        uint64_t piece = ns < PIECE_NS ? ns : PIECE_NS;
+
+        error = command_pause_ns(piece);
+        ns -= piece;
+    }
+    return error;
 }
 
 /* One reading after another, each of what was written since the one before. */
@@ -44,7 +59,7 @@ static int intervals(uint32_t domid, uint64_t frames, long count, uint64_t delay
 
     for (long n = 0; n < count; n++) {
         struct interval i = { .frames = frames };
-        int error = command_pause_ns(delay_ns);
+        int error = interval_wait(delay_ns);
 
         if (!error)
             error = domain_log_read(domid, frames, &i.written);
@@ -53,7 +68,7 @@ static int intervals(uint32_t domid, uint64_t frames, long count, uint64_t delay
         now = platform_now_ns();
         i.ns = (uint64_t)(now - since);
         since = now;
-        interval_print(&i, json, !n, n + 1 == count);
+        interval_print(&i, json, !n);
         fflush(stdout);
     }
     return 0;
@@ -63,36 +78,45 @@ static bool has_ended(uint32_t domid)
 {
     struct xen_domctl_getdomaininfo info;
 
-    return domain_info(domid, &info) || (info.flags & (XEN_DOMINF_dying | XEN_DOMINF_shutdown));
+    return domain_info(domid, &info) || (info.flags & XEN_DOMINF_dying);
 }
 
-static int measure(struct command_context *context, uint32_t domid, long count, uint64_t delay_ns)
+/* What is wrong, where the error's own words would not say. */
+static int explain(struct failure *failure, uint32_t domid, const char *name, int error)
+{
+    if (error == -EOPNOTSUPP || error == -ENOSYS)
+        return failure_set(failure, error,
+                           "dirty-rate: this hypervisor logs no guest's writes (Paravane does)");
+    if (!domid)
+        return failure_set(failure, error, "%s: its writes are not logged (name a guest)", name);
+    if (has_ended(domid))
+        return failure_set(failure, error,
+                           "%s: it has ended or rebooted meanwhile (start dirty-rate again)", name);
+    if (error == -EINVAL)
+        return failure_set(failure, error,
+                           "%s: somebody logs its writes already (wait for that to end)", name);
+    return error;
+}
+
+static int measure(struct command_context *context, uint32_t domid, const char *name, long count,
+                   uint64_t delay_ns)
 {
     struct xen_domctl_getdomaininfo info;
     int error = domain_info(domid, &info), end;
 
     if (!error)
         error = domain_log_begin(domid);
-    if (error == -EINVAL && !domid)
-        failure_set(&context->failure, error,
-                    "dirty-rate: dom0's own writes cannot be logged (name a guest)");
-    else if (error == -EINVAL && !has_ended(domid))
-        failure_set(&context->failure, error,
-                    "dirty-rate: somebody logs this guest's writes already (wait for it to end)");
-    if (error == -EOPNOTSUPP || error == -ENOSYS)
-        failure_set(&context->failure, error,
-                    "dirty-rate: this hypervisor logs no guest's writes (Paravane does)");
     if (error)
-        return error;
+        return explain(&context->failure, domid, name, error);
     if (context->json)
         printf("[");
     error = intervals(domid, info.max_pages, count, delay_ns, context->json);
     if (context->json)
         printf("]\n");
     end = domain_log_end(domid);
-    if ((error || end) && error != -EINTR && has_ended(domid))
-        return failure_set(&context->failure, -ESRCH, "dirty-rate: the guest has ended meanwhile");
-    return error ? error : end;
+    if (error == -EINTR || !(error || end))
+        return error;
+    return explain(&context->failure, domid, name, error ? error : end);
 }
 
 int command_dirty_rate(struct command_context *context, int argc, char **argv)
@@ -112,7 +136,7 @@ int command_dirty_rate(struct command_context *context, int argc, char **argv)
 
     if (error)
         return command_failed(context, error, argv[1]);
-    error = measure(context, domid, count, (uint64_t)delay_ns);
+    error = measure(context, domid, argv[1], count, (uint64_t)delay_ns);
     if (error == -EINTR)
         return STATUS_FAILED;
     return error ? command_failed(context, error, "the guest's writes cannot be logged") : 0;
