@@ -100,11 +100,11 @@ struct xen_domctl_getdomaininfo {
 #define XEN_DOMINF_shutdownmask  255U
 #define XEN_DOMINF_shutdownshift 16
 
-/* Frames a domain may have written.  ENABLE with LOG_DIRTY, or ENABLE_LOGDIRTY: begin; -EINVAL if it
- * is on, or for oneself, -ENOMEM.  CLEAN, PEEK: the first `pages` frames, by the numbers its kernel
- * has for them, a bit each, to dirty_bitmap (0: nowhere); pages, cut to what a domain can have, and
- * stats.dirty_count come back; -EINVAL if it is off.  CLEAN then begins anew.  -EBUSY: another
- * caller's is under way.  Public xen/domctl.h. */
+/* Frames a domain may have written.  ENABLE with LOG_DIRTY, or ENABLE_LOGDIRTY: begin; -EINVAL if
+ * it is on, or for oneself, -ENOMEM.  CLEAN, PEEK: the first `pages` frames, by the numbers its
+ * kernel has for them, a bit each, to dirty_bitmap (0: nowhere); pages, cut to what a domain can
+ * have, and stats.dirty_count come back; -EINVAL if it is off.  CLEAN then begins anew.  -EBUSY:
+ * another caller's is under way.  Public xen/domctl.h. */
 struct xen_domctl_shadow_op {
     uint32_t op;   /* XEN_DOMCTL_SHADOW_OP_* */
     uint32_t mode; /* ENABLE: XEN_DOMCTL_SHADOW_ENABLE_*; else ignored */
