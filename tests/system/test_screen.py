@@ -5,10 +5,11 @@ import pathlib
 import re
 import socket
 import subprocess
+import time
 
 import pytest
 
-from machine import BUILD, prompt
+from machine import BUILD, PATIENCE, prompt
 
 FONT_HEADER, GLYPH_WIDTH = 4, 8
 
@@ -64,6 +65,17 @@ def picture(monitor, folder):
     return lines
 
 
+def shows(monitor, folder, expected):
+    """The lines there are, as soon as that is so: the screen is drawn after the serial line."""
+    until = time.monotonic() + 20 * PATIENCE
+    while True:
+        shown = [line for line in picture(monitor, folder) if line]
+        if shown and expected(shown):
+            return shown
+        assert time.monotonic() < until, shown
+        time.sleep(0.2)
+
+
 def at_prompt(child):
     child.expect_exact("\n\rdom0# ")
 
@@ -79,18 +91,17 @@ def test_screen(tmp_path, firmware):
     child = prompt(tmp_path, "paravane", FIRMWARE=firmware, DOM0_INITRD=nothing,
                    QEMU_ARGS=f"-qmp unix:{control},server=on,wait=off")
     monitor = Monitor(control)
-    shown = picture(monitor, tmp_path)
+    shown = shows(monitor, tmp_path, lambda lines: lines[-1].startswith("dom0#"))
     assert shown[0].startswith("(pv) Paravane "), shown  # from before the screen was there
-    assert [line for line in shown if line][-1].startswith("dom0#"), shown
     child.send("echo one-lne")
     child.send("\x1b[D\x1b[Di\r")  # the line editor moves the cursor
     at_prompt(child)
-    assert "one-line" in picture(monitor, tmp_path)
+    shows(monitor, tmp_path, lambda lines: "one-line" in lines)
     for _ in range(2):
         child.sendline("help")
         at_prompt(child)
     child.sendline("echo last-line")
     at_prompt(child)
-    shown = picture(monitor, tmp_path)  # more lines than the screen has: it scrolled
-    assert [line for line in shown if line][-3:-1] == ["dom0# echo last-line", "last-line"], shown
+    shows(monitor, tmp_path,  # more lines than the screen has: it scrolled
+          lambda lines: lines[-3:-1] == ["dom0# echo last-line", "last-line"])
     child.close(force=True)
