@@ -23,11 +23,11 @@
 #include <cmocka.h>
 #include "domain/guest-frames.h"
 #include "hypercall-abi/mmu.h"
-#include "hypercalls/dirty-log.h"
 #include "lib/bits.h"
 #include "lib/errno.h"
 #include "machine/registers.h"
 #include "shadow-guest.h"
+#include "log-reader.h"
 #include "shadow-paging/shadow.h"
 
 #define PAGES  64 /* from DATA on */
@@ -35,46 +35,6 @@
 #define STEPS  60
 
 static bool written[GUEST]; /* since the log was read last */
-static uint8_t bitmap[GUEST / 8];
-static uint64_t random_state = 88172645463325252UL;
-
-static uint64_t random_below(uint64_t n)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (random_state >> 11) % n;
-}
-
-static bool is_reported(uint64_t gfn)
-{
-    return bitmap[gfn / 8] >> gfn % 8 & 1;
-}
-
-static int log_read(bool clean)
-{
-    uint64_t dirty = 0, found = 0, frames = GUEST;
-    int r;
-
-    memset(bitmap, 0, sizeof(bitmap));
-    do
-        r = dirty_log_read(&domain, (guest_handle_t)(uintptr_t)bitmap, &frames, clean, &dirty);
-    while (r == -ERESTART); /* as its caller's hypercall goes on */
-    for (unsigned i = 0; i < GUEST && !r; i++)
-        found += is_reported(i);
-    if (!r)
-        assert_int_equal(dirty, found);
-    return r;
-}
-
-static int log_begin(void)
-{
-    int r;
-
-    while ((r = dirty_log_begin(&domain)) == -ERESTART)
-        ;
-    return r;
-}
 
 static uint64_t address(uint64_t page)
 {
