@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from machine import PATCHES_ITSELF, ROOT, linux_folder, main_kernel, make_initrd, run_script
+from machine import BUILD, PATCHES_ITSELF, ROOT, linux_folder, main_kernel, make_initrd, run_script
+from test_hostile import CONFIG as ATTACKER, PROGRAMS
 
 CONFIG = """name = "g"
 kernel = "/extra/vmlinuz"
@@ -79,6 +80,28 @@ def test_dirty_rate(mode, extra, tmp_path):
     assert rest[1] < MIB * 256 / 4, rest
     assert all(MIB * 256 <= n < MIB * 256 * 3 for n in writing), writing
     assert max(testing) > 500, testing
+
+
+def test_attackers(tmp_path):
+    """Those that change page tables, in each mode, under a log that is read all the time."""
+    names = [name for name in PROGRAMS if name != "edges"]
+    (tmp_path / "extra").mkdir()
+    lines = []
+    for name in names:
+        program, vcpus, mode, line, _ = PROGRAMS[name]
+        shutil.copy(BUILD / f"tests/hostile/{program}.elf", tmp_path / "extra")
+        (tmp_path / f"extra/{name}.cfg").write_text(
+            ATTACKER.format(case=line, program=program, vcpus=vcpus, mode=mode))
+        lines += [f"vmctl create -q /extra/{name}.cfg", "try vmctl dirty-rate hostile -n 60 -d 0.1",
+                  "try vmctl wait hostile --state gone --timeout 60", "vmctl audit",
+                  "cat /var/log/xen/console/guest-hostile.log",
+                  "rm /var/log/xen/console/guest-hostile.log"]
+    result = run_script(tmp_path, "paravane", lines, EXTRA=tmp_path / "extra", DISK="none",
+                        TIMEOUT=400, SMP=2).ok()
+    for i, name in enumerate(names):
+        assert "written in" in result.of("try vmctl dirty-rate", i)
+        said = result.of("cat /var/log/xen/console", i)
+        assert [case for case in PROGRAMS[name][4] if f"hostile: {case} done" not in said] == [], said
 
 
 def test_xen_has_none(tmp_path):
