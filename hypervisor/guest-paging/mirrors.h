@@ -11,7 +11,7 @@
  *   1. An entry of a mirror is there only while the guest's entry is, and allows no more.  Whoever
  *      changes an entry of a validated table takes the mirror's away without letting go of the lock
  *      in between (mirror_follow), before a reference of the guest's entry goes.  So a mirror needs
- * none of its own, and what holds for TLBs and the guest's tables holds for mirrors.
+ *      none of its own, and what holds for TLBs and the guest's tables holds for mirrors.
  *   2. Upper entries lead to mirrors of the tables the guest's lead to.  A mirror goes when its
  *      table begins to be released (walk.c): nothing leads to either by then.
  *   3. An L1 entry allows writing only if the frame has been marked since marks were taken off.

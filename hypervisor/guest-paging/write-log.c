@@ -84,7 +84,8 @@ static bool marks_forget(struct mirrors *s, uint64_t *next)
 {
     if (*next >= MIRROR_MARKS_PAGES || !s->marks[*next])
         return true;
-    memset(s->marks[*next], 0, PAGE_SIZE);
+    for (unsigned i = 0; i < MIRROR_MARKS / 64; i++) /* others may be marking */
+        write_once(s->marks[*next][i], 0);
     ++*next;
     return false;
 }
@@ -101,7 +102,7 @@ static bool entries_protect(struct domain *d, uint64_t *next)
             tlb_flush_cpus(read_once(d->frames.cpus));
             return true;
         }
-        m = mirror_of_number(s, (mirror_id)++ * next);
+        m = mirror_of_number(s, (mirror_id)(*next += 1));
         for (unsigned i = 0; m->level == 1 && i < PT_ENTRIES; i++) {
             pte_t *at = mirror_entries(m) + i, e = read_once(*at);
 
