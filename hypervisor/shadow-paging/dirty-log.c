@@ -55,7 +55,7 @@ static bool entries_some(struct domain *d, uint64_t *next)
             tlb_flush_cpus(read_once(d->frames.cpus));
             return true;
         }
-        p = page_of(s, (page_id)++ * next);
+        p = page_of(s, (page_id)(*next += 1));
         for (unsigned i = 0; p->level == 1 && p->present && i < PT_ENTRIES; i++)
             if (!(page_entries(p)[i] & ENTRY_FOREIGN))
                 entry_protect(d, p, i);
