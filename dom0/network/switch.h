@@ -1,0 +1,81 @@
+/*
+ * The switch: learns behind which port an Ethernet address is, and hands each packet to the port
+ * it is for, or to all others.  It knows nothing of what its ports are: NIC, guest, dom0's stack.
+ *
+ * A guarded port lets in packets from its own address only, and nothing is learnt there; behind an
+ * open one at most SWITCH_ADDRESSES_A_PORT addresses are remembered, so no port can push out what
+ * was learnt behind another.
+ *
+ * VLANs: a port with vlan 0 passes tags as they are.  A port with another vlan belongs to that VLAN
+ * alone: what it sends is tagged, what it gets has lost that tag, and tagged packets it sends are
+ * dropped.  Addresses are learnt per VLAN.
+ *
+ * Ports are called and packets handed on within one batch (batch.h); nothing here sleeps.
+ */
+#ifndef NETWORK_SWITCH_H
+#define NETWORK_SWITCH_H
+
+#include "devices/packet.h"
+#include "tasks/turns.h"
+#include <stdbool.h>
+#include <stdint.h>
+
+#define SWITCH_ADDRESSES_A_PORT 1024u
+#define SWITCH_AGE_NS           300000000000ULL
+
+struct net_switch;
+struct switch_port;
+
+struct switch_port_operations {
+    /*
+     * Takes the packet, or drops it and counts that: 0.  It may have its bytes copied at the
+     * batch's end; the packet itself is gone after the call.  With a turn, which is the sender's,
+     * it may also refuse the packet for now (-EAGAIN) and call the turn when it is its time.
+     */
+    int (*output)(struct switch_port *port, const struct packet *packet, struct turn *turn);
+};
+
+struct port_counters {
+    uint64_t in_packets, in_bytes, in_dropped;    /* what came from it into the switch */
+    uint64_t out_packets, out_bytes, out_dropped; /* what it was handed */
+    uint64_t spoofed;                             /* of in_dropped: from somebody else's address */
+};
+
+struct switch_port {
+    char name[16]; /* eth0, vif1.0, host */
+    const struct switch_port_operations *operations;
+    bool guarded;
+    uint8_t mac[6]; /* whose packets it lets in, if guarded */
+    uint16_t vlan;  /* 0: none */
+    struct port_counters counters;
+    /* The switch's. */
+    struct net_switch *net_switch;
+    struct switch_port *next;
+    unsigned int learnt;
+};
+
+struct net_switch *switch_create(void);
+/* It has no ports any more. */
+void switch_destroy(struct net_switch *net_switch);
+void switch_attach(struct net_switch *net_switch, struct switch_port *port);
+/* Nothing is handed to it any more; what was learnt behind it is forgotten. */
+void switch_detach(struct switch_port *port);
+
+struct switch_port *switch_ports_first(struct net_switch *net_switch);
+
+/*
+ * A packet comes in from a port.  -EAGAIN, only if there is a turn: the port it is for has no room;
+ * the turn is called when it is time to try again.
+ */
+int switch_input(struct switch_port *from, const struct packet *packet, struct turn *turn);
+
+/* For showing: the n-th address learnt; false: there are not so many. */
+struct switch_address {
+    uint8_t mac[6];
+    uint16_t vlan;
+    const struct switch_port *port;
+    uint64_t age_ns;
+};
+bool switch_address(struct net_switch *net_switch, unsigned int n, struct switch_address *address);
+
+#endif
