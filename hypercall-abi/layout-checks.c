@@ -15,6 +15,7 @@
 #include <xen/event_channel.h>
 #include <xen/grant_table.h>
 #include <xen/io/blkif.h>
+#include <xen/io/netif.h>
 #include <xen/io/console.h>
 #include <xen/io/xs_wire.h>
 #include <xen/memory.h>
@@ -36,6 +37,7 @@
 #include "hypercall-abi/platform.h"
 #include "hypercall-abi/rings/block.h"
 #include "hypercall-abi/rings/console.h"
+#include "hypercall-abi/rings/net.h"
 #include "hypercall-abi/rings/xenstore.h"
 #include "hypercall-abi/sched.h"
 #include "hypercall-abi/shared-info.h"

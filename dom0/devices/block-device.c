@@ -79,17 +79,21 @@ static struct block_device *disk_of(struct block_device *device)
     return device->parent ? device->parent : device;
 }
 
+/* What a request counts for at least: moving the disk's arm, or flushing, is no less work. */
+#define COST_LEAST 4096u
+
 /* Takes a slot of the disk's queue if it is this user's turn and there is one. */
-static int submit_in_turn(struct block_device *disk, struct block_request *request,
+static int submit_in_turn(struct block_device *disk, struct block_request *request, uint64_t bytes,
                           struct turn *turn)
 {
+    uint64_t cost = bytes < COST_LEAST ? COST_LEAST : bytes;
     int error;
 
-    if (!turns_take(&disk->turns, turn))
+    if (!turns_take(&disk->turns, turn, cost))
         return -EAGAIN;
     error = disk->driver->submit(disk, request);
     if (error == -EAGAIN)
-        turns_none_left(&disk->turns, turn);
+        turns_none_left(&disk->turns, turn, cost);
     return error;
 }
 
@@ -108,7 +112,7 @@ int block_device_submit(struct block_device *device, struct block_request *reque
             return -EINVAL;
         request->sector += device->first_sector;
     }
-    int error = submit_in_turn(disk_of(device), request, turn);
+    int error = submit_in_turn(disk_of(device), request, sectors * BLOCK_SECTOR_SIZE, turn);
 
     if (error && request->operation != BLOCK_FLUSH)
         request->sector -= device->first_sector; /* so that it can be submitted again */
@@ -168,6 +172,7 @@ static int submit_and_sleep(struct block_device *device, struct block_request *r
             wait_queue_wait(&sleeper.queue);
         sleeper.our_turn = false;
     }
+    block_device_leave(device, &sleeper.turn); /* it lives on this stack */
     if (error) {
         request->owner = NULL;
         return error;

@@ -30,11 +30,21 @@ void batch_copy_to_local(void *to, const struct packet *packet, uint32_t from, u
 /* To a page another domain granted us; offset + bytes is at most 4096. */
 void batch_copy_to_grant(domid_t domid, grant_ref_t ref, uint32_t offset,
                          const struct packet *packet, uint32_t from, uint32_t bytes, int *error);
-/* Makes the copies gathered so far. */
+/* Makes the copies gathered so far; what they read and wrote is free again. */
 void batch_copy_now(void);
+/*
+ * Memory for a packet's first piece that is not the one it came with: BATCH_SCRATCH_BYTES, good
+ * until the next batch_copy_now; NULL: there is none left.  Who has no packet at hand that uses
+ * some asks first whether so many are left, and has the copies made if not.
+ */
+#define BATCH_SCRATCH_BYTES 256u
+void *batch_scratch(void);
+bool batch_scratch_is_short(unsigned int wanted);
 /* Has `end` called, once, however often it is listed before. */
 void batch_at_end(struct batch_end *end);
-/* Ends it; those called may list others, which are called too. */
+/* A port goes: what it listed is not called any more. */
+void batch_forget(struct batch_end *end);
+/* Ends it; those called may copy, and list others, which are called after those copies. */
 void batch_end(void);
 
 #endif

@@ -57,9 +57,13 @@ struct switch_port {
 struct net_switch *switch_create(void);
 /* It has no ports any more. */
 void switch_destroy(struct net_switch *net_switch);
-void switch_attach(struct net_switch *net_switch, struct switch_port *port);
+/* -ENOMEM.  A guarded port's address is known from here on. */
+int switch_attach(struct net_switch *net_switch, struct switch_port *port);
 /* Nothing is handed to it any more; what was learnt behind it is forgotten. */
 void switch_detach(struct switch_port *port);
+
+/* Forgets who was not seen for SWITCH_AGE_NS; to be called now and then. */
+void switch_age(struct net_switch *net_switch);
 
 struct switch_port *switch_ports_first(struct net_switch *net_switch);
 

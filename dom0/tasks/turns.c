@@ -36,24 +36,63 @@ void turns_more(struct turns *turns)
         turns->first->come(turns->first);
 }
 
-bool turns_take(struct turns *turns, struct turn *turn)
+/* The head of the line begins his turn; whose turn it was has had it, used up or not. */
+static void turn_begin(struct turns *turns, struct turn *turn)
 {
-    if (!turns->first)
-        return true;
-    if (turns->first != turn) {
-        if (!turn->waits)
-            line_append(turns, turn);
+    uint64_t quantum = turns->quantum ? turns->quantum : TURNS_QUANTUM;
+
+    if (turns->current == turn)
+        return;
+    if (turns->current && !turns->current->waits)
+        turns->current->credit = 0;
+    turns->current = turn;
+    turn->credit += quantum * (turn->weight ? turn->weight : 1);
+}
+
+/* To the end of the line, with what is left for the next time. */
+static void turn_end(struct turns *turns, struct turn *turn)
+{
+    if (turns->current == turn)
+        turns->current = NULL;
+    line_append(turns, turn);
+    turns_more(turns);
+}
+
+static bool take_at_head(struct turns *turns, struct turn *turn, uint64_t bytes)
+{
+    line_remove(turns, turn);
+    turn_begin(turns, turn);
+    if (turn->credit < bytes && turns->first) {
+        turn_end(turns, turn);
         return false;
     }
-    line_remove(turns, turn);
+    turn->credit = turn->credit < bytes ? 0 : turn->credit - bytes;
     turns_more(turns); /* there may be another piece, which is the next one's */
     return true;
 }
 
-void turns_none_left(struct turns *turns, struct turn *turn)
+bool turns_take(struct turns *turns, struct turn *turn, uint64_t bytes)
+{
+    if (!turns->first)
+        return true;
+    if (turns->first == turn)
+        return take_at_head(turns, turn, bytes);
+    if (turn->waits)
+        return false;
+    if (turns->current == turn && turn->credit >= bytes) {
+        turn->credit -= bytes;
+        return true;
+    }
+    turn_end(turns, turn);
+    return false;
+}
+
+void turns_none_left(struct turns *turns, struct turn *turn, uint64_t bytes)
 {
     if (turn->waits)
         return;
+    if (turns->current == turn)
+        turn->credit += bytes;
     turn->next = turns->first;
     turn->waits = true;
     if (!turns->first)
@@ -65,9 +104,36 @@ void turns_leave(struct turns *turns, struct turn *turn)
 {
     bool first = turns->first == turn;
 
+    if (turns->current == turn)
+        turns->current = NULL;
+    turn->credit = 0;
     if (!turn->waits)
         return;
     line_remove(turns, turn);
     if (first)
         turns_more(turns);
+}
+
+uint64_t turn_rate_take(struct turn_rate *rate, uint64_t bytes, uint64_t now)
+{
+    uint64_t intervals;
+
+    if (!rate->bytes)
+        return 0;
+    intervals = (now - rate->refilled) / rate->interval_ns;
+    if (intervals) {
+        /* More than a few at once fill it from any debt that one piece can leave. */
+        uint64_t gain = intervals < UINT32_MAX ? intervals : UINT32_MAX;
+
+        rate->refilled += intervals * rate->interval_ns;
+        gain = gain > (uint64_t)INT64_MAX / 2 / rate->bytes ? (uint64_t)INT64_MAX / 2
+                                                            : gain * rate->bytes;
+        rate->left += (int64_t)gain;
+        if (rate->left > (int64_t)rate->bytes)
+            rate->left = (int64_t)rate->bytes;
+    }
+    if (rate->left <= 0)
+        return rate->refilled + rate->interval_ns;
+    rate->left -= (int64_t)bytes;
+    return 0;
 }

@@ -1,5 +1,5 @@
 /*
- * Fair turns at a disk: users who want more than its queue holds get equally many slots, and one
+ * Fair turns at a disk: users who want more than its queue holds get equally many bytes, and one
  * who wants little waits for a round of the others, not for all they have.
  *
  * Sources: dom0/tasks/turns.c dom0/devices/block-device.c
@@ -18,6 +18,8 @@
 
 #define SLOTS 14u
 #define USERS 11u
+/* A flush counts as 4096 bytes. */
+#define FLUSHES_A_TURN (TURNS_QUANTUM / 4096u)
 
 /* The disk: a queue of so many slots, answered in order. */
 static struct block_request *queue[SLOTS];
@@ -168,8 +170,8 @@ static void the_modest_wait_for_one_round(void **state)
             answer_some(1);
             tasks_run();
         }
-        /* Those before it in line, and then what was in the queue already. */
-        assert_in_range(answers, 1, 10 + SLOTS + 1);
+        /* A quantum of each one before it in line, and then what was in the queue already. */
+        assert_in_range(answers, 1, 10 * FLUSHES_A_TURN + SLOTS + 1);
     }
 }
 
@@ -180,7 +182,7 @@ static void one_greedy_one_does_not_keep_the_next_out(void **state)
     users[10].wanted = 1;
     users[10].woken = true;
     tasks_run();
-    for (unsigned int i = 0; i < 2; i++) {
+    for (unsigned int i = 0; i < FLUSHES_A_TURN + 1; i++) {
         answer_some(1);
         tasks_run();
     }
@@ -192,7 +194,7 @@ static void dom0s_own_requests_have_their_turn(void **state)
     (void)state;
     greedy(10);
     assert_int_equal(block_device_flush(&disk), 0);
-    assert_in_range(answers_while_asleep, 1, 10 + SLOTS + 1);
+    assert_in_range(answers_while_asleep, 1, 10 * FLUSHES_A_TURN + SLOTS + 1);
 }
 
 static void who_goes_leaves_the_line(void **state)
@@ -214,6 +216,92 @@ static void who_goes_leaves_the_line(void **state)
     assert_null(disk.turns.first);
 }
 
+/* Pieces of different sizes: it is bytes that are shared, by weight. */
+static struct turns uplink = { .quantum = 65536 };
+struct flow {
+    struct turn turn; /* first */
+    uint64_t size, bytes;
+    bool woken;
+};
+
+static void flow_come(struct turn *turn)
+{
+    ((struct flow *)turn)->woken = true;
+}
+
+static void flow_runs(struct flow *flow, uint64_t *room)
+{
+    flow->woken = false;
+    while (turns_take(&uplink, &flow->turn, flow->size)) {
+        if (*room < flow->size) {
+            turns_none_left(&uplink, &flow->turn, flow->size);
+            break;
+        }
+        *room -= flow->size;
+        flow->bytes += flow->size;
+    }
+}
+
+static void bytes_are_shared_by_weight(void **state)
+{
+    struct flow flows[3] = { { { .come = flow_come }, 60, 0, true },
+                             { { .come = flow_come }, 65553, 0, true },
+                             { { .come = flow_come, .weight = 2 }, 1514, 0, true } };
+    uint64_t room = 100000;
+
+    (void)state;
+    for (unsigned int round = 0; round < 300000; round++) {
+        if (flows[round % 3].woken)
+            flow_runs(&flows[round % 3], &room);
+        room = room + 10000 < 100000 ? room + 10000 : 100000;
+        turns_more(&uplink);
+    }
+    assert_in_range(flows[0].bytes, flows[1].bytes * 98 / 100, flows[1].bytes * 102 / 100);
+    assert_in_range(flows[2].bytes, flows[1].bytes * 196 / 100, flows[1].bytes * 204 / 100);
+}
+
+static void a_rate_is_kept_on_average(void **state)
+{
+    struct turn_rate rate = { .bytes = 10000, .interval_ns = 1000000 };
+    uint64_t now = 0, taken = 0;
+
+    (void)state;
+    while (now < 1000 * rate.interval_ns) {
+        uint64_t bytes = taken % 3 ? 65553 : 1514, again = turn_rate_take(&rate, bytes, now);
+
+        if (!again) {
+            taken += bytes;
+            continue;
+        }
+        assert_true(again > now);
+        now = again;
+    }
+    assert_in_range(taken, 999 * rate.bytes, 1001 * rate.bytes + 65553);
+}
+
+/* After a pause there is one interval's worth, no matter how long it was or what the limit is. */
+static void a_rate_saves_up_one_interval(void **state)
+{
+    static const uint64_t limits[] = { 1, 10000, UINT32_MAX, INT64_MAX / 4 };
+
+    (void)state;
+    for (unsigned int i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        struct turn_rate rate = { .bytes = limits[i], .interval_ns = 50000000 };
+
+        assert_int_equal(turn_rate_take(&rate, limits[i], UINT64_MAX / 2), 0);
+        assert_int_not_equal(turn_rate_take(&rate, 1, UINT64_MAX / 2), 0);
+    }
+}
+
+static void no_rate_no_limit(void **state)
+{
+    struct turn_rate rate = { .bytes = 0 };
+
+    (void)state;
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(turn_rate_take(&rate, UINT32_MAX, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +310,10 @@ int main(void)
         cmocka_unit_test_setup(one_greedy_one_does_not_keep_the_next_out, setup),
         cmocka_unit_test_setup(dom0s_own_requests_have_their_turn, setup),
         cmocka_unit_test_setup(who_goes_leaves_the_line, setup),
+        cmocka_unit_test(bytes_are_shared_by_weight),
+        cmocka_unit_test(a_rate_is_kept_on_average),
+        cmocka_unit_test(a_rate_saves_up_one_interval),
+        cmocka_unit_test(no_rate_no_limit),
     };
 
     return cmocka_run_group_tests_name("block-turns", tests, NULL, NULL);

@@ -1,0 +1,297 @@
+/*
+ * The switch.  See switch.h.
+ *
+ * Addresses are found through one hash table: what was learnt, and the own address of each guarded
+ * port, which nothing that is learnt can move.
+ */
+#include "network/switch.h"
+#include "network/batch.h"
+#include "network/tagging.h"
+#include "pv-kernel/clock.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define BUCKETS 1024u
+
+struct station {
+    struct station *next;
+    uint64_t address; /* 48 bits, and the VLAN above them */
+    struct switch_port *port;
+    uint64_t seen; /* when, by clock_monotonic_ns */
+};
+
+struct net_switch {
+    struct switch_port *first;
+    struct station *buckets[BUCKETS];
+};
+
+struct net_switch *switch_create(void)
+{
+    return calloc(1, sizeof(struct net_switch));
+}
+
+void switch_destroy(struct net_switch *net_switch)
+{
+    free(net_switch);
+}
+
+struct switch_port *switch_ports_first(struct net_switch *net_switch)
+{
+    return net_switch->first;
+}
+
+static uint64_t address_of(const uint8_t mac[6], uint16_t vlan)
+{
+    uint64_t address = vlan;
+
+    for (int i = 0; i < 6; i++)
+        address = address << 8 | mac[i];
+    return address;
+}
+
+/* A multiplicative hash: neighbours' addresses differ in their last bits. */
+static unsigned int bucket_of(uint64_t address)
+{
+    return (unsigned int)(address * 0x9e3779b97f4a7c15ULL >> 54) % BUCKETS;
+}
+
+static struct station *station_find(struct net_switch *net_switch, uint64_t address)
+{
+    struct station *station = net_switch->buckets[bucket_of(address)];
+
+    while (station && station->address != address)
+        station = station->next;
+    return station;
+}
+
+static struct station *station_add(struct net_switch *net_switch, uint64_t address,
+                                   struct switch_port *port)
+{
+    struct station **bucket = &net_switch->buckets[bucket_of(address)];
+    struct station *station = malloc(sizeof(*station));
+
+    if (!station)
+        return NULL;
+    *station = (struct station){ .next = *bucket, .address = address, .port = port };
+    *bucket = station;
+    port->learnt++;
+    return station;
+}
+
+static bool is_old(const struct station *station, uint64_t now)
+{
+    return !station->port->guarded && now - station->seen > SWITCH_AGE_NS;
+}
+
+static void station_remove(struct station **at)
+{
+    struct station *station = *at;
+
+    station->port->learnt--;
+    *at = station->next;
+    free(station);
+}
+
+/* Forgets the port's stations, or, without a port, those not seen for long. */
+static void stations_sweep(struct net_switch *net_switch, const struct switch_port *port)
+{
+    uint64_t now = clock_monotonic_ns();
+
+    for (unsigned int i = 0; i < BUCKETS; i++) {
+        struct station **at = &net_switch->buckets[i];
+
+        while (*at)
+            if (port ? (*at)->port == port : is_old(*at, now))
+                station_remove(at);
+            else
+                at = &(*at)->next;
+    }
+}
+
+void switch_age(struct net_switch *net_switch)
+{
+    stations_sweep(net_switch, NULL);
+}
+
+int switch_attach(struct net_switch *net_switch, struct switch_port *port)
+{
+    port->learnt = 0;
+    if (port->guarded && !station_add(net_switch, address_of(port->mac, port->vlan), port))
+        return -ENOMEM;
+    port->net_switch = net_switch;
+    port->next = net_switch->first;
+    net_switch->first = port;
+    return 0;
+}
+
+void switch_detach(struct switch_port *port)
+{
+    struct switch_port **at = &port->net_switch->first;
+
+    while (*at != port)
+        at = &(*at)->next;
+    *at = port->next;
+    stations_sweep(port->net_switch, port);
+    port->net_switch = NULL;
+}
+
+/* False: the address is another's, who is known for sure. */
+static bool learn(struct switch_port *from, uint64_t address)
+{
+    struct station *station = station_find(from->net_switch, address);
+
+    if (!station) {
+        if (from->learnt >= SWITCH_ADDRESSES_A_PORT)
+            return true;
+        station = station_add(from->net_switch, address, from);
+        if (!station)
+            return true;
+    } else if (station->port != from) {
+        if (station->port->guarded)
+            return false;
+        if (from->learnt >= SWITCH_ADDRESSES_A_PORT)
+            return true;
+        station->port->learnt--;
+        station->port = from;
+        from->learnt++;
+    }
+    station->seen = clock_monotonic_ns();
+    return true;
+}
+
+/* Addresses a bridge keeps to itself: pause frames, spanning tree, LLDP (IEEE 802.1Q, 8.6.3). */
+static bool is_reserved(const uint8_t mac[6])
+{
+    static const uint8_t reserved[5] = { 0x01, 0x80, 0xc2, 0x00, 0x00 };
+
+    return !memcmp(mac, reserved, sizeof(reserved)) && mac[5] < 0x10;
+}
+
+static bool is_usable_source(const uint8_t mac[6])
+{
+    static const uint8_t none[6];
+
+    return !(mac[0] & 1) && memcmp(mac, none, sizeof(none)) != 0;
+}
+
+static int drop(struct switch_port *port)
+{
+    port->counters.in_dropped++;
+    return 0;
+}
+
+static int spoofed(struct switch_port *port)
+{
+    port->counters.spoofed++;
+    return drop(port);
+}
+
+/* A packet on its way, and what becomes of it where tags differ: the same for all such ports. */
+struct delivery {
+    struct switch_port *from;
+    const struct packet *packet;
+    struct packet changed;
+    enum { CHANGED_NOT_YET, CHANGED, CHANGED_FAILED } state;
+};
+
+static const struct packet *changed_packet(struct delivery *delivery)
+{
+    uint16_t vlan = delivery->from->vlan;
+
+    if (delivery->state == CHANGED_NOT_YET)
+        delivery->state = (vlan ? tagging_insert(&delivery->changed, delivery->packet, vlan)
+                                : tagging_remove(&delivery->changed, delivery->packet))
+                              ? CHANGED
+                              : CHANGED_FAILED;
+    return delivery->state == CHANGED ? &delivery->changed : NULL;
+}
+
+static int hand_to(struct delivery *delivery, struct switch_port *to, struct turn *turn)
+{
+    const struct packet *packet = delivery->packet;
+    int error;
+
+    if (delivery->from->vlan != to->vlan)
+        packet = changed_packet(delivery);
+    if (!packet) {
+        to->counters.out_dropped++;
+        return 0;
+    }
+    error = to->operations->output(to, packet, turn);
+    if (error)
+        return error;
+    to->counters.out_packets++;
+    to->counters.out_bytes += packet->bytes;
+    return 0;
+}
+
+static bool is_reached(const struct switch_port *from, const struct switch_port *to, uint16_t vlan)
+{
+    return to != from && (!to->vlan || to->vlan == vlan);
+}
+
+static void flood(struct delivery *delivery, uint16_t vlan)
+{
+    for (struct switch_port *to = delivery->from->net_switch->first; to; to = to->next)
+        if (is_reached(delivery->from, to, vlan))
+            hand_to(delivery, to, NULL);
+}
+
+static int forward(struct switch_port *from, const struct packet *packet, uint16_t vlan,
+                   struct turn *turn)
+{
+    struct delivery delivery = { .from = from, .packet = packet };
+    const uint8_t *to_mac = packet->pieces[0].local;
+    struct station *station = NULL;
+
+    if (!(to_mac[0] & 1))
+        station = station_find(from->net_switch, address_of(to_mac, vlan));
+    if (!station || is_old(station, clock_monotonic_ns())) {
+        flood(&delivery, vlan);
+        return 0;
+    }
+    if (!is_reached(from, station->port, vlan))
+        return 0; /* it has seen it already */
+    return hand_to(&delivery, station->port, turn);
+}
+
+int switch_input(struct switch_port *from, const struct packet *packet, struct turn *turn)
+{
+    const uint8_t *header = packet->pieces[0].local;
+    uint16_t vlan = tagging_vlan(packet);
+    int error;
+
+    if (!from->net_switch || packet->pieces[0].length < PACKET_BYTES_LEAST || is_reserved(header) ||
+        !is_usable_source(header + 6) || (from->vlan && vlan))
+        return drop(from);
+    if (from->vlan)
+        vlan = from->vlan;
+    if (from->guarded ? memcmp(header + 6, from->mac, 6) != 0
+                      : !learn(from, address_of(header + 6, vlan)))
+        return spoofed(from);
+    if (batch_scratch_is_short(2))
+        batch_copy_now();
+    error = forward(from, packet, vlan, turn);
+    if (error)
+        return error;
+    from->counters.in_packets++;
+    from->counters.in_bytes += packet->bytes;
+    return 0;
+}
+
+bool switch_address(struct net_switch *net_switch, unsigned int n, struct switch_address *address)
+{
+    for (unsigned int i = 0; i < BUCKETS; i++)
+        for (struct station *station = net_switch->buckets[i]; station; station = station->next) {
+            if (n--)
+                continue;
+            for (int byte = 0; byte < 6; byte++)
+                address->mac[byte] = (uint8_t)(station->address >> (40 - 8 * byte));
+            address->vlan = (uint16_t)(station->address >> 48);
+            address->port = station->port;
+            address->age_ns = station->port->guarded ? 0 : clock_monotonic_ns() - station->seen;
+            return true;
+        }
+    return false;
+}
