@@ -241,10 +241,13 @@ static void flood(struct delivery *delivery, uint16_t vlan)
 static int forward(struct switch_port *from, const struct packet *packet, uint16_t vlan,
                    struct turn *turn)
 {
-    struct delivery delivery = { .from = from, .packet = packet };
+    struct delivery delivery;
     const uint8_t *to_mac = packet->pieces[0].local;
     struct station *station = NULL;
 
+    delivery.from = from; /* the rest is large, and rarely looked at */
+    delivery.packet = packet;
+    delivery.state = CHANGED_NOT_YET;
     if (!(to_mac[0] & 1))
         station = station_find(from->net_switch, address_of(to_mac, vlan));
     if (!station || is_old(station, clock_monotonic_ns())) {

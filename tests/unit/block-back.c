@@ -84,12 +84,12 @@ static int setup(void **state)
     shared.ring.header.rsp_event = 1;
     device = (struct block_device){ .sectors = 1000, .sector_size = 512 };
     vbd = calloc(1, sizeof(*vbd));
-    vbd->domid = 5;
+    vbd->backend.domid = 5;
     vbd->device = &device;
     vbd->writable = true;
     vbd->ring = &shared.ring;
     vbd->port = 9;
-    vbd->state = VBD_CONNECTED;
+    vbd->backend.state = BACKEND_CONNECTED;
     for (unsigned int i = 0; i < VBD_SLOTS; i++) {
         vbd->requests[i].vbd = vbd;
         vbd->requests[i].next = vbd->free_requests;

@@ -3,6 +3,7 @@
  * what it could not do for want of memory it does later.  The data path is a fake.
  *
  * Sources: split-drivers/block/back/connect.c split-drivers/handshake/xenbus.c
+ * Sources: split-drivers/handshake/backend.c
  * Sources: dom0/xenstore/access.c dom0/xenstore/connection.c dom0/xenstore/control.c
  * Sources: dom0/xenstore/domain.c dom0/xenstore/node.c dom0/xenstore/path.c
  * Sources: dom0/xenstore/permissions.c dom0/xenstore/requests.c dom0/xenstore/store.c
@@ -56,6 +57,7 @@ char *__wrap_strdup(const char *text)
 
 /* The task runs until it would sleep; time passes only then. */
 static void (*backend_task)(void *arg);
+static void *backend_argument;
 static jmp_buf asleep;
 static bool task_runs;
 static uint64_t now;
@@ -63,9 +65,9 @@ static uint64_t now;
 struct task *task_spawn(const char *name, void (*fn)(void *), void *arg, size_t stack_bytes)
 {
     (void)name;
-    (void)arg;
     (void)stack_bytes;
     backend_task = fn;
+    backend_argument = arg;
     return (struct task *)1;
 }
 
@@ -107,7 +109,7 @@ static void backend_runs(void)
 {
     task_runs = true;
     if (!setjmp(asleep))
-        backend_task(NULL);
+        backend_task(backend_argument);
     task_runs = false;
 }
 
@@ -183,7 +185,6 @@ int vbd_serve_start(struct vbd *vbd)
 
 void vbd_serve_stop(struct vbd *vbd)
 {
-    vbd->state = VBD_STOPPING;
     stopping[stopping_count++] = vbd;
 }
 

@@ -18,7 +18,7 @@ static size_t batch_fill(struct vbd *vbd, struct vbd_request *list)
         request->frame_count = request->copy.nr_segments;
         for (unsigned int i = 0; i < request->frame_count; i++)
             batch[n++] =
-                (struct grant_frame){ .domid = (domid_t)vbd->domid,
+                (struct grant_frame){ .domid = (domid_t)vbd->backend.domid,
                                       .ref = request->copy.seg[i].gref,
                                       .writable = request->copy.operation == BLKIF_OP_READ };
     }

@@ -33,7 +33,7 @@ static bool serve_round(struct vbd *vbd)
 {
     bool moved = complete_answer(vbd);
 
-    if (vbd->state == VBD_CONNECTED && !vbd->broken) {
+    if (vbd->backend.state == BACKEND_CONNECTED && !vbd->broken) {
         struct vbd_request *list = intake_take(vbd);
 
         if (list) {
@@ -47,7 +47,8 @@ static bool serve_round(struct vbd *vbd)
 
 static bool finished(const struct vbd *vbd)
 {
-    return vbd->state == VBD_STOPPING && !vbd->in_flight && !vbd->mapped_first && !vbd->done_first;
+    return vbd->backend.state == BACKEND_STOPPING && !vbd->in_flight && !vbd->mapped_first &&
+           !vbd->done_first;
 }
 
 static void wait_for_work(struct vbd *vbd)
@@ -74,12 +75,9 @@ static void serve(void *arg)
         }
         if (vbd->broken && !reported) {
             reported = true;
-            if (vbd->complaints++ >= VBD_COMPLAINTS_MAX)
-                continue;
-            printf("block: guest %u disk %u: impossible ring index, not served any more\n",
-                   (unsigned int)vbd->domid, (unsigned int)vbd->device_id);
+            backend_report(&vbd->backend, "impossible ring index, not served any more");
         }
-        if (vbd->state == VBD_CONNECTED && intake_more(vbd))
+        if (vbd->backend.state == BACKEND_CONNECTED && intake_more(vbd))
             continue;
         if (!finished(vbd))
             wait_for_work(vbd);
@@ -112,8 +110,8 @@ int vbd_serve_start(struct vbd *vbd)
     vbd->turn = (struct turn){ .come = our_turn };
     vbd->broken = false;
     vbd->work_pending = true;
-    snprintf(name, sizeof(name), "vbd-%u-%u", (unsigned int)vbd->domid,
-             (unsigned int)vbd->device_id);
+    snprintf(name, sizeof(name), "vbd-%u-%u", (unsigned int)vbd->backend.domid,
+             (unsigned int)vbd->backend.device_id);
     if (!task_spawn(name, serve, vbd, 0))
         return -ENOMEM;
     event_port_set_guest_handler(vbd->port, frontend_event, vbd);
@@ -122,6 +120,5 @@ int vbd_serve_start(struct vbd *vbd)
 
 void vbd_serve_stop(struct vbd *vbd)
 {
-    vbd->state = VBD_STOPPING;
     vbd_wake(vbd);
 }

@@ -1,8 +1,8 @@
 /*
  * vbd: one virtual block device as the backend sees it.
  *
- * connect.c owns the conversation and the life of the structure; while connected, the vbd's own
- * task (serve.c) owns everything from `ring` down and walks a request through intake.c,
+ * connect.c and handshake/ own the conversation and the life of the structure; while connected, the
+ * vbd's own task (serve.c) owns everything from `ring` down and walks a request through intake.c,
  * map-segments.c, execute.c and complete.c.
  */
 #ifndef BLOCK_BACK_VBD_H
@@ -11,8 +11,8 @@
 #include "devices/block-device.h"
 #include "hypercall-abi/rings/block.h"
 #include "hypercall-abi/rings/ring.h"
-#include "hypercall-abi/rings/xenbus.h"
 #include "pv-kernel/grant-maps.h"
+#include "split-drivers/handshake/backend.h"
 #include "tasks/wait-queue.h"
 #include <stdbool.h>
 #include <stdint.h>
@@ -43,26 +43,10 @@ struct vbd_request {
     struct vbd_request *next;
 };
 
-enum vbd_state {
-    VBD_WAITING,   /* device open, frontend not there yet */
-    VBD_CONNECTED, /* ring mapped, task runs */
-    VBD_STOPPING,  /* told to stop: no intake, requests in flight finish */
-    VBD_CLOSED,    /* disconnected; the frontend may come again */
-    VBD_FAILED     /* the device could not be had */
-};
-
 struct vbd {
-    /* The conversation's. */
-    uint32_t domid, device_id;
-    char backend[96]; /* our directory in the store */
-    char *frontend;   /* the guest's */
-    enum vbd_state state;
-    enum xenbus_state published; /* what the store should say of us */
-    bool unpublished;            /* there was no memory to say it: to be tried again */
+    struct backend_device backend; /* first: the conversation's */
     struct block_device *device;
     bool writable;
-    unsigned int complaints; /* lines printed about this frontend */
-    struct vbd *next;
 
     /* The data path's. */
     volatile struct vbd_ring *ring;
@@ -80,9 +64,6 @@ struct vbd {
     bool work_pending; /* an event, a completion, our turn, or the order to stop */
     bool broken;       /* the frontend's indices are impossible: not served any more */
 };
-
-/* A frontend can provoke lines without end: only the first few of each are printed. */
-#define VBD_COMPLAINTS_MAX 4
 
 /* serve.c: the task. */
 int vbd_serve_start(struct vbd *vbd);
