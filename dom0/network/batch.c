@@ -23,7 +23,6 @@ void batch_copy_now(void)
     unsigned int n = copy_count;
 
     copy_count = 0;
-    scratch_used = 0;
     grant_copies_run(copies, n);
     for (unsigned int i = 0; i < n; i++)
         if (copies[i].status != GNTST_okay)
@@ -133,9 +132,12 @@ void batch_copy_to_grant(domid_t domid, grant_ref_t ref, uint32_t offset,
     }
 }
 
-bool batch_scratch_is_short(unsigned int wanted)
+void batch_scratch_reserve(unsigned int wanted)
 {
-    return SCRATCH_MAX - scratch_used < wanted;
+    if (SCRATCH_MAX - scratch_used >= wanted)
+        return;
+    batch_copy_now();
+    scratch_used = 0;
 }
 
 void *batch_scratch(void)
@@ -184,4 +186,5 @@ void batch_end(void)
             end->end(end);
         }
     } while (ends_first || copy_count);
+    scratch_used = 0;
 }

@@ -34,12 +34,13 @@ void batch_copy_to_grant(domid_t domid, grant_ref_t ref, uint32_t offset,
 void batch_copy_now(void);
 /*
  * Memory for a packet's first piece that is not the one it came with: BATCH_SCRATCH_BYTES, good
- * until the next batch_copy_now; NULL: there is none left.  Who has no packet at hand that uses
- * some asks first whether so many are left, and has the copies made if not.
+ * until somebody who has no packet at hand that uses some reserves anew, or the batch ends.  NULL:
+ * there is none left.
  */
 #define BATCH_SCRATCH_BYTES 256u
 void *batch_scratch(void);
-bool batch_scratch_is_short(unsigned int wanted);
+/* So many are there: if they are not, the copies are made, and all are free again. */
+void batch_scratch_reserve(unsigned int wanted);
 /* Has `end` called, once, however often it is listed before. */
 void batch_at_end(struct batch_end *end);
 /* A port goes: what it listed is not called any more. */

@@ -6,6 +6,8 @@
  */
 #include "network/switch.h"
 #include "network/batch.h"
+#include "network/fallback.h"
+#include "network/headers.h"
 #include "network/tagging.h"
 #include "pv-kernel/clock.h"
 #include <errno.h>
@@ -207,22 +209,52 @@ static const struct packet *changed_packet(struct delivery *delivery)
     return delivery->state == CHANGED ? &delivery->changed : NULL;
 }
 
+static bool can_take(const struct switch_port *to, const struct packet *packet)
+{
+    struct headers headers;
+
+    if (to->takes == PORT_TAKES_ALL || packet->offload.checksum != PACKET_CHECKSUM_PARTIAL)
+        return true;
+    if (packet->offload.segmentation == PACKET_TCP4)
+        return to->takes & PORT_TAKES_TCP4;
+    if (packet->offload.segmentation == PACKET_TCP6)
+        return to->takes & PORT_TAKES_TCP6;
+    headers_read(packet, &headers);
+    return to->takes & (headers.version == 6 ? PORT_TAKES_CHECKSUM6 : PORT_TAKES_CHECKSUM4);
+}
+
+static bool is_too_long(const struct switch_port *to, const struct packet *packet)
+{
+    return packet->offload.segmentation == PACKET_WHOLE &&
+           packet->bytes >
+               to->mtu + PACKET_BYTES_LEAST + (tagging_vlan(packet) ? VLAN_TAG_BYTES : 0);
+}
+
+static void output(void *argument, const struct packet *packet)
+{
+    struct switch_port *to = argument;
+
+    to->counters.out_packets++;
+    to->counters.out_bytes += packet->bytes;
+    to->operations->output(to, packet);
+}
+
 static int hand_to(struct delivery *delivery, struct switch_port *to, struct turn *turn)
 {
     const struct packet *packet = delivery->packet;
-    int error;
 
     if (delivery->from->vlan != to->vlan)
         packet = changed_packet(delivery);
-    if (!packet) {
+    if (!packet || is_too_long(to, packet)) {
         to->counters.out_dropped++;
         return 0;
     }
-    error = to->operations->output(to, packet, turn);
-    if (error)
-        return error;
-    to->counters.out_packets++;
-    to->counters.out_bytes += packet->bytes;
+    if (turn && to->operations->admit && !to->operations->admit(to, packet->bytes, turn))
+        return -EAGAIN;
+    if (can_take(to, packet))
+        output(to, packet);
+    else if (!fallback_each(packet, output, to))
+        to->counters.out_dropped++;
     return 0;
 }
 
@@ -273,8 +305,7 @@ int switch_input(struct switch_port *from, const struct packet *packet, struct t
     if (from->guarded ? memcmp(header + 6, from->mac, 6) != 0
                       : !learn(from, address_of(header + 6, vlan)))
         return spoofed(from);
-    if (batch_scratch_is_short(2))
-        batch_copy_now();
+    batch_scratch_reserve(1);
     error = forward(from, packet, vlan, turn);
     if (error)
         return error;

@@ -28,12 +28,23 @@ struct switch_port;
 
 struct switch_port_operations {
     /*
-     * Takes the packet, or drops it and counts that: 0.  It may have its bytes copied at the
-     * batch's end; the packet itself is gone after the call.  With a turn, which is the sender's,
-     * it may also refuse the packet for now (-EAGAIN) and call the turn when it is its time.
+     * NULL, or: may a packet of so many bytes come now?  If not it is kept by its sender, whose
+     * turn is called when it is time to ask again.
      */
-    int (*output)(struct switch_port *port, const struct packet *packet, struct turn *turn);
+    bool (*admit)(struct switch_port *port, uint32_t bytes, struct turn *turn);
+    /*
+     * Takes the packet, or drops it and counts that.  Its bytes may be copied at the batch's end;
+     * the packet itself is gone after the call.
+     */
+    void (*output)(struct switch_port *port, const struct packet *packet);
 };
+
+/* What a port takes without having it done before (fallback.h). */
+#define PORT_TAKES_CHECKSUM4 1u /* PACKET_CHECKSUM_PARTIAL over IPv4 */
+#define PORT_TAKES_CHECKSUM6 2u
+#define PORT_TAKES_TCP4      4u /* PACKET_TCP4 */
+#define PORT_TAKES_TCP6      8u
+#define PORT_TAKES_ALL       15u
 
 struct port_counters {
     uint64_t in_packets, in_bytes, in_dropped;    /* what came from it into the switch */
@@ -47,6 +58,8 @@ struct switch_port {
     bool guarded;
     uint8_t mac[6]; /* whose packets it lets in, if guarded */
     uint16_t vlan;  /* 0: none */
+    uint16_t takes; /* PORT_TAKES_* */
+    uint32_t mtu;   /* bytes behind the link header that it takes in one piece */
     struct port_counters counters;
     /* The switch's. */
     struct net_switch *net_switch;
@@ -68,8 +81,8 @@ void switch_age(struct net_switch *net_switch);
 struct switch_port *switch_ports_first(struct net_switch *net_switch);
 
 /*
- * A packet comes in from a port.  -EAGAIN, only if there is a turn: the port it is for has no room;
- * the turn is called when it is time to try again.
+ * A packet comes in from a port; what its offload says is possible (fallback.h).  -EAGAIN, only if
+ * there is a turn: the port it is for has no room; the turn is called when it is time to try again.
  */
 int switch_input(struct switch_port *from, const struct packet *packet, struct turn *turn);
 
