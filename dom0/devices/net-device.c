@@ -31,6 +31,11 @@ int net_device_register(struct net_device *device)
     return 0;
 }
 
+unsigned int net_device_skip(void)
+{
+    return device_count++;
+}
+
 int net_device_open(struct net_device *device, const struct net_user *user, void *user_state,
                     unsigned int mtu)
 {
@@ -61,10 +66,28 @@ static bool is_able(const struct net_device *device, const struct packet_offload
     return !(needed & ~device->features);
 }
 
+/* A NIC takes such numbers at their word. */
+static bool is_sound(const struct net_transmit *transmit)
+{
+    const struct packet_offload *offload = &transmit->offload;
+    uint32_t field = (uint32_t)offload->checksum_start + offload->checksum_offset;
+
+    if (offload->checksum == PACKET_CHECKSUM_PARTIAL &&
+        (offload->checksum_start < PACKET_BYTES_LEAST || field + 2 > transmit->bytes))
+        return false;
+    if (offload->segmentation == PACKET_WHOLE)
+        return true;
+    return offload->checksum == PACKET_CHECKSUM_PARTIAL && offload->segment_bytes &&
+           transmit->header && offload->header_bytes >= field + 2 &&
+           offload->header_bytes <= transmit->buffers[0].bytes &&
+           offload->header_bytes < transmit->bytes;
+}
+
 int net_device_submit(struct net_device *device, struct net_transmit *transmit)
 {
-    if (transmit->buffer_count > device->buffers_max || transmit->bytes < PACKET_BYTES_LEAST ||
-        transmit->bytes > PACKET_BYTES_MAX || !is_able(device, &transmit->offload))
+    if (!transmit->buffer_count || transmit->buffer_count > device->buffers_max ||
+        transmit->bytes < PACKET_BYTES_LEAST || transmit->bytes > PACKET_BYTES_MAX ||
+        !is_able(device, &transmit->offload) || !is_sound(transmit))
         return -EINVAL;
     return device->driver->submit(device, transmit);
 }

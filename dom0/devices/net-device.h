@@ -32,6 +32,9 @@ struct net_transmit {
     unsigned int buffer_count;     /* at most the device's buffers_max */
     struct net_buffer buffers[NET_BUFFERS_MAX];
     uint32_t bytes; /* of all buffers: at least PACKET_BYTES_LEAST; the driver pads */
+    /* Where the first buffer is in dom0's own memory; NULL: not known.  Packets to be cut need it,
+     * with all of the headers in that buffer: there the driver may write what its NIC wants. */
+    void *header;
     /* Called once, from the driver's task; error is 0 or -errno. */
     void (*done)(struct net_transmit *transmit, int error);
     void *owner;               /* the user's */
@@ -116,5 +119,7 @@ int net_device_filter(struct net_device *device, const struct net_filter *filter
 
 /* For drivers: gives the device its name and makes it known. */
 int net_device_register(struct net_device *device);
+/* A NIC that does not start has its number all the same, which it is said to be. */
+unsigned int net_device_skip(void);
 
 #endif

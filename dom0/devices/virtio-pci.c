@@ -22,7 +22,6 @@ enum {
 
 #define NO_INTERRUPT 1
 #define RESET_MS     1000 /* that a device may take to reset */
-#define QUEUE_MAX    256
 #define barrier()    __asm__ volatile("" : : : "memory")
 
 static int block_map(const struct virtio_device *d, unsigned int cap, volatile uint8_t **va)
@@ -96,15 +95,20 @@ int virtio_open(struct virtio_device *d, struct pci_device *pci)
     return virtio_reset(d);
 }
 
-int virtio_negotiate(struct virtio_device *d, uint64_t wanted, uint64_t *agreed)
+uint64_t virtio_offered(const struct virtio_device *d)
 {
     uint64_t offered;
 
     d->common->device_feature_select = 0;
     offered = d->common->device_feature;
     d->common->device_feature_select = 1;
-    offered |= (uint64_t)d->common->device_feature << 32;
-    *agreed = offered & (wanted | 1ULL << VIRTIO_F_VERSION_1);
+    return offered | (uint64_t)d->common->device_feature << 32;
+}
+
+int virtio_negotiate(struct virtio_device *d, uint64_t wanted, uint64_t *agreed)
+{
+    *agreed = virtio_offered(d) & (wanted | 1ULL << VIRTIO_F_VERSION_1);
+    d->event_index = *agreed & 1ULL << VIRTIO_F_EVENT_INDEX;
     if (!(*agreed & 1ULL << VIRTIO_F_VERSION_1))
         return -ENODEV;
     d->common->driver_feature_select = 0;
@@ -128,7 +132,7 @@ static int rings_make(struct virtqueue *q)
         return -ENOMEM;
     memset((void *)(uintptr_t)q->available, 0, PAGE_SIZE);
     memset((void *)(uintptr_t)q->used, 0, PAGE_SIZE);
-    q->available_index = q->used_index = 0;
+    q->available_index = q->used_index = q->rung_index = 0;
     return 0;
 }
 
@@ -139,12 +143,13 @@ int virtio_queue_setup(struct virtio_device *d, struct virtqueue *q, uint16_t nu
     q->size = d->common->queue_size;
     if (!q->size)
         return -ENODEV;
-    if (q->size > QUEUE_MAX)
-        q->size = QUEUE_MAX;
+    if (q->size > VIRTQUEUE_MAX)
+        q->size = VIRTQUEUE_MAX;
     d->common->queue_size = q->size;
     if (rings_make(q))
         return -ENOMEM;
     q->number = number;
+    q->event_index = d->event_index;
     q->doorbell = (volatile uint16_t *)(d->notify +
                                         (size_t)d->common->queue_notify_off * d->notify_multiplier);
     d->common->queue_msix_vector = vector;
@@ -180,33 +185,80 @@ void virtqueue_publish(struct virtqueue *q)
     q->available[1] = q->available_index;
 }
 
+/* The fields behind the rings: at which used index we want an interrupt, and the device's like. */
+static volatile uint16_t *wanted_interrupt(struct virtqueue *q)
+{
+    return &q->available[2 + q->size];
+}
+
+static uint16_t wanted_doorbell(const struct virtqueue *q)
+{
+    return q->used[2 + 4 * q->size];
+}
+
+static bool device_wants_to_know(struct virtqueue *q)
+{
+    uint16_t told = q->rung_index, now = q->available_index;
+
+    if (!q->event_index)
+        return !(q->used[0] & NO_INTERRUPT);
+    q->rung_index = now;
+    return (uint16_t)(now - wanted_doorbell(q) - 1) < (uint16_t)(now - told);
+}
+
 void virtqueue_ring(struct virtqueue *q)
 {
     __sync_synchronize(); /* the index is out before we read the device's wish for quiet */
-    if (!(q->used[0] & NO_INTERRUPT))
+    if (device_wants_to_know(q))
         *q->doorbell = q->number;
+}
+
+bool virtqueue_has_used(const struct virtqueue *q)
+{
+    return q->used_index != q->used[1];
+}
+
+bool virtqueue_take_used(struct virtqueue *q, struct virtq_used *used)
+{
+    volatile struct virtq_used *ring = (volatile struct virtq_used *)(q->used + 2);
+
+    if (!virtqueue_has_used(q))
+        return false;
+    barrier(); /* the index before the entry it covers */
+    used->id = ring[q->used_index % q->size].id;
+    used->length = ring[q->used_index % q->size].length;
+    q->used_index++;
+    return true;
 }
 
 bool virtqueue_take(struct virtqueue *q, uint16_t *head)
 {
-    volatile struct virtq_used *ring = (volatile struct virtq_used *)(q->used + 2);
+    struct virtq_used used;
 
-    if (q->used_index == q->used[1])
+    if (!virtqueue_take_used(q, &used))
         return false;
-    barrier(); /* the index before the entry it covers */
-    *head = (uint16_t)ring[q->used_index % q->size].id;
-    q->used_index++;
+    *head = (uint16_t)used.id;
     return true;
 }
 
 void virtqueue_interrupts_off(struct virtqueue *q)
 {
-    q->available[0] = NO_INTERRUPT;
+    /* With event indices there is nothing to say: the one we named is behind us. */
+    if (!q->event_index)
+        q->available[0] = NO_INTERRUPT;
 }
 
 bool virtqueue_interrupts_on(struct virtqueue *q)
 {
-    q->available[0] = 0;
+    return virtqueue_interrupts_after(q, 1);
+}
+
+bool virtqueue_interrupts_after(struct virtqueue *q, uint16_t count)
+{
+    if (q->event_index)
+        *wanted_interrupt(q) = (uint16_t)(q->used_index + count - 1);
+    else
+        q->available[0] = 0;
     __sync_synchronize(); /* our wish is seen before we look whether it came too late */
-    return q->used_index != q->used[1];
+    return (uint16_t)(q->used[1] - q->used_index) >= (q->event_index ? count : 1);
 }

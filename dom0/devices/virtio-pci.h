@@ -10,7 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VIRTIO_F_VERSION_1 32
+#define VIRTIO_F_EVENT_INDEX 29
+#define VIRTIO_F_VERSION_1   32
+
+#define VIRTQUEUE_MAX    256u
+#define VIRTIO_NO_VECTOR 0xffffu
 
 struct virtio_common_registers {
     uint32_t device_feature_select, device_feature, driver_feature_select, driver_feature;
@@ -26,6 +30,7 @@ struct virtio_device {
     volatile uint8_t *notify;
     uint32_t notify_multiplier;
     volatile uint8_t *config;
+    bool event_index; /* negotiated: queues set up from now on use it */
 };
 
 struct virtq_descriptor {
@@ -49,6 +54,9 @@ struct virtqueue {
     uint16_t used_index;          /* next to look at */
     volatile uint16_t *doorbell;
     uint16_t number;
+    /* Each side names the index at which it wants to hear of the other (virtio 1.1, 2.6.7). */
+    bool event_index;
+    uint16_t rung_index; /* what the device had been told of at the last virtqueue_ring */
 };
 
 /* Finds the register blocks and resets the device; 0 or -errno. */
@@ -58,6 +66,8 @@ bool virtio_needs_reset(const struct virtio_device *device);
 /* Resets it; sleeps until it has.  It touches no memory afterwards: if it does not reset (-EIO) it
  * is cut off the bus.  Its queues are to be set up again. */
 int virtio_reset(struct virtio_device *device);
+/* What the device offers. */
+uint64_t virtio_offered(const struct virtio_device *device);
 /* Negotiates: the result is what of `wanted` (and VERSION_1) the device offers. */
 int virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_t *agreed);
 /* Sets queue `number` up with MSI-X entry `vector`; after a reset, in the memory it had. */
@@ -71,11 +81,18 @@ void virtio_fail(struct virtio_device *device);
 void virtqueue_add(struct virtqueue *queue, uint16_t head);
 void virtqueue_publish(struct virtqueue *queue);
 void virtqueue_ring(struct virtqueue *queue);
+/* Is there a finished one? */
+bool virtqueue_has_used(const struct virtqueue *queue);
 /* The next finished chain's head, or false. */
 bool virtqueue_take(struct virtqueue *queue, uint16_t *head);
+/* The same, with how many bytes the device says it wrote. */
+bool virtqueue_take_used(struct virtqueue *queue, struct virtq_used *used);
 /* Asks for no interrupt / for one at the next finished chain; the latter tells whether some are
  * there already. */
 void virtqueue_interrupts_off(struct virtqueue *queue);
 bool virtqueue_interrupts_on(struct virtqueue *queue);
+/* Asks for one when `count` chains from here on are finished, at the latest; whether that many are
+ * there already. */
+bool virtqueue_interrupts_after(struct virtqueue *queue, uint16_t count);
 
 #endif

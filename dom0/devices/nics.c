@@ -1,0 +1,34 @@
+/*
+ * Network cards, in the order of their PCI places, whatever drives them: so a card's name depends
+ * on its place alone, and what goes wrong with one never renames another.
+ */
+#include "devices/nics.h"
+#include "devices/net-device.h"
+#include "devices/pci.h"
+#include "devices/virtio-net.h"
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    bool (*is)(const struct pci_device *pci);
+    int (*start)(struct pci_device *pci);
+} drivers[] = {
+    { virtio_net_is, virtio_net_start },
+};
+
+static void nic_start(struct pci_device *pci, int (*start)(struct pci_device *pci))
+{
+    int error = start(pci);
+
+    if (error)
+        printf("eth%u: network card %02x:%02x.%x does not start: %s\n", net_device_skip(), pci->bus,
+               pci->slot, pci->function, strerror(-error));
+}
+
+void nics_start(void)
+{
+    for (struct pci_device *pci = pci_devices_first(); pci; pci = pci->next)
+        for (unsigned int i = 0; i < sizeof(drivers) / sizeof(*drivers); i++)
+            if (drivers[i].is(pci))
+                nic_start(pci, drivers[i].start);
+}
