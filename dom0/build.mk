@@ -41,10 +41,11 @@ DOM0_INCLUDES = -nostdinc -isystem $(NEWLIB)/include -isystem $(shell $(CC) -pri
 DOM0_CFLAGS = $(GUEST_CFLAGS) -Itools $(DOM0_INCLUDES) -isystem $(LIBRARIES)/include -D__DYNAMIC_REENT__ -D_GNU_SOURCE \
     -U__linux__ -U__linux -Ulinux -U__gnu_linux__ -U__unix__ -U__unix -Uunix
 
-SPLIT_DRIVER_SOURCES := $(wildcard split-drivers/handshake/*.c split-drivers/block/back/*.c)
+SPLIT_DRIVER_SOURCES := $(wildcard split-drivers/handshake/*.c split-drivers/block/back/*.c \
+    split-drivers/net/back/*.c)
 VMCTL_DOM0_SOURCES := $(filter-out tools/vmctl/platform/linux%.c tools/vmctl/main.c, \
     $(shell find tools/vmctl -name '*.c' ! -path '*/linux/*'))
-DOM0_SOURCES := dom0/main.c $(wildcard dom0/tasks/*.c dom0/libc/*.c dom0/devices/*.c \
+DOM0_SOURCES := dom0/main.c $(wildcard dom0/tasks/*.c dom0/libc/*.c dom0/devices/*.c dom0/network/*.c \
     dom0/xenstore/*.c dom0/consoles/*.c dom0/shell/*.c) $(SPLIT_DRIVER_SOURCES) $(VMCTL_DOM0_SOURCES)
 DOM0_OBJECTS := $(patsubst %.c,$(BUILD)/dom0/image/%.o,$(DOM0_SOURCES)) \
     $(BUILD)/dom0/image/dom0/tasks/switch.o

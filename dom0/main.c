@@ -5,12 +5,14 @@
 #include "devices/devices.h"
 #include "libc/libc.h"
 #include "libc/ram-files.h"
+#include "network/bridges.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/frames.h"
 #include "pv-kernel/kernel.h"
 #include "pv-kernel/print.h"
 #include "shell/shell.h"
 #include "split-drivers/block/back/block-back.h"
+#include "split-drivers/net/back/net-back.h"
 #include "tasks/console-input.h"
 #include "tasks/task.h"
 #include "xenstore/service.h"
@@ -61,9 +63,11 @@ void guest_main(struct start_info *si)
            (unsigned long)(si->nr_pages >> 8), (unsigned long)(frames_free_count() >> 8),
            (const char *)si->cmd_line);
     must(devices_start(), "devices");
+    must(bridges_start(), "bridges");
     must(xenstore_start(), "xenstore");
     must(consoles_start(), "guest consoles");
     must(block_back_start(), "block backend");
+    must(net_back_start(), "net backend");
     guests_autostart();
     must(shell_start(), "shell");
     for (;;)

@@ -69,7 +69,7 @@ int bridge_delete(struct bridge *bridge)
 {
     struct bridge **at = &first;
 
-    if (switch_ports_first(bridge->net_switch))
+    if (bridge->users || switch_ports_first(bridge->net_switch))
         return -EBUSY;
     while (*at != bridge)
         at = &(*at)->next;

@@ -12,7 +12,8 @@
 struct bridge {
     char name[16];
     struct net_switch *net_switch;
-    char uplink[16]; /* the NIC's name; empty: none */
+    char uplink[16];    /* the NIC's name; empty: none */
+    unsigned int users; /* interfaces that name it, connected or not */
     struct bridge *next;
 };
 
@@ -20,7 +21,7 @@ struct bridge *bridges_first(void);
 struct bridge *bridge_find(const char *name);
 /* -EEXIST, -EINVAL: not a usable name, -ENOSPC: too many, -ENOMEM. */
 int bridge_create(const char *name, struct bridge **created);
-/* -EBUSY: it has ports. */
+/* -EBUSY: it has ports, or interfaces that name it. */
 int bridge_delete(struct bridge *bridge);
 /* Gives it a NIC nobody has.  -EBUSY: the bridge has one, or the NIC one of them. */
 int bridge_set_uplink(struct bridge *bridge, const char *nic);

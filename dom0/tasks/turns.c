@@ -8,6 +8,7 @@
 static void line_append(struct turns *turns, struct turn *turn)
 {
     turn->next = NULL;
+    turn->line = turns;
     turn->waits = true;
     if (turns->first)
         turns->last->next = turn;
@@ -94,6 +95,7 @@ void turns_none_left(struct turns *turns, struct turn *turn, uint64_t bytes)
     if (turns->current == turn)
         turn->credit += bytes;
     turn->next = turns->first;
+    turn->line = turns;
     turn->waits = true;
     if (!turns->first)
         turns->last = turn;
@@ -112,6 +114,12 @@ void turns_leave(struct turns *turns, struct turn *turn)
     line_remove(turns, turn);
     if (first)
         turns_more(turns);
+}
+
+void turn_give_up(struct turn *turn)
+{
+    if (turn->waits)
+        turns_leave(turn->line, turn);
 }
 
 uint64_t turn_rate_take(struct turn_rate *rate, uint64_t bytes, uint64_t now)

@@ -22,6 +22,7 @@
 /* One user's place in line. */
 struct turn {
     struct turn *next;
+    struct turns *line; /* where he waits, if he does */
     bool waits;
     uint32_t weight;                 /* times the quantum; 0 is 1 */
     uint64_t credit;                 /* bytes left of his turn */
@@ -42,6 +43,8 @@ void turns_none_left(struct turns *turns, struct turn *turn, uint64_t bytes);
 void turns_more(struct turns *turns);
 /* A user goes, in line or not. */
 void turns_leave(struct turns *turns, struct turn *turn);
+/* The same for one who may be in any line: it was called and wants nothing any more, or goes. */
+void turn_give_up(struct turn *turn);
 
 /*
  * A limit on one user's rate, whatever the others do: so many bytes in each interval.  Who wants a

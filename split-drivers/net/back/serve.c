@@ -1,0 +1,143 @@
+/*
+ * Serve: the task of one connected vif.  It is woken by the frontend's events, by its turn at a
+ * port, by the rate's clock and by the order to stop, and then works until there is nothing left to
+ * do.  What it does in one go is bounded, and after it the others have the CPU.
+ */
+#include "split-drivers/net/back/vif.h"
+#include "pv-kernel/clock.h"
+#include "pv-kernel/event-ports.h"
+#include "tasks/task.h"
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#define STASH_LOOK_NS 1000000000ULL
+
+void vif_wake(struct vif *vif)
+{
+    vif->work_pending = true;
+    wait_queue_wake_all(&vif->work);
+}
+
+static void frontend_event(evtchn_port_t port, void *arg)
+{
+    (void)port;
+    vif_wake(arg);
+}
+
+static bool serve_round(struct vif *vif)
+{
+    bool moved = false;
+
+    vif->refused = false;
+    vif->wake_at = 0;
+    for (unsigned int i = 0; i < vif->queue_count && !vif->broken; i++) {
+        moved |= receive_kept(&vif->queues[i]);
+        moved |= transmit_round(&vif->queues[i]);
+    }
+    if (!vif->refused)
+        turn_give_up(&vif->turn); /* it may have been called, and others wait behind it */
+    return moved;
+}
+
+static bool is_more(struct vif *vif)
+{
+    bool more = false;
+
+    for (unsigned int i = 0; i < vif->queue_count && !vif->broken; i++) {
+        if (!vif->refused && !vif->wake_at)
+            more |= transmit_more(&vif->queues[i]);
+        more |= receive_more(&vif->queues[i]);
+    }
+    return more;
+}
+
+/* Until when there is nothing to do; UINT64_MAX: for ever. */
+static uint64_t next_look(const struct vif *vif)
+{
+    uint64_t at = vif->wake_at ? vif->wake_at : UINT64_MAX;
+
+    for (unsigned int i = 0; i < vif->queue_count; i++)
+        if (vif->queues[i].stash_first && at > clock_monotonic_ns() + STASH_LOOK_NS)
+            at = clock_monotonic_ns() + STASH_LOOK_NS;
+    return at;
+}
+
+static void events_open(struct vif *vif)
+{
+    for (unsigned int i = 0; i < vif->queue_count && !vif->broken; i++) {
+        event_port_reopen(vif->queues[i].tx_port);
+        if (vif->queues[i].rx_port != vif->queues[i].tx_port)
+            event_port_reopen(vif->queues[i].rx_port);
+    }
+}
+
+static void wait_for_work(struct vif *vif)
+{
+    uint64_t until = next_look(vif);
+    bool was = events_mask_save();
+
+    while (!vif->work_pending) {
+        if (until == UINT64_MAX)
+            wait_queue_wait(&vif->work);
+        else if (wait_queue_wait_until(&vif->work, until))
+            break;
+    }
+    vif->work_pending = false;
+    events_mask_restore(was);
+    events_open(vif); /* what comes from here on wakes again */
+}
+
+static void serve(void *arg)
+{
+    struct vif *vif = arg;
+    bool reported = false;
+
+    while (vif->backend.state != BACKEND_STOPPING) {
+        if (serve_round(vif)) {
+            task_yield(); /* a frontend that never pauses must not keep the others out */
+            continue;
+        }
+        if (vif->broken && !reported) {
+            reported = true;
+            backend_report(&vif->backend, vif->broken);
+        }
+        if (!is_more(vif))
+            wait_for_work(vif);
+    }
+    for (unsigned int i = 0; i < vif->queue_count; i++)
+        receive_stop(&vif->queues[i]);
+    turn_give_up(&vif->turn);
+    vif_ended(vif);
+}
+
+static void our_turn(struct turn *turn)
+{
+    vif_wake((struct vif *)((char *)turn - offsetof(struct vif, turn)));
+}
+
+int vif_serve_start(struct vif *vif)
+{
+    char name[32];
+
+    vif->turn = (struct turn){ .come = our_turn };
+    vif->broken = NULL;
+    vif->work_pending = true;
+    for (unsigned int i = 0; i < vif->queue_count; i++)
+        receive_start(&vif->queues[i]);
+    snprintf(name, sizeof(name), "vif-%u-%u", (unsigned int)vif->backend.domid,
+             (unsigned int)vif->backend.device_id);
+    if (!task_spawn(name, serve, vif, 0))
+        return -ENOMEM;
+    for (unsigned int i = 0; i < vif->queue_count; i++) {
+        event_port_set_guest_handler(vif->queues[i].tx_port, frontend_event, vif);
+        if (vif->queues[i].rx_port != vif->queues[i].tx_port)
+            event_port_set_guest_handler(vif->queues[i].rx_port, frontend_event, vif);
+    }
+    return 0;
+}
+
+void vif_serve_stop(struct vif *vif)
+{
+    vif_wake(vif);
+}
