@@ -3,7 +3,8 @@
  *
  * Sources: tools/vmctl/config/parse.c tools/vmctl/config/disk.c
  * Sources: tools/vmctl/config/domain-config.c tools/vmctl/config/cpu-list.c tools/vmctl/failure.c
- * Sources: tools/vmctl/config/page-table-mode.c
+ * Sources: tools/vmctl/config/page-table-mode.c tools/vmctl/config/vif.c
+ * Sources: tools/vmctl/config/other-keys.c
  */
 #include <stddef.h>
 #include <stdint.h>

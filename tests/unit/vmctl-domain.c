@@ -4,6 +4,7 @@
  * somebody waits.
  *
  * Sources: tools/vmctl/domain/start.c tools/vmctl/domain/end.c tools/vmctl/domain/disk-nodes.c
+ * tools/vmctl/domain/device-nodes.c tools/vmctl/domain/vif-nodes.c tools/vmctl/config/vif.c
  * tools/vmctl/domain/writer.c tools/vmctl/domain/supervise.c tools/vmctl/failure.c
  */
 #include <setjmp.h>

@@ -125,9 +125,9 @@ int xs_printf(struct xs_client *client, uint32_t tx, const char *path, const cha
     return 0;
 }
 
-void disk_nodes_remove(struct xs_client *store, uint32_t domid);
+void devices_nodes_remove(struct xs_client *store, uint32_t domid);
 
-void disk_nodes_remove(struct xs_client *store, uint32_t domid)
+void devices_nodes_remove(struct xs_client *store, uint32_t domid)
 {
     (void)store;
     (void)domid;

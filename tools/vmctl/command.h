@@ -66,6 +66,9 @@ int command_audit(struct command_context *context, int argc, char **argv);
 int command_counters(struct command_context *context, int argc, char **argv);
 int command_dirty_rate(struct command_context *context, int argc, char **argv);
 int command_top(struct command_context *context, int argc, char **argv);
+int command_network_attach(struct command_context *context, int argc, char **argv);
+int command_network_detach(struct command_context *context, int argc, char **argv);
+int command_network_list(struct command_context *context, int argc, char **argv);
 int command_wait(struct command_context *context, int argc, char **argv);
 
 /* A session at a guest's console until Ctrl-] or the guest's end.  0 or -errno. */

@@ -43,6 +43,13 @@ static const struct command commands[] = {
     { "top", command_top, "[--json] [-n COUNT] [-d SECONDS]", "CPU use of the guests", false },
     { "wait", command_wait, "NAME --state running|shutdown|gone [--timeout S]",
       "wait until a guest is in a state", false },
+    { "network-attach", command_network_attach, "NAME [KEY=VALUE...]",
+      "give a running guest a network interface; keys as in vif=: mac bridge rate vlan mtu",
+      false },
+    { "network-detach", command_network_detach, "NAME DEVID|MAC", "take a network interface away",
+      false },
+    { "network-list", command_network_list, "[--json] NAME...", "guests' network interfaces",
+      false },
     { "help", command_help, "[COMMAND]", "this text", true },
 };
 
@@ -130,7 +137,7 @@ static void print_commands(FILE *to)
 {
     fprintf(to, "usage: vmctl COMMAND [options]\n\n");
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        fprintf(to, "  %-10s %s\n", commands[i].name, commands[i].help);
+        fprintf(to, "  %-14s %s\n", commands[i].name, commands[i].help);
     fprintf(to, "\nvmctl help COMMAND shows a command's options; --json prints facts as JSON.\n");
 }
 

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "vmctl/config/cpu-list.h"
+#include "vmctl/config/other-keys.h"
 #include "vmctl/config/parse.h"
 
 #define MEMORY_MIB_MAX (1 << 24)
@@ -211,6 +212,46 @@ static int read_disk(struct reader *reader)
     return 0;
 }
 
+static void ignored_word(struct reader *reader, unsigned int line, const char *key)
+{
+    size_t used = strlen(reader->domain->notices);
+
+    snprintf(reader->domain->notices + used, sizeof(reader->domain->notices) - used,
+             "%s:%u: %s is ignored\n", reader->config->file, line, key);
+}
+
+static int read_vif(struct reader *reader)
+{
+    const struct config_value *list = reader->entry->value;
+    struct domain_config *domain = reader->domain;
+    char where[300], ignored[64];
+
+    if (list->kind != CONFIG_LIST)
+        return key_error(reader, "must be a list", "write vif = [ \"bridge=xenbr0\" ]");
+    if (list->count > VIFS_MAX)
+        return key_error(reader, "too many interfaces", "at most 8");
+    for (size_t i = 0; i < list->count; i++) {
+        snprintf(where, sizeof(where), "%.250s:%u: vif", reader->config->file,
+                 list->items[i]->line);
+        if (list->items[i]->kind != CONFIG_STRING)
+            return key_error(reader, "its items must be strings", "put them in quotes");
+        int error = vif_config_parse(&domain->vifs[i], list->items[i]->string, where, ignored,
+                                     sizeof(ignored), reader->failure);
+
+        if (error)
+            return error;
+        if (ignored[0])
+            ignored_word(reader, list->items[i]->line, ignored);
+        if (!domain->vifs[i].has_device_id)
+            domain->vifs[i].device_id = (uint32_t)i;
+        for (size_t j = 0; j < i; j++)
+            if (domain->vifs[j].device_id == domain->vifs[i].device_id)
+                return key_error(reader, "two have the same devid", "leave devid out");
+    }
+    domain->vif_count = list->count;
+    return 0;
+}
+
 static const char *const action_names[] = { "destroy", "restart", "preserve", "rename-restart" };
 
 const char *end_action_name(enum end_action action)
@@ -291,98 +332,27 @@ static const struct {
     const char *name;
     int (*read)(struct reader *reader);
 } known_keys[] = {
-    { "name", read_name },           { "uuid", read_uuid },
-    { "kernel", read_kernel },       { "ramdisk", read_ramdisk },
-    { "cmdline", read_cmdline },     { "extra", read_extra },
-    { "root", read_root },           { "memory", read_memory },
-    { "maxmem", read_maxmem },       { "vcpus", read_vcpus },
-    { "disk", read_disk },           { "on_poweroff", read_on_poweroff },
-    { "on_reboot", read_on_reboot }, { "on_crash", read_on_crash },
-    { "tsc_mode", read_tsc_mode },   { "type", read_type },
-    { "builder", read_type },        { "cpus", read_cpus },
-    { "cpu_weight", read_weight },   { "pgtable", read_pgtable },
-};
-
-/* Without these the guest runs all the same. */
-static const char *const ignored_keys[] = {
-    "loader",
-    "vfb",
-    "localtime",
-    "rtc_timeoffset",
-    "vnc",
-    "vnclisten",
-    "vncdisplay",
-    "vncunused",
-    "vncpasswd",
-    "sdl",
-    "opengl",
-    "keymap",
-    "stdvga",
-    "on_watchdog",
-    "on_soft_reset",
-    "pool",
-    "seclabel",
-    "init_seclabel",
-    "device_tree",
-    "acpi",
-    "apic",
-    "pae",
-    "nomigrate",
-    "driver_domain",
-    "claim_mode",
-    "max_grant_frames",
-    "max_maptrack_frames",
-    "max_grant_version",
-    "max_event_channels",
-    "event_channels",
-    "spice",
-    "serial",
-    "usb",
-    "soundhw",
-    "boot",
-    "hap",
-    "nestedhvm",
-    "viridian",
-    "xend_suspend_evtchn_compat",
-};
-
-/* With these ignored he would not get what he asked for. */
-static const char *const refused_keys[] = {
-    "cap",
-    "cpus_soft",
-    "vif",
-    "pci",
-    "bootloader",
-    "bootloader_args",
-    "maxvcpus",
-    "cpuid",
-    "e820_host",
-    "usbctrl",
-    "usbdev",
-    "vtpm",
-    "p9",
-    "vdispl",
-    "vsnd",
-    "vkb",
-    "iomem",
-    "ioports",
-    "irqs",
-    "channel",
-    "console",
-    "firmware",
-    "bios",
-    "vnuma",
-    "pvshim",
-    "device_model_version",
-    "dtdev",
-    "vscsi",
-    "pvcalls",
-    "altp2m",
-    "passthrough",
-    "vpci",
-    "gfx_passthru",
-    "rdm",
-    "xenstore_feature_mask",
+    { "name", read_name },
+    { "uuid", read_uuid },
+    { "kernel", read_kernel },
+    { "ramdisk", read_ramdisk },
+    { "cmdline", read_cmdline },
+    { "extra", read_extra },
+    { "root", read_root },
+    { "memory", read_memory },
+    { "maxmem", read_maxmem },
+    { "vcpus", read_vcpus },
+    { "disk", read_disk },
+    { "vif", read_vif },
+    { "on_poweroff", read_on_poweroff },
+    { "on_reboot", read_on_reboot },
+    { "on_crash", read_on_crash },
+    { "tsc_mode", read_tsc_mode },
+    { "type", read_type },
+    { "builder", read_type },
+    { "cpus", read_cpus },
+    { "cpu_weight", read_weight },
+    { "pgtable", read_pgtable },
 };
 
 static bool value_asks_nothing(const struct config_value *value)
@@ -392,51 +362,7 @@ static bool value_asks_nothing(const struct config_value *value)
            (value->kind == CONFIG_LIST && !value->count);
 }
 
-static bool is_one_of(const char *key, const char *const *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!strcmp(key, names[i]))
-            return true;
-    return false;
-}
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* How many letters must be changed, added or taken away to make one word of the other. */
-static unsigned int distance(const char *a, const char *b)
-{
-    unsigned int row[66];
-    size_t length = strlen(b) < 65 ? strlen(b) : 65;
-
-    for (size_t j = 0; j <= length; j++)
-        row[j] = (unsigned int)j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        unsigned int diagonal = row[0];
-
-        row[0] = (unsigned int)i;
-        for (size_t j = 1; j <= length; j++) {
-            unsigned int change = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            if (row[j] + 1 < change)
-                change = row[j] + 1;
-            if (row[j - 1] + 1 < change)
-                change = row[j - 1] + 1;
-            row[j] = change;
-        }
-    }
-    return row[length];
-}
-
-static void nearer(const char *key, const char *name, const char **best, unsigned int *least)
-{
-    unsigned int d = distance(key, name);
-
-    if (d < *least) {
-        *least = d;
-        *best = name;
-    }
-}
 
 static int unknown_key(struct reader *reader)
 {
@@ -444,22 +370,10 @@ static int unknown_key(struct reader *reader)
     unsigned int least = 1000;
 
     for (size_t i = 0; i < COUNT(known_keys); i++)
-        nearer(key, known_keys[i].name, &best, &least);
-    for (size_t i = 0; i < COUNT(refused_keys); i++)
-        nearer(key, refused_keys[i], &best, &least);
-    for (size_t i = 0; i < COUNT(ignored_keys); i++)
-        nearer(key, ignored_keys[i], &best, &least);
+        nearest_key_try(key, known_keys[i].name, &best, &least);
+    nearest_key_try_others(key, &best, &least);
     return failure_set(reader->failure, -EINVAL, "%s:%u: unknown key \"%s\" (did you mean \"%s\"?)",
                        reader->config->file, reader->entry->line, key, best);
-}
-
-static void notice(struct reader *reader)
-{
-    size_t used = strlen(reader->domain->notices);
-
-    snprintf(reader->domain->notices + used, sizeof(reader->domain->notices) - used,
-             "%s:%u: %s is ignored\n", reader->config->file, reader->entry->line,
-             reader->entry->key);
 }
 
 static int read_entry(struct reader *reader)
@@ -469,13 +383,13 @@ static int read_entry(struct reader *reader)
     for (size_t i = 0; i < COUNT(known_keys); i++)
         if (!strcmp(key, known_keys[i].name))
             return known_keys[i].read(reader);
-    bool refused = is_one_of(key, refused_keys, COUNT(refused_keys));
+    enum other_key other = other_key_find(key);
 
-    if (refused && !value_asks_nothing(reader->entry->value))
-        return key_error(reader, "not supported yet", "take the line out");
-    if (!refused && !is_one_of(key, ignored_keys, COUNT(ignored_keys)))
+    if (other == OTHER_KEY_UNKNOWN)
         return unknown_key(reader);
-    notice(reader);
+    if (other == OTHER_KEY_REFUSED && !value_asks_nothing(reader->entry->value))
+        return key_error(reader, "not supported yet", "take the line out");
+    ignored_word(reader, reader->entry->line, key);
     return 0;
 }
 

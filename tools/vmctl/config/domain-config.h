@@ -10,9 +10,11 @@
 
 #include "vmctl/config/disk.h"
 #include "vmctl/config/page-table-mode.h"
+#include "vmctl/config/vif.h"
 #include "vmctl/failure.h"
 
 #define DISKS_MAX 16
+#define VIFS_MAX  8
 #define VCPUS_MAX 32
 
 /* What to do when the guest ends. */
@@ -33,6 +35,8 @@ struct domain_config {
     enum page_table_mode page_tables;
     struct disk_config disks[DISKS_MAX];
     size_t disk_count;
+    struct vif_config vifs[VIFS_MAX];
+    size_t vif_count;
     enum end_action on_poweroff, on_reboot, on_crash;
     char notices[1024]; /* lines about keys that were ignored */
 };

@@ -15,9 +15,6 @@
 #include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
 
-#define CLOSE_WAIT_NS   (5 * 1000000000LL)
-#define VERDICT_WAIT_NS (20 * 1000000000LL)
-
 static void write_backend(struct node_writer *writer, const struct disk_config *disk,
                           const struct platform_disk *device)
 {
@@ -87,124 +84,6 @@ int disk_nodes_write(struct xs_client *store, uint32_t domid, const struct disk_
         error = write_once(store, domid, disk, device);
     while (error == -EAGAIN);
     return error;
-}
-
-/* 0: it has the device; -EINPROGRESS: not yet. */
-static int backend_verdict(struct xs_client *store, const char *base, char *why, size_t size)
-{
-    char path[120], *text;
-    uint64_t state = XENBUS_UNKNOWN;
-    bool failed;
-
-    snprintf(path, sizeof(path), "%.90s/hotplug-status", base);
-    if (xs_read(store, XS_NO_TX, path, &text, NULL))
-        return -ENOENT;
-    failed = !strcmp(text, "error");
-    free(text);
-    snprintf(path, sizeof(path), "%.90s/hotplug-error", base);
-    if (failed && !xs_read(store, XS_NO_TX, path, &text, NULL)) {
-        snprintf(why, size, "%s", text);
-        free(text);
-    }
-    if (failed)
-        return -EIO;
-    snprintf(path, sizeof(path), "%.90s/state", base);
-    if (xs_read_number(store, XS_NO_TX, path, &state) || state >= XENBUS_CLOSING)
-        return -EIO;
-    return state >= XENBUS_INIT_WAIT ? 0 : -EINPROGRESS;
-}
-
-/* Sleeps until something below a watched node changed, or the time is over. */
-static void watch_sleep(struct xs_client *store, int64_t timeout_ns)
-{
-    char *where, *token;
-
-    if (!xs_wait_watch(store, timeout_ns, &where, &token)) {
-        free(where);
-        free(token);
-    }
-}
-
-/* No more events of a watch that was just taken away. */
-static void watch_end(struct xs_client *store, const char *path, const char *token_given)
-{
-    char *where, *token;
-
-    xs_unwatch(store, path, token_given);
-    while (!xs_wait_watch(store, 0, &where, &token)) {
-        free(where);
-        free(token);
-    }
-}
-
-int disk_nodes_wait(struct xs_client *store, uint32_t domid, const struct disk_config *disk,
-                    char *why, size_t size)
-{
-    int64_t deadline = platform_now_ns() + VERDICT_WAIT_NS, left;
-    char path[80];
-    int error;
-
-    snprintf(why, size, "its backend gave up");
-    snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u/%u", (unsigned int)domid,
-             (unsigned int)disk->number);
-    error = xs_watch(store, path, "verdict");
-    if (error)
-        return error;
-    while ((error = backend_verdict(store, path, why, size)) == -EINPROGRESS &&
-           (left = deadline - platform_now_ns()) > 0)
-        watch_sleep(store, left);
-    watch_end(store, path, "verdict");
-    if (error == -EINPROGRESS)
-        snprintf(why, size, "its backend does not answer");
-    return error;
-}
-
-static bool backend_is_closed(struct xs_client *store, const char *base)
-{
-    char path[120];
-    uint64_t state;
-
-    snprintf(path, sizeof(path), "%.90s/state", base);
-    return xs_read_number(store, XS_NO_TX, path, &state) || state == XENBUS_CLOSED ||
-           state == XENBUS_INITIALISING;
-}
-
-/* Asks one backend to close and waits a while for it. */
-static void backend_close(struct xs_client *store, const char *base)
-{
-    int64_t deadline = platform_now_ns() + CLOSE_WAIT_NS, left;
-    char path[120];
-
-    if (backend_is_closed(store, base))
-        return;
-    snprintf(path, sizeof(path), "%.90s/online", base);
-    xs_printf(store, XS_NO_TX, path, "0");
-    snprintf(path, sizeof(path), "%.90s/state", base);
-    if (xs_watch(store, path, "close"))
-        return;
-    xs_printf(store, XS_NO_TX, path, "%d", XENBUS_CLOSING);
-    while (!backend_is_closed(store, base) && (left = deadline - platform_now_ns()) > 0)
-        watch_sleep(store, left);
-    watch_end(store, path, "close");
-}
-
-void disk_nodes_remove(struct xs_client *store, uint32_t domid)
-{
-    char **disks, path[80];
-    size_t count;
-
-    snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u", (unsigned int)domid);
-    if (xs_list(store, XS_NO_TX, path, &disks, &count))
-        return;
-    for (size_t i = 0; i < count; i++) {
-        snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u/%.20s", (unsigned int)domid,
-                 disks[i]);
-        backend_close(store, path);
-        xs_rm(store, XS_NO_TX, path);
-    }
-    free(disks);
-    snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u", (unsigned int)domid);
-    xs_rm(store, XS_NO_TX, path);
 }
 
 bool disks_overlap(const struct platform_disk *a, const struct platform_disk *b)

@@ -56,7 +56,7 @@ int domain_end(struct xs_client *store, uint32_t domid, struct failure *failure)
     if (error && error != -ESRCH)
         return failure_set(failure, error, "domain %u cannot be ended: %s (see vmctl dmesg)",
                            (unsigned int)domid, failure_reason(error));
-    disk_nodes_remove(store, domid);
+    devices_nodes_remove(store, domid);
     error = domain_destroy(domid);
     xs_release(store, domid);
     domain_nodes_remove(store, domid);

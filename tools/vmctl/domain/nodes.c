@@ -159,8 +159,7 @@ void domain_nodes_remove(struct xs_client *store, uint32_t domid)
     }
     snprintf(path, sizeof(path), "/local/domain/%u", (unsigned int)domid);
     xs_rm(store, XS_NO_TX, path);
-    snprintf(path, sizeof(path), "/local/domain/0/backend/vbd/%u", (unsigned int)domid);
-    xs_rm(store, XS_NO_TX, path);
+    devices_nodes_forget(store, domid);
     snprintf(path, sizeof(path), "/libxl/%u", (unsigned int)domid);
     xs_rm(store, XS_NO_TX, path);
 }

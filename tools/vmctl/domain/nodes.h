@@ -24,11 +24,21 @@ void domain_nodes_remove(struct xs_client *store, uint32_t domid);
  * so that it opens what was checked here. */
 int disk_nodes_write(struct xs_client *store, uint32_t domid, const struct disk_config *disk,
                      const struct platform_disk *device);
-/* Waits until the backend has the device: 0, or -errno and why not in its own words. */
-int disk_nodes_wait(struct xs_client *store, uint32_t domid, const struct disk_config *disk,
-                    char *why, size_t size);
-/* Asks the backends to let go, waits for them, removes their nodes. */
-void disk_nodes_remove(struct xs_client *store, uint32_t domid);
+/* An interface gets the address it will keep, if it has none. */
+void vif_settle(struct vif_config *vif);
+int vif_nodes_write(struct xs_client *store, uint32_t domid, const struct vif_config *vif);
+/* Waits until the backend ("vbd", "vif") has the device: 0, or -errno and why not in its own
+ * words. */
+int device_nodes_wait(struct xs_client *store, const char *class, uint32_t domid,
+                      uint32_t device_id, char *why, size_t size);
+/* Asks one backend to let go, waits for it, removes its nodes and the frontend's.  -ETIMEDOUT: it
+ * did not. */
+int device_nodes_remove(struct xs_client *store, const char *class, uint32_t domid,
+                        uint32_t device_id);
+/* The same for all a guest has. */
+void devices_nodes_remove(struct xs_client *store, uint32_t domid);
+/* Removes backends' nodes that are left, without a word to anybody. */
+void devices_nodes_forget(struct xs_client *store, uint32_t domid);
 /* Who uses sectors of the device in a way that excludes this use: 0 nobody, -EBUSY and his domid.
  */
 int disk_check_free(struct xs_client *store, const struct platform_disk *device, bool writable,

@@ -146,6 +146,8 @@ static int start_prepare(struct start *start)
         config->uuid[8] = (config->uuid[8] & 0x3f) | 0x80;
         config->has_uuid = true;
     }
+    for (size_t i = 0; i < config->vif_count; i++)
+        vif_settle(&config->vifs[i]);
     return error;
 }
 
@@ -210,23 +212,16 @@ static int start_build(struct start *start)
     return guest_build(build);
 }
 
-/* Both ends of each disk, and then the backends' word: a guest never starts without a disk. */
-static int publish_disks(struct start *start)
+/* A device's backend has the last word: a guest never starts without one. */
+static int wait_for_disks(struct start *start)
 {
     const struct domain_config *config = start->config;
-    uint32_t domid = start->build.domid;
     char why[160];
-    int error = 0;
 
-    for (size_t i = 0; i < config->disk_count && !error; i++)
-        error = disk_nodes_write(start->store, domid, &config->disks[i], &start->disks[i]);
-    if (error)
-        return failure_set(start->failure, error,
-                           "%s: its disks' xenstore nodes cannot be written: %s (see "
-                           "xenstore's log)",
-                           config->name, failure_reason(error));
     for (size_t i = 0; i < config->disk_count; i++) {
-        error = disk_nodes_wait(start->store, domid, &config->disks[i], why, sizeof(why));
+        int error = device_nodes_wait(start->store, "vbd", start->build.domid,
+                                      config->disks[i].number, why, sizeof(why));
+
         if (error)
             return failure_set(start->failure, error,
                                "%s: disk %s: not served: %s (is it free, and the block backend "
@@ -234,6 +229,44 @@ static int publish_disks(struct start *start)
                                config->name, config->disks[i].target, why);
     }
     return 0;
+}
+
+static int wait_for_vifs(struct start *start)
+{
+    const struct domain_config *config = start->config;
+    char why[160];
+
+    for (size_t i = 0; i < config->vif_count; i++) {
+        int error = device_nodes_wait(start->store, "vif", start->build.domid,
+                                      config->vifs[i].device_id, why, sizeof(why));
+
+        if (error)
+            return failure_set(start->failure, error,
+                               "%s: vif %u: not served: %s (vmctl bridge-list shows the bridges "
+                               "there are)",
+                               config->name, (unsigned int)config->vifs[i].device_id, why);
+    }
+    return 0;
+}
+
+/* Both ends of each device, and then the backends' word. */
+static int publish_devices(struct start *start)
+{
+    const struct domain_config *config = start->config;
+    uint32_t domid = start->build.domid;
+    int error = 0;
+
+    for (size_t i = 0; i < config->disk_count && !error; i++)
+        error = disk_nodes_write(start->store, domid, &config->disks[i], &start->disks[i]);
+    for (size_t i = 0; i < config->vif_count && !error; i++)
+        error = vif_nodes_write(start->store, domid, &config->vifs[i]);
+    if (error)
+        return failure_set(start->failure, error,
+                           "%s: its devices' xenstore nodes cannot be written: %s (see "
+                           "xenstore's log)",
+                           config->name, failure_reason(error));
+    error = wait_for_disks(start);
+    return error ? error : wait_for_vifs(start);
 }
 
 static int start_publish(struct start *start)
@@ -253,7 +286,7 @@ static int start_publish(struct start *start)
                            "%s: xenstore does not take it in: %s (see "
                            "xenstore's log)",
                            config->name, failure_reason(error));
-    return publish_disks(start);
+    return publish_devices(start);
 }
 
 int domain_start(struct domain_config *config, struct xs_client *store, uint32_t *domid,

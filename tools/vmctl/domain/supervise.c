@@ -88,7 +88,7 @@ static void rename_stopped(struct xs_client *store, struct domain_config *config
     snprintf(path, sizeof(path), "/local/domain/%u/name", (unsigned int)domid);
     xs_printf(store, XS_NO_TX, path, "%s-%u", config->name, (unsigned int)domid);
     config->has_uuid = false;
-    disk_nodes_remove(store, domid);
+    devices_nodes_remove(store, domid);
 }
 
 /* 0 and another domid if the guest runs again. */
