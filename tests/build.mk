@@ -56,6 +56,18 @@ $(BUILD)/tests/hostile/%.elf: $(BUILD)/tests/hostile/%.o $(BUILD)/dom0/libpvkern
 .PRECIOUS: $(BUILD)/tests/hostile/%.o
 TEST_PROGRAMS += $(patsubst tests/%.c,$(BUILD)/tests/%.elf,$(wildcard tests/hostile/*.c))
 
+# The guest for the tests of network cards: dom0's drivers and what they stand on, and no more.
+NIC_TEST_OBJECTS := $(patsubst %.c,$(BUILD)/dom0/image/%.o,tests/nic/main.c \
+    $(wildcard dom0/tasks/*.c dom0/libc/*.c dom0/devices/*.c)) $(BUILD)/dom0/image/dom0/tasks/switch.o
+$(BUILD)/tests/nic.elf: $(NIC_TEST_OBJECTS) $(BUILD)/dom0/libpvkernel.a dom0/pv-kernel/link.lds
+	$(call say,LD,$@)$(CC) $(GUEST_LDFLAGS) -Wl,--wrap=event_port_set_handler -o $@ \
+	    $(BUILD)/dom0/pv-kernel/start.o $(NIC_TEST_OBJECTS) \
+	    -L$(LIBRARIES)/lib -Wl,--start-group $(NEWLIB)/lib/libc.a -llzo2 $(BUILD)/dom0/libpvkernel.a \
+	    -Wl,--end-group
+$(BUILD)/tests/%.gz: $(BUILD)/tests/%.elf
+	$(call say,GZIP,$@)gzip -9nc $< > $@
+TEST_PROGRAMS += $(BUILD)/tests/nic.gz
+
 # make fuzz [FUZZ=name] [FUZZ_SECONDS=60]: libFuzzer over the parsers of hostile input, with
 # sanitizers; what it learns is kept in the cache, what it breaks lies in build/fuzz.
 FUZZ ?= $(sort $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c)))
