@@ -148,3 +148,169 @@ def test_a_card_that_stands_still_is_reset(nic):
     assert not nic.receive(1)
     nic.filter()
     echoed(nic, [nic.frame(os.urandom(i * 5 % 1400)) for i in range(2000)])
+
+
+# Offloads.  The guest is told what to send; what arrives is taken apart.
+
+def transport_cases():
+    for tag in (b"", b"\x81\x00\x00\x07"):
+        for version in (4, 6):
+            for protocol, field in ((TCP, TCP_CHECK), (UDP, UDP_CHECK)):
+                yield tag, version, protocol, field
+
+
+def link_header(nic, tag=b""):
+    return OWN + nic.mac + tag + b"\0\0"
+
+
+def check_checksums(nic, received):
+    """received() gives the next frame as it would be on the wire."""
+    for tag, version, protocol, field in transport_cases():
+        for payload in (0, 1, 18, 777, 1400, 8900):
+            head, start = template(link_header(nic, tag), version, protocol, payload)
+            nic.send_packets(head, payload, (PARTIAL, WHOLE, start, field, 0, 0), piece=1500,
+                             first=min(payload, 100))
+            packet = Packet(received())
+            assert packet.version == version and packet.payload == pattern(payload)
+
+
+def check_segments(nic, received, version, segment, payload, piece, tag=b""):
+    options = bytes([1, 1, 8, 10]) + bytes(8)
+    head, start = template(link_header(nic, tag), version, TCP, payload, options)
+    kind = TCP4 if version == 4 else TCP6
+    nic.send_packets(head, payload, (PARTIAL, kind, start, TCP_CHECK, segment, len(head)), piece=piece)
+    got, number, first_id = b"", 0, None
+    while len(got) < payload:
+        packet = Packet(received())
+        assert packet.version == version
+        assert packet.sequence == (0xfffffff0 + len(got)) & 0xffffffff
+        assert len(packet.payload) == min(segment, payload - len(got))
+        if version == 4:
+            first_id = packet.id if first_id is None else first_id
+            assert packet.id == (first_id + number) & 0xffff
+        got += packet.payload
+        number += 1
+        assert packet.flags == (0x19 if len(got) == payload else 0x10), "FIN and PSH belong to the last"
+    assert got == pattern(payload)
+
+
+def segment_cases(nic, features, received):
+    for version, feature in ((4, SENDS_TCP4), (6, SENDS_TCP6)):
+        if not features & feature:
+            continue
+        for segment, payload, piece in ((1448, 14480, 4096), (1448, 60000, 4096), (1000, 1001, 700),
+                                        (536, 20000, 1500), (8900, 60000, 4000), (1428, 3, 4096)):
+            check_segments(nic, received, version, segment, payload, piece)
+        check_segments(nic, received, version, 1440, 40000, 4096, b"\x81\x00\x00\x07")
+
+
+@pytest.fixture(scope="module", params=[
+    pytest.param(n, marks=pytest.mark.xdist_group("nic-tap")) for n in (1, 4)])
+def tapped(request, tmp_path_factory):
+    queues = request.param
+    tap = Tap(queues)
+    machine = Nic(tmp_path_factory.mktemp("tap"), "virtio", tap, mtu=9000, NETIF_OPTIONS=(
+        f",mq=on,vectors={2 * queues + 2}" if queues > 1 else ""))
+    yield machine
+    machine.close()
+
+
+def on_the_wire(nic, cut):
+    """What a card would send for what the tap gives us: checksums finished, `cut` segments checked
+    for what says how to cut them and given back in that many packets."""
+    queue = []
+
+    def received():
+        if queue:
+            return queue.pop(0)
+        frame = nic.receive()
+        assert frame
+        flags, kind, _, segment, start, offset = nic.cable.header # the kernel makes up header bytes
+        if kind:
+            assert flags & 1
+            header = start + (frame[start + 12] >> 4) * 4
+            queue.extend(cut(frame, kind, header, segment, start, offset))
+            return queue.pop(0)
+        return finish(frame, start, offset) if flags & 1 else frame
+    return received
+
+
+def cut_segments(frame, kind, header, segment, start, offset):
+    """TCP segmentation as RFC 9293 and Linux have it."""
+    head, payload = frame[:header], frame[header:]
+    at = 18 if frame[12:14] == b"\x81\x00" else 14
+    assert kind == (1 if frame[at] >> 4 == 4 else 4)
+    sequence, flags = struct.unpack_from(">I4xH", head, start + 4)
+    for number, done in enumerate(range(0, len(payload), segment)):
+        part = payload[done:done + segment]
+        length = len(head) - start + len(part)
+        one = bytearray(head)
+        last = done + len(part) == len(payload)
+        struct.pack_into(">I4xH", one, start + 4, (sequence + done) & 0xffffffff,
+                         flags if last else flags & ~9)
+        fresh, _ = template(bytes(one[:at]), one[at] >> 4, TCP, length - 20)
+        one[at:start] = fresh[at:start]
+        if kind == 1:
+            struct.pack_into(">H", one, at + 4, struct.unpack_from(">H", head, at + 4)[0] + number)
+            struct.pack_into(">H", one, at + 10, 0)
+            total = 0
+            for i in range(at, start, 2):
+                total += one[i] << 8 | one[i + 1]
+            total = (total & 0xffff) + (total >> 16)
+            struct.pack_into(">H", one, at + 10, 0xffff ^ ((total & 0xffff) + (total >> 16)))
+        one[start + offset:start + offset + 2] = fresh[start + offset:start + offset + 2]
+        yield finish(bytes(one) + part, start, offset)
+
+
+def test_virtio_offloads(tapped):
+    features = tapped.status()["features"]
+    assert features == SENDS_CHECKSUM | SENDS_TCP4 | SENDS_TCP6
+    received = on_the_wire(tapped, cut_segments)
+    check_checksums(tapped, received)
+    segment_cases(tapped, features, received)
+
+
+def test_virtio_receives_large_segments(tapped):
+    """They arrive as they are, with what is left to be done to them, and go back so."""
+    for version, kind, ours in ((4, 1, TCP4), (6, 4, TCP6)):
+        for payload, segment in ((60000, 1448), (4000, 1000), (4100, 536), (65000, 1400)):
+            head, start = template(tapped.mac + OWN + b"\0\0", version, TCP, payload)
+            frame = head + os.urandom(payload)
+            tapped.cable.send(frame, HEADER.pack(1, kind, len(head), segment, start, TCP_CHECK))
+            back = tapped.receive()
+            assert back[12:] == frame[12:]
+            assert tapped.cable.header[:2] + tapped.cable.header[3:] == (
+                1, kind, segment, start, TCP_CHECK)
+            status = tapped.status()
+            assert status["offload"] == (PARTIAL, ours, start, TCP_CHECK, segment, len(head))
+            assert status["pieces"] == (len(frame) + 12 + 4095) // 4096
+    assert status["dropped"] == status["failed"] == status["received_lost"] == 0
+
+
+def test_virtio_checksums_received(tapped):
+    head, start = template(tapped.mac + OWN + b"\0\0", 4, UDP, 100)
+    for header, offload in ((HEADER.pack(1, 0, 0, 0, start, UDP_CHECK), (PARTIAL, WHOLE, start, UDP_CHECK, 0, 0)),
+                            (HEADER.pack(0, 0, 0, 0, 0, 0), (0, 0, 0, 0, 0, 0))):
+        tapped.cable.send(head + bytes(100), header)
+        assert tapped.receive()[12:] == (head + bytes(100))[12:]
+        assert tapped.status()["offload"] == offload
+
+
+def test_virtio_flows_keep_their_order(tapped):
+    """Several flows at once, in as many queues as there are: each in its order."""
+    frames = []
+    for i in range(1500):
+        head, _ = template(tapped.mac + OWN + b"\0\0", 4, UDP, 40)
+        flow = struct.pack(">H", 1000 + i % 7)
+        frames.append(head[:34] + flow + head[36:] + struct.pack(">I", i) + bytes(36))
+    seen = collections.defaultdict(list)
+    for at in range(0, len(frames), 40):
+        part = frames[at:at + 40]
+        for frame in part:
+            tapped.send(frame)
+        for _ in part:
+            back = tapped.receive()
+            assert back
+            seen[back[34:36]].append(back[42:46])
+    assert sum(map(len, seen.values())) == len(frames)
+    assert all(flow == sorted(flow) for flow in seen.values())
