@@ -5,18 +5,17 @@
  * vector 0.  Whatever comes wakes the card's one task, which looks at all queues until they are
  * empty, a bounded number of packets between two yields, and asks for interrupts again.
  *
- * A card that asks to be reset, or finishes nothing it was given to send for HANG_LOOKS seconds, is
+ * A card that asks to be reset, or finishes nothing it was given to send for five seconds, is
  * reset by its task: what was to be sent ends with -EIO, the card starts anew with the features and
  * the filter it had, or is dead if that does not help.
  */
 #include "devices/virtio-net.h"
+#include "devices/nic-work.h"
 #include "devices/virtio-net-control.h"
 #include "devices/virtio-net-queues.h"
-#include "pv-kernel/clock.h"
 #include "pv-kernel/event-ports.h"
 #include "pv-kernel/frames.h"
 #include "tasks/task.h"
-#include "tasks/wait-queue.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,8 +52,7 @@ enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_PAIRS = 8, CONFIG_MTU = 10, CON
 #define MTU_LEAST   1500u
 #define LINK_HEADER 18u /* with a VLAN tag */
 #define BUDGET      64u /* packets of a queue between two yields */
-#define LOOK_NS     1000000000ULL
-#define HANG_LOOKS  5u
+#define HANG_LOOKS  (5u * NIC_LOOKS_A_SECOND)
 #define RESETS_MAX  3u /* without a packet sent in between */
 
 struct virtio_nic {
@@ -69,10 +67,8 @@ struct virtio_nic {
     enum { NIC_CLOSED, NIC_WORKS, NIC_RESETS, NIC_DEAD } state;
     bool opened, room_wanted, filter_changed;
     unsigned int resets;
-    struct wait_queue work;
-    volatile bool woken, configuration_changed;
-    bool looked_after; /* it is sending: its task wakes without an interrupt, too */
-    uint64_t next_look;
+    struct nic_work work;
+    volatile bool configuration_changed;
 };
 
 static bool has(const struct virtio_nic *nic, unsigned int feature)
@@ -80,16 +76,12 @@ static bool has(const struct virtio_nic *nic, unsigned int feature)
     return nic->features & BIT(feature);
 }
 
-static void wake(struct virtio_nic *nic)
-{
-    nic->woken = true;
-    wait_queue_wake_all(&nic->work);
-}
-
 static void queue_interrupt(evtchn_port_t port, void *arg)
 {
+    struct virtio_nic *nic = arg;
+
     (void)port;
-    wake(arg);
+    nic_work_wake(&nic->work);
 }
 
 static void configuration_interrupt(evtchn_port_t port, void *arg)
@@ -98,7 +90,7 @@ static void configuration_interrupt(evtchn_port_t port, void *arg)
 
     (void)port;
     nic->configuration_changed = true;
-    wake(nic);
+    nic_work_wake(&nic->work);
 }
 
 /* What its users call. */
@@ -139,11 +131,7 @@ static void kick(struct net_device *net)
         return;
     for (unsigned int i = 0; i < nic->pairs; i++)
         transmit_queue_kick(&nic->transmit[i]);
-    if (!nic->looked_after) {
-        nic->looked_after = true;
-        nic->next_look = clock_monotonic_ns() + LOOK_NS;
-        wait_queue_wake_all(&nic->work);
-    }
+    nic_work_watch(&nic->work);
 }
 
 static int filter(struct net_device *net, const struct net_filter *wanted)
@@ -154,7 +142,7 @@ static int filter(struct net_device *net, const struct net_filter *wanted)
         return -EOPNOTSUPP;
     nic->filter = *wanted;
     nic->filter_changed = true;
-    wake(nic);
+    nic_work_wake(&nic->work);
     return 0;
 }
 
@@ -179,7 +167,7 @@ static int open(struct net_device *net, unsigned int mtu)
     nic->state = NIC_WORKS;
     receive_give_all(nic);
     nic->filter_changed = has(nic, F_CONTROL_RECEIVE);
-    wake(nic);
+    nic_work_wake(&nic->work);
     return 0;
 }
 
@@ -309,23 +297,6 @@ static void nic_reset(struct virtio_nic *nic)
 
 /* Its task. */
 
-/* Sleeps until there is work, or it is time to look after the card (true). */
-static bool wait_for_work(struct virtio_nic *nic)
-{
-    bool was = events_mask_save();
-
-    while (!nic->woken && !nic->looked_after)
-        wait_queue_wait(&nic->work);
-    if (!nic->woken)
-        wait_queue_wait_until(&nic->work, nic->next_look);
-    nic->woken = false;
-    events_mask_restore(was);
-    if (!nic->looked_after || clock_monotonic_ns() < nic->next_look)
-        return false;
-    nic->next_look += LOOK_NS;
-    return true;
-}
-
 /* One turn of all queues; true: there may be more to receive. */
 static bool queues_turn(struct virtio_nic *nic)
 {
@@ -399,7 +370,7 @@ static void nic_task(void *arg)
     struct virtio_nic *nic = arg;
 
     for (;;) {
-        bool look = wait_for_work(nic);
+        bool look = nic_work_wait(&nic->work);
 
         if (nic->state == NIC_WORKS)
             queues_serve(nic);
@@ -414,7 +385,7 @@ static void nic_task(void *arg)
         }
         room_tell(nic);
         if (look && !is_sending(nic))
-            nic->looked_after = false; /* until the next packet */
+            nic_work_rest(&nic->work); /* until the next packet */
     }
 }
 
