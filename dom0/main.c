@@ -6,6 +6,7 @@
 #include "libc/libc.h"
 #include "libc/ram-files.h"
 #include "network/bridges.h"
+#include "network/host.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/frames.h"
 #include "pv-kernel/kernel.h"
@@ -64,6 +65,7 @@ void guest_main(struct start_info *si)
            (const char *)si->cmd_line);
     must(devices_start(), "devices");
     must(bridges_start(), "bridges");
+    must(host_start((const char *)si->cmd_line), "dom0's network");
     must(xenstore_start(), "xenstore");
     must(consoles_start(), "guest consoles");
     must(block_back_start(), "block backend");

@@ -17,3 +17,20 @@ LIBRARIES_STAMP := $(LIBRARIES)/lib/liblzo2.a
 $(LIBRARIES_STAMP): $(NEWLIB_STAMP)
 	@echo "building the decompression libraries (once; kept in $(LIBRARIES))"
 	tools/build-libraries $(abspath $(LIBRARIES)) $(abspath $(NEWLIB))
+
+# lwIP (and libmd's SHA-2), with our options and patches.  build/lwip leads there: unit tests and
+# tools find its headers and sources by that name.
+LWIP_INPUTS := tools/build-lwip $(wildcard dom0/network/stack/include/*.h dom0/network/stack/include/arch/*.h \
+    dom0/network/stack/patches/*.patch)
+LWIP_HASH   := $(shell cat $(LWIP_INPUTS) tools/fetch-source 2>/dev/null | sha256sum | cut -c1-12)-$(NEWLIB_HASH)
+LWIP        := $(CACHE)/lwip-$(LWIP_HASH)
+LWIP_STAMP  := $(LWIP)/lib/liblwip.a
+LWIP_LINK   := $(BUILD)/lwip-$(LWIP_HASH)
+
+$(LWIP_STAMP): $(NEWLIB_STAMP)
+	@echo "building lwIP (once; kept in $(LWIP))"
+	tools/build-lwip $(abspath $(LWIP)) $(abspath $(NEWLIB))
+
+$(LWIP_LINK): $(LWIP_STAMP)
+	@mkdir -p $(@D)
+	@ln -sfn $(abspath $(LWIP)) $(BUILD)/lwip && touch $@

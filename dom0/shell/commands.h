@@ -10,6 +10,7 @@ int shell_commands_register(void);
 int shell_file_commands_register(void);
 int shell_store_commands_register(void);
 int shell_machine_commands_register(void);
+int shell_network_commands_register(void);
 
 /* Prints "name: why" on stderr; returns 1. */
 int shell_failed(const char *name, int error);

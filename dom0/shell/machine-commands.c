@@ -221,5 +221,7 @@ int shell_commands_register(void)
 
     if (!error)
         error = shell_store_commands_register();
+    if (!error)
+        error = shell_network_commands_register();
     return error ? error : shell_machine_commands_register();
 }

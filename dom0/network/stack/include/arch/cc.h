@@ -1,0 +1,57 @@
+/*
+ * What lwIP wants from its host.
+ *
+ * Assertions are nothing in dom0: none may be reached by a packet, and the fuzzer, which is built
+ * with them, looks for one that is.
+ */
+#ifndef NETWORK_STACK_ARCH_CC_H
+#define NETWORK_STACK_ARCH_CC_H
+
+#include <limits.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#ifndef SSIZE_MAX
+#define SSIZE_MAX LONG_MAX /* newlib has the type, but not its end; lwIP would make another */
+#endif
+
+/* host-stack.c */
+uint32_t stack_random(void);
+
+#define LWIP_RAND() stack_random()
+/* RFC 6528: nobody off the path can guess where a connection's numbers begin. */
+#define LWIP_HOOK_TCP_ISN(local, local_port, remote, remote_port) stack_random()
+
+#define LWIP_PLATFORM_DIAG(arguments) \
+    do {                              \
+        printf arguments;             \
+    } while (0)
+
+#ifdef STACK_FUZZED
+#define LWIP_PLATFORM_ASSERT(message)                                           \
+    do {                                                                        \
+        fprintf(stderr, "%s:%d: assertion: %s\n", __FILE__, __LINE__, message); \
+        abort();                                                                \
+    } while (0)
+#else
+#define LWIP_NOASSERT
+#define LWIP_PLATFORM_ASSERT(message)
+#endif
+/* Not an assertion but a check: what follows is done if it fails. */
+#define LWIP_ERROR(message, expression, handler) \
+    do {                                         \
+        if (!(expression)) {                     \
+            handler;                             \
+        }                                        \
+    } while (0)
+
+/* lwip/def.h: its own names only, no htons. */
+#define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS
+#define lwip_htons(x) __builtin_bswap16(x)
+#define lwip_htonl(x) __builtin_bswap32(x)
+
+/* Half pages begin where pages do. */
+#define LWIP_DECLARE_MEMORY_ALIGNED(name, size) u8_t name[size] __attribute__((aligned(4096)))
+
+#endif
