@@ -13,6 +13,7 @@
 #include "pv-kernel/print.h"
 #include "shell/shell.h"
 #include "split-drivers/block/back/block-back.h"
+#include "split-drivers/net/back/bridge-nodes.h"
 #include "split-drivers/net/back/net-back.h"
 #include "tasks/console-input.h"
 #include "tasks/task.h"
@@ -69,6 +70,7 @@ void guest_main(struct start_info *si)
     must(xenstore_start(), "xenstore");
     must(consoles_start(), "guest consoles");
     must(block_back_start(), "block backend");
+    must(bridge_nodes_start(), "bridges' nodes");
     must(net_back_start(), "net backend");
     guests_autostart();
     must(shell_start(), "shell");

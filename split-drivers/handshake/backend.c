@@ -19,15 +19,21 @@ void backend_report(struct backend_device *device, const char *what)
                (unsigned int)device->device_id, what);
 }
 
-void backend_complain(struct backend_device *device, const char *what, int error)
+void backend_refuse(struct backend_device *device, const char *why)
 {
     struct xs_client *store = device->class->store;
+
+    handshake_write(store, device->path, "hotplug-error", "%s", why);
+    handshake_write(store, device->path, "hotplug-status", "error");
+    backend_report(device, why);
+}
+
+void backend_complain(struct backend_device *device, const char *what, int error)
+{
     char line[160];
 
     snprintf(line, sizeof(line), "%.100s: %s", what, strerror(-error));
-    handshake_write(store, device->path, "hotplug-error", "%s", line);
-    handshake_write(store, device->path, "hotplug-status", "error");
-    backend_report(device, line);
+    backend_refuse(device, line);
 }
 
 /* True if the rings are gone, or were never there; else they go when nothing is in flight. */

@@ -74,7 +74,9 @@ struct backend_class {
 int backend_start(struct backend_class *class);
 /* Nobody touches the rings any more.  The device may be gone afterwards. */
 void backend_ended(struct backend_device *device);
-/* Tells the toolstack, in the node, and the log. */
+/* Tells the toolstack, in the node, and the log, why the device cannot be had. */
+void backend_refuse(struct backend_device *device, const char *why);
+/* The same: "what: what the error means". */
 void backend_complain(struct backend_device *device, const char *what, int error);
 /* Only the log; "net: guest 3 device 0: what". */
 void backend_report(struct backend_device *device, const char *what);

@@ -50,6 +50,12 @@ static const struct command commands[] = {
       false },
     { "network-list", command_network_list, "[--json] NAME...", "guests' network interfaces",
       false },
+    { "bridge-list", command_bridge_list, "[--json]", "dom0's bridges and their uplinks", false },
+    { "bridge-create", command_bridge_create, "NAME [uplink=NIC]",
+      "make a bridge; with a NIC no bridge has, as eth1, guests on it reach the outside", false },
+    { "bridge-delete", command_bridge_delete, "NAME", "delete a bridge nobody uses", false },
+    { "bridge-show", command_bridge_show, "[--json] NAME",
+      "a bridge's ports with their counters, and the addresses it has learnt", false },
     { "help", command_help, "[COMMAND]", "this text", true },
 };
 

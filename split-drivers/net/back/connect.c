@@ -46,13 +46,15 @@ static int mac_read(struct vif *vif)
 
 static int bridge_read(struct vif *vif)
 {
-    char *name = handshake_read_string(vifs.store, vif->backend.path, "bridge");
+    char *name = handshake_read_string(vifs.store, vif->backend.path, "bridge"), why[64];
 
     vif->bridge = bridge_find(name ? name : BRIDGE_DEFAULT);
-    if (vif->bridge)
+    if (vif->bridge) {
         vif->bridge->users++;
-    else
-        backend_complain(&vif->backend, name ? name : BRIDGE_DEFAULT, -ENODEV);
+    } else {
+        snprintf(why, sizeof(why), "there is no bridge %.20s", name ? name : BRIDGE_DEFAULT);
+        backend_refuse(&vif->backend, why);
+    }
     free(name);
     return vif->bridge ? 0 : -ENODEV;
 }

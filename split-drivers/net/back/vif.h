@@ -132,7 +132,8 @@ struct vif_transmit {
 
 /* Takes at most `most` packets, or a round's bytes; marks the vif broken if what is there cannot
  * be. */
-unsigned int transmit_take(struct vif_queue *queue, struct vif_transmit *packets, unsigned int most);
+unsigned int transmit_take(struct vif_queue *queue, struct vif_transmit *packets,
+                           unsigned int most);
 /* Whether there is more; arms the frontend's notification first. */
 bool transmit_more(struct vif_queue *queue);
 /* One round: takes, hands to the switch, answers.  True if anything moved. */
