@@ -49,7 +49,8 @@ def make_extra(folder):
         "syntax": (config(disk="['phy:/dev/vda2']"), "no name for the guest"),
         "taken": (config(name='"demo"'), "a guest of this name is there already"),
         "key": (config(memmory="3"), 'unknown key "memmory" (did you mean "memory"?)'),
-        "vif": (config(vif="['']"), "vif: not supported yet"),
+        "vif": (config(vif="['mac=1']"), "vif \"mac=1\": mac: not an address for one interface"),
+        "bridge": (config(vif="['bridge=nowhere']"), "there is no bridge nowhere"),
         "nokernel": (config(kernel=None), "no kernel given"),
     }
     for name, (text, _) in cases.items():

@@ -130,9 +130,75 @@ static void harmless_keys_are_noticed_others_refused(void **state)
     assert_int_equal(parse(BASE "vfb=['type=vnc']\nloader='x'\nbuilder='generic'\nvif=[]\n"), 0);
     assert_non_null(strstr(domain.notices, "g.cfg:4: vfb is ignored\n"));
     assert_non_null(strstr(domain.notices, "loader"));
-    expect_refusal(BASE "vif=['bridge=xenbr0']\n", "g.cfg:4: vif: not supported yet");
+    expect_refusal(BASE "vtpm=['backend=1']\n", "g.cfg:4: vtpm: not supported yet");
     expect_refusal(BASE "type='hvm'\n", "only PV guests");
     expect_refusal(BASE "pci=['00:01.0']\n", "not supported yet");
+}
+
+static void interfaces(void **state)
+{
+    static const uint8_t mac[6] = { 0x00, 0x16, 0x3e, 0x01, 0x02, 0xfd };
+    const struct vif_config *vif = domain.vifs;
+
+    (void)state;
+    assert_int_equal(parse(BASE "vif=['', 'mac=00:16:3E:01:02:FD, bridge = lan ,rate=10Mb/s',\n"
+                                "'rate=1MB/s@20ms,vlan=7,mtu=9000,vifname=web,devid=9,model=e1000,"
+                                "'script=vif-bridge,type=vif,backend=Domain-0']\n"),
+                     0);
+    assert_int_equal(domain.vif_count, 3);
+    assert_string_equal(vif[0].bridge, "xenbr0");
+    assert_false(vif[0].has_mac);
+    assert_int_equal(vif[0].rate_bytes, 0);
+    assert_memory_equal(vif[1].mac, mac, 6);
+    assert_string_equal(vif[1].bridge, "lan");
+    assert_int_equal(vif[1].rate_bytes, 62500);
+    assert_int_equal(vif[1].rate_us, 50000);
+    assert_int_equal(vif[1].device_id, 1);
+    assert_int_equal(vif[2].rate_bytes, 20000);
+    assert_int_equal(vif[2].rate_us, 20000);
+    assert_int_equal(vif[2].vlan, 7);
+    assert_int_equal(vif[2].mtu, 9000);
+    assert_string_equal(vif[2].name, "web");
+    assert_int_equal(vif[2].device_id, 9);
+    assert_non_null(strstr(domain.notices, "g.cfg:5: vif: model, script, type is ignored\n"));
+}
+
+static void bad_interfaces(void **state)
+{
+    static const char *const specs[] = {
+        "mac=00:16:3e:01:02",
+        "mac=01:16:3e:01:02:03",
+        "mac=00:00:00:00:00:00",
+        "mac=00:16:3e:01:02:03x",
+        "bridge=",
+        "bridge=0123456789abcdef",
+        "rate=10",
+        "rate=fast",
+        "rate=10Mb/s@5",
+        "rate=0b/s",
+        "rate=10Mb/s@2000000us",
+        "rate=99999999999999999999GB/s",
+        "vlan=0",
+        "vlan=4095",
+        "mtu=67",
+        "mtu=9001",
+        "mtu=x",
+        "devid=-1",
+        "backend=netvm",
+        "colour=blue",
+        "bridge",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(specs) / sizeof(specs[0]); i++) {
+        char text[200];
+
+        snprintf(text, sizeof(text), BASE "vif=[\"%s\"]\n", specs[i]);
+        expect_refusal(text, "g.cfg:4: vif \"");
+    }
+    expect_refusal(BASE "vif=['devid=1','']\n", "two have the same devid");
+    expect_refusal(BASE "vif=''\n", "must be a list");
+    expect_refusal(BASE "vif=['','','','','','','','','']\n", "too many interfaces");
 }
 
 static void bad_syntax_names_the_line(void **state)
@@ -288,6 +354,8 @@ int main(void)
         cmocka_unit_test(lists_and_strings_grow_with_plus),
         cmocka_unit_test(unknown_keys_name_the_nearest),
         cmocka_unit_test(harmless_keys_are_noticed_others_refused),
+        cmocka_unit_test(interfaces),
+        cmocka_unit_test(bad_interfaces),
         cmocka_unit_test(bad_syntax_names_the_line),
         cmocka_unit_test(values_have_bounds),
         cmocka_unit_test(junk_is_called_junk),

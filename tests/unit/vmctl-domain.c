@@ -68,6 +68,14 @@ int xs_wait_watch(struct xs_client *client, int64_t timeout_ns, char **path, cha
 }
 
 /* The platform: two disks, the first with two partitions that overlap. */
+int platform_vif_up(uint32_t domid, const struct vif_config *vif, char *why, size_t size)
+{
+    (void)domid, (void)vif, (void)why, (void)size;
+    return 0;
+}
+
+void platform_random(void *buffer, size_t size);
+
 int platform_disk_find(const char *name, struct platform_disk *disk)
 {
     static const struct platform_disk disks[] = {

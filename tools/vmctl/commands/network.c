@@ -192,7 +192,7 @@ static int attach(struct command_context *context, uint32_t domid, const char *g
     error = vif_nodes_write(context->store, domid, vif);
     if (error)
         return error;
-    error = device_nodes_wait(context->store, "vif", domid, vif->device_id, why, sizeof(why));
+    error = vif_nodes_wait(context->store, domid, vif, why, sizeof(why));
     if (!error)
         return 0;
     device_nodes_remove(context->store, "vif", domid, vif->device_id);

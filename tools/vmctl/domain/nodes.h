@@ -27,6 +27,9 @@ int disk_nodes_write(struct xs_client *store, uint32_t domid, const struct disk_
 /* An interface gets the address it will keep, if it has none. */
 void vif_settle(struct vif_config *vif);
 int vif_nodes_write(struct xs_client *store, uint32_t domid, const struct vif_config *vif);
+/* Waits until the interface is served and joined to its bridge, as device_nodes_wait does. */
+int vif_nodes_wait(struct xs_client *store, uint32_t domid, const struct vif_config *vif, char *why,
+                   size_t size);
 /* Waits until the backend ("vbd", "vif") has the device: 0, or -errno and why not in its own
  * words. */
 int device_nodes_wait(struct xs_client *store, const char *class, uint32_t domid,

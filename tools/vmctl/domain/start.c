@@ -237,8 +237,8 @@ static int wait_for_vifs(struct start *start)
     char why[160];
 
     for (size_t i = 0; i < config->vif_count; i++) {
-        int error = device_nodes_wait(start->store, "vif", start->build.domid,
-                                      config->vifs[i].device_id, why, sizeof(why));
+        int error =
+            vif_nodes_wait(start->store, start->build.domid, &config->vifs[i], why, sizeof(why));
 
         if (error)
             return failure_set(start->failure, error,

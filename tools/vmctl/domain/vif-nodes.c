@@ -92,3 +92,18 @@ int vif_nodes_write(struct xs_client *store, uint32_t domid, const struct vif_co
     while (error == -EAGAIN);
     return error;
 }
+
+int vif_nodes_wait(struct xs_client *store, uint32_t domid, const struct vif_config *vif, char *why,
+                   size_t size)
+{
+    char path[100];
+    int error = device_nodes_wait(store, "vif", domid, vif->device_id, why, size);
+
+    if (!error)
+        error = platform_vif_up(domid, vif, why, size);
+    if (error)
+        return error;
+    snprintf(path, sizeof(path), "/local/domain/0/backend/vif/%u/%u/hotplug-status",
+             (unsigned int)domid, (unsigned int)vif->device_id);
+    return xs_printf(store, XS_NO_TX, path, "connected"); /* Linux's netback waits for it */
+}

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmctl/config/vif.h"
+
 /* Once before anything else, and after it. */
 int platform_open(void);
 
@@ -58,6 +60,10 @@ struct platform_disk {
 };
 /* -ENODEV and the like: there is none; -EMLINK: the name fits more than one. */
 int platform_disk_find(const char *name, struct platform_disk *disk);
+
+/* A guest's interface has its backend: joins the bridge, where that is the toolstack's work.  0, or
+ * -errno and why not. */
+int platform_vif_up(uint32_t domid, const struct vif_config *vif, char *why, size_t size);
 
 /* A guest's console, as dom0/consoles/consoles.h describes it. */
 struct platform_console;
