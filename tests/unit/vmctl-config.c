@@ -143,7 +143,7 @@ static void interfaces(void **state)
     (void)state;
     assert_int_equal(parse(BASE "vif=['', 'mac=00:16:3E:01:02:FD, bridge = lan ,rate=10Mb/s',\n"
                                 "'rate=1MB/s@20ms,vlan=7,mtu=9000,vifname=web,devid=9,model=e1000,"
-                                "'script=vif-bridge,type=vif,backend=Domain-0']\n"),
+                                "script=vif-bridge,type=vif,backend=Domain-0']\n"),
                      0);
     assert_int_equal(domain.vif_count, 3);
     assert_string_equal(vif[0].bridge, "xenbr0");
