@@ -99,6 +99,10 @@ int shell_network_commands_register(void)
         { "ping", ping_command, "[-c COUNT] [-4|-6] HOST: ask a machine for echoes" },
         { "nslookup", nslookup_command, "NAME: a machine's addresses" },
         { "fetch", fetch_command, "URL [FILE]: get a file by HTTP; --put FILE URL: send one" },
+<<<<<<< HEAD
+=======
+        { "nc", nc_command, "[-l] [-u] [-w SECONDS] [-f FILE] [HOST] PORT: a connection by hand" },
+>>>>>>> stack
     };
     int error = 0;
 
