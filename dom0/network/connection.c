@@ -32,13 +32,9 @@ struct ring {
 struct connection {
     struct tcp_pcb *pcb; /* NULL: lwIP has none any more */
     int error;           /* why; 0: as it should */
-<<<<<<< HEAD
-    bool open, ended;    /* connected; the peer will send no more */
-=======
     bool open;           /* connected */
     bool ended;          /* the peer will send no more */
     bool finished;       /* nor will we */
->>>>>>> stack
     struct wait_queue changed;
     struct ring received, sent;
     struct connection *next;       /* waiting to be accepted */
@@ -169,13 +165,9 @@ static void failed(void *argument, err_t error)
     struct connection *connection = argument;
 
     connection->pcb = NULL;
-<<<<<<< HEAD
-    connection->error = connection_error(error);
-=======
     /* ERR_CLSD: both sides have ended it, and lwIP has forgotten it. */
     connection->ended |= error == ERR_CLSD;
     connection->error = error == ERR_CLSD ? 0 : connection_error(error);
->>>>>>> stack
     if (error == ERR_RST && !connection->open)
         connection->error = -ECONNREFUSED;
     wait_queue_wake_all(&connection->changed);
@@ -348,14 +340,9 @@ int connection_finish(struct connection *connection, const struct patience *pati
         error = patience_wait(patience, &connection->changed);
     if (connection->error || error)
         return connection->error ? connection->error : error;
-<<<<<<< HEAD
-    if (connection->pcb)
-        error = connection_error(tcp_shutdown(connection->pcb, 0, 1));
-=======
     if (connection->pcb && !connection->finished)
         error = connection_error(tcp_shutdown(connection->pcb, 0, 1));
     connection->finished = !error;
->>>>>>> stack
     host_stack_flush();
     return error;
 }

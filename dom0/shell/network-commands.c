@@ -99,10 +99,8 @@ int shell_network_commands_register(void)
         { "ping", ping_command, "[-c COUNT] [-4|-6] HOST: ask a machine for echoes" },
         { "nslookup", nslookup_command, "NAME: a machine's addresses" },
         { "fetch", fetch_command, "URL [FILE]: get a file by HTTP; --put FILE URL: send one" },
-<<<<<<< HEAD
-=======
         { "nc", nc_command, "[-l] [-u] [-w SECONDS] [-f FILE] [HOST] PORT: a connection by hand" },
->>>>>>> stack
+        { "net-bench", net_bench_command, "serve PORT: the other end of a guest's net-bench" },
     };
     int error = 0;
 

@@ -16,6 +16,7 @@ int ping_command(int argc, char **argv);
 int nslookup_command(int argc, char **argv);
 int fetch_command(int argc, char **argv);
 int nc_command(int argc, char **argv);
+int net_bench_command(int argc, char **argv);
 
 /* lwIP's err_t as 0 or -errno. */
 int network_error(int error);
