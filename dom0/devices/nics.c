@@ -3,6 +3,7 @@
  * on its place alone, and what goes wrong with one never renames another.
  */
 #include "devices/nics.h"
+#include "devices/intel-nic.h"
 #include "devices/net-device.h"
 #include "devices/pci.h"
 #include "devices/virtio-net.h"
@@ -14,6 +15,7 @@ static const struct {
     int (*start)(struct pci_device *pci);
 } drivers[] = {
     { virtio_net_is, virtio_net_start },
+    { intel_nic_is, intel_nic_start },
 };
 
 static void nic_start(struct pci_device *pci, int (*start)(struct pci_device *pci))

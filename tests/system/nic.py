@@ -71,6 +71,7 @@ class Nic:
         self.monitor = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.monitor.connect(self.qmp_path)
         self.qmp("qmp_capabilities")
+        self.wait_until_it_answers()
 
     def _read(self):
         with open(self.folder / "console.log", "wb") as log:
@@ -120,6 +121,15 @@ class Nic:
             self.strays.append(frame)
         return None
 
+    def wait_until_it_answers(self, seconds=20):
+        """A card that starts, or has just been reset, may drop what comes."""
+        limit = time.monotonic() + seconds * PATIENCE
+        while True:
+            try:
+                return self.status(patience=1)
+            except AssertionError:
+                assert time.monotonic() < limit, self.output[-2000:]
+
     def order(self, op, body=b"", answered=True, patience=30):
         """Has the guest do something; the answer is its state, as a dictionary."""
         self.sequence = (self.sequence + 1) & 0xffff
@@ -127,7 +137,7 @@ class Nic:
                              kind=ORDER))
         while answered:
             frame = self.receive(patience)
-            assert frame, f"no answer to order {op}\n{self.output[-2000:]}"
+            assert frame, f"no answer to order {op}"
             if frame[12:14] == struct.pack(">H", ORDER) and frame[14] == op | 0x80 \
                     and struct.unpack_from("<H", frame, 16)[0] == self.sequence:
                 return self._status(frame[14:])
