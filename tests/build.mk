@@ -7,6 +7,7 @@
 #  * Flags: -Ihypervisor
 #  * Libraries: -lz
 #  * Sanitize: thread           (instead of address,undefined)
+#  * Stack: yes                 (dom0's lwIP is linked, as stack-world.h wants it)
 UNIT_CFLAGS := $(HOST_CFLAGS) -O1 -Idom0 -Itools -Itests -DUNIT_TEST -D_GNU_SOURCE
 
 UNIT_NAMES := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c)))
@@ -18,14 +19,27 @@ unit_line = $(shell awk '/^ \*\/|^ \*$$/ { on = 0 } \
 
 unit_sanitize = $(or $(patsubst %,-fsanitize=%,$(call unit_line,$(1),Sanitize)),$(SANITIZE))
 
+# dom0's lwIP on the host: with assertions, and from malloc, so that sanitizers see each piece.
+STACK_FLAGS := -DSTACK_ON_HOST -isystem $(BUILD)/lwip/include -Idom0/network/stack/include
+$(BUILD)/tests/liblwip.a: STACK_BUILD = $(CC) -O1 $(SANITIZE)
+$(BUILD)/fuzz/liblwip.a: STACK_BUILD = $(FUZZ_CC) -O1 -fsanitize=fuzzer-no-link,address,undefined \
+    -fno-sanitize-recover=all
+$(BUILD)/tests/liblwip.a $(BUILD)/fuzz/liblwip.a: $(LWIP_LINK)
+	$(call say,LWIP,$@)rm -rf $@.obj $@ && mkdir -p $@.obj && \
+	for file in $(LWIP)/src/lwip/core/*.c $(LWIP)/src/lwip/core/ipv[46]/*.c \
+	    $(LWIP)/src/lwip/netif/ethernet.c; do \
+	    $(STACK_BUILD) -std=gnu11 -g -w $(STACK_FLAGS) -c -o $@.obj/$$(basename $$file .c).o $$file || exit 1; \
+	done && ar rcsD $@ $@.obj/*.o
+
 define unit_rules
 UNIT_OBJECTS_$(1) := $$(patsubst %.c,$(BUILD)/tests/unit/obj/$(1)/%.o,tests/unit/$(1).c \
     $$(call unit_line,$(1),Sources))
 $$(UNIT_OBJECTS_$(1)): $(BUILD)/tests/unit/obj/$(1)/%.o: %.c tests/unit/$(1).c
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$<)$$(CC) $$(UNIT_CFLAGS) $$(call unit_sanitize,$(1)) \
-	    $$(call unit_line,$(1),Flags) -c -o $$@ $$<
-$(BUILD)/tests/unit/$(1): $$(UNIT_OBJECTS_$(1))
+	    $$(call unit_line,$(1),Flags) $$(if $$(call unit_line,$(1),Stack),$$(STACK_FLAGS)) -c -o $$@ $$<
+$$(if $$(call unit_line,$(1),Stack),$$(UNIT_OBJECTS_$(1))): | $(LWIP_LINK)
+$(BUILD)/tests/unit/$(1): $$(UNIT_OBJECTS_$(1)) $$(if $$(call unit_line,$(1),Stack),$(BUILD)/tests/liblwip.a)
 	$$(call say,LD,$$@)$$(CC) $$(call unit_sanitize,$(1)) $$(call unit_line,$(1),Flags) \
 	    -o $$@ $$^ -lcmocka $$(call unit_line,$(1),Libraries)
 UNIT_TESTS += $(BUILD)/tests/unit/$(1)
@@ -76,10 +90,11 @@ FUZZ_CC ?= clang-14
 fuzz_line = $(shell sed -n 's/^ \* $(2): //p' tests/fuzz/$(1).c)
 
 define fuzz_rules
-$(BUILD)/fuzz/$(1): tests/fuzz/$(1).c $$(call fuzz_line,$(1),Sources)
+$(BUILD)/fuzz/$(1): tests/fuzz/$(1).c $$(call fuzz_line,$(1),Sources) \
+    $$(if $$(call fuzz_line,$(1),Stack),$(BUILD)/fuzz/liblwip.a)
 	@mkdir -p $$(@D)
 	$$(FUZZ_CC) -std=gnu11 -O1 -g $$(WARNINGS) -I. -Idom0 -Itools -D_GNU_SOURCE \
-	    -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $$@ $$^ \
+	    $$(if $$(call fuzz_line,$(1),Stack),$$(STACK_FLAGS)) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $$@ $$^ \
 	    $$(call fuzz_line,$(1),Libraries)
 endef
 $(foreach name,$(FUZZ),$(eval $(call fuzz_rules,$(name))))

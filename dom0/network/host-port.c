@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lwip/dhcp.h"
 #include "lwip/etharp.h"
 #include "lwip/ethip6.h"
 #include "lwip/ip4.h"
@@ -96,7 +97,7 @@ static bool is_ours(const struct host_port *host, const struct packet *packet,
 }
 
 /* On the host each packet gets memory of its own size, so that reading beyond it is noticed. */
-#ifdef STACK_FUZZED
+#ifdef STACK_ON_HOST
 #define BUFFER_KIND PBUF_RAM
 #else
 #define BUFFER_KIND PBUF_POOL
@@ -245,6 +246,29 @@ int host_port_attach(struct net_switch *net_switch, const char *bridge, const ui
     first_host = host;
     interface_start(host, mtu);
     return 0;
+}
+
+void host_port_detach(struct netif *netif)
+{
+    struct host_port *host = netif->state, **at = &first_host;
+
+    while (*at != host)
+        at = &(*at)->next;
+    *at = host->next;
+    dhcp_stop(netif);
+    dhcp_cleanup(netif);
+    netif_remove(netif);
+    host_gather_send(&host->gather);
+    host_gather_release(&host->gather);
+    batch_forget(&host->end);
+    while (host->first) {
+        struct arrival *arrival = host->first;
+
+        host->first = arrival->next;
+        pbuf_free(arrival->pbuf);
+    }
+    switch_detach(&host->port);
+    free(host);
 }
 
 struct netif *host_port_netif(const char *bridge)

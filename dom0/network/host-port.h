@@ -27,6 +27,8 @@ struct host_port_lost {
  */
 int host_port_attach(struct net_switch *net_switch, const char *bridge, const uint8_t mac[6],
                      unsigned int mtu);
+/* Takes it away again. */
+void host_port_detach(struct netif *netif);
 
 /* lwIP's interface on the bridge; NULL: none. */
 struct netif *host_port_netif(const char *bridge);

@@ -18,9 +18,12 @@
 #define LWIP_RAW             1
 
 #define MEM_ALIGNMENT 8
-#ifdef STACK_FUZZED /* on the host, where each piece of memory is to have red zones */
+#ifdef STACK_ON_HOST /* each piece of memory is to have red zones there (stack-world.h) */
 #define MEM_LIBC_MALLOC 1
 #define MEMP_MEM_MALLOC 1
+#define mem_clib_malloc stack_malloc
+#define mem_clib_calloc stack_calloc
+#define mem_clib_free   stack_free
 #endif
 #define MEM_SIZE (1024 * 1024)
 

@@ -28,7 +28,11 @@ uint32_t stack_random(void);
         printf arguments;             \
     } while (0)
 
-#ifdef STACK_FUZZED
+#ifdef STACK_ON_HOST
+void *stack_malloc(size_t bytes);
+void *stack_calloc(size_t count, size_t bytes);
+void stack_free(void *memory);
+
 #define LWIP_PLATFORM_ASSERT(message)                                           \
     do {                                                                        \
         fprintf(stderr, "%s:%d: assertion: %s\n", __FILE__, __LINE__, message); \
