@@ -39,6 +39,7 @@ static void write_backend(struct node_writer *writer, const struct vif_config *v
     node_put(writer, "online", "1");
     node_put(writer, "bridge", "%s", vif->bridge);
     node_put(writer, "type", "vif");
+    node_put(writer, "script", "/etc/xen/scripts/vif-bridge"); /* netback wants one named */
     write_both(writer, vif);
     if (vif->name[0])
         node_put(writer, "vifname", "%s", vif->name);
