@@ -358,7 +358,7 @@ static void act(struct input *input)
         dns_gethostbyname("name.example", &address, named, NULL);
     else if (what % 6 == 1)
         dhcp_start(netif_default);
-    else if (what % 6 == 2 && client_pcb)
+    else if (what % 6 == 2 && client_pcb && client_pcb->state >= ESTABLISHED)
         tcp_write(client_pcb, payload, take16(input) % sizeof(payload), 0);
     else if (what % 6 == 3 && client_pcb) {
         tcp_arg(client_pcb, NULL);
