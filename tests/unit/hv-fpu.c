@@ -131,6 +131,14 @@ static void a_pending_exception_stays_the_guests(void **state)
     assert_int_equal(fpu_exceptions, 0);
 }
 
+/* What fpu_restore does here, but for the pointers: on some hosts (AMD's) those do not survive that
+ * the kernel saves and restores them around a signal. */
+static void two_faults(void)
+{
+    __asm__ volatile("clts");
+    __asm__ volatile("xrstor64 (%0)" : : "S"(MISPLACED), "a"(-1), "d"(-1) : "memory");
+}
+
 /* Where the processor does it by itself, the registers are left alone until they are restored. */
 static void a_processor_that_restores_them_is_left_alone(void **state)
 {
@@ -141,6 +149,7 @@ static void a_processor_that_restores_them_is_left_alone(void **state)
     handlers_up();
     cpu_features = (struct cpu_features){ .xsave = true, .fpu_pointers_kept = true };
     run_guest(&operand);
+    two_faults();
     environment_store(&before);
     run_guest(&operand);
     fpu_restore(MISPLACED);
