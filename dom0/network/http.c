@@ -283,16 +283,21 @@ static int framing(struct http_body *body, char c)
     return c == '\n' || c == '\r' ? 0 : -EBADMSG;
 }
 
+static bool is_framing(const struct http_body *body)
+{
+    return body->state == CHUNK_SIZE || body->state == CHUNK_END || body->state == CHUNK_TRAILER;
+}
+
 int http_body_take(struct http_body *body, const uint8_t *data, size_t bytes, size_t *used,
                    const uint8_t **piece, size_t *piece_bytes)
 {
     int error = 0;
 
     *used = *piece_bytes = 0;
-    while (*used < bytes && !error &&
-           (body->state == CHUNK_SIZE || body->state == CHUNK_END || body->state == CHUNK_TRAILER))
+    *piece = data;
+    while (*used < bytes && !error && is_framing(body))
         error = framing(body, (char)data[(*used)++]);
-    if (error || body->state == BODY_DONE)
+    if (error || body->state == BODY_DONE || is_framing(body))
         return error;
     *piece = data + *used;
     *piece_bytes = bytes - *used;

@@ -308,6 +308,8 @@ static err_t echo(void *argument, struct tcp_pcb *pcb, struct pbuf *pbuf, err_t 
 {
     (void)argument;
     (void)error;
+    if (!pbuf && pcb == client_pcb)
+        client_pcb = NULL;
     if (!pbuf)
         return tcp_close(pcb) == ERR_OK ? ERR_OK : ERR_MEM;
     tcp_recved(pcb, pbuf->tot_len);
