@@ -204,10 +204,10 @@ static void nic_task(void *arg)
             card_start(nic, card_stop(nic)); /* it has been opened */
         if (nic->state == NIC_WORKS)
             rings_serve(nic);
-        if (nic->link_changed || (look && !nic->net.link))
-            link_look(nic);
         if (nic->state == NIC_WORKS && look && card_hangs(nic))
             card_reset(nic);
+        if (nic->link_changed || (look && !nic->net.link))
+            link_look(nic);
         room_tell(nic);
         if (look && !nic->transmit.in_flight)
             nic_work_rest(&nic->work); /* until the next packet */
@@ -313,10 +313,12 @@ int intel_nic_start(struct pci_device *pci)
     nic->pci = pci;
     nic->chip = intel_chip_find(pci);
     error = nic_start(nic);
-    if (!error && !task_spawn("intel-nic", nic_task, nic, 0))
-        error = -ENOMEM;
-    if (error)
-        return error; /* the card may still know the memory: it is not given back */
+    if (error) {
+        free(nic); /* its interrupt is bound last of all */
+        return error;
+    }
+    if (!task_spawn("intel-nic", nic_task, nic, 0))
+        return -ENOMEM;
     link_look(nic);
     pci->driver = nic->chip->name;
     return net_device_register(&nic->net);

@@ -34,11 +34,6 @@ void intel_receive_give_all(struct intel_receive *queue)
     *queue->tail = RING_SIZE - 1;
 }
 
-bool intel_receive_has_more(const struct intel_receive *queue)
-{
-    return queue->format->is_done(&queue->ring[queue->next]);
-}
-
 static void recycle(struct intel_receive *queue)
 {
     for (; queue->taken; queue->taken--)
@@ -61,6 +56,12 @@ static unsigned int packet_descriptors(const struct intel_receive *queue)
             return count + 1;
     }
     return PACKET_PIECES_MAX;
+}
+
+/* Half a packet is none: it would keep who waits for it busy. */
+bool intel_receive_has_more(const struct intel_receive *queue)
+{
+    return packet_descriptors(queue);
 }
 
 /* Takes so many; -EIO: what they say makes no sense, or the packet is damaged. */

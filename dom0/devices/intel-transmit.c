@@ -14,7 +14,6 @@
 #include "devices/intel-parts.h"
 #include "pv-kernel/frames.h"
 #include <errno.h>
-#include <string.h>
 
 #define barrier()    __asm__ volatile("" : : : "memory")
 #define TYPE_AT      12u
@@ -82,6 +81,15 @@ static int headers_prepare(const struct net_transmit *transmit)
     return 0;
 }
 
+static bool is_same(const intel_descriptor *one, const intel_descriptor *other)
+{
+    bool same = true;
+
+    for (unsigned int i = 0; i < 4; i++)
+        same &= one->words[i] == other->words[i];
+    return same;
+}
+
 /* -EINVAL: the card cannot do what is asked; 1: it has to be told by *context; 0: it knows. */
 static int context_choose(struct intel_transmit *queue, const struct net_transmit *transmit,
                           intel_descriptor *context)
@@ -93,7 +101,7 @@ static int context_choose(struct intel_transmit *queue, const struct net_transmi
     error = queue->format->context(transmit, context);
     if (error)
         return error;
-    return !queue->has_context || memcmp(context, &queue->context, sizeof(*context)) != 0;
+    return !queue->has_context || !is_same(context, &queue->context);
 }
 
 static volatile intel_descriptor *descriptor_take(struct intel_transmit *queue)
@@ -131,8 +139,13 @@ int intel_transmit_submit(struct intel_transmit *queue, struct net_transmit *tra
 {
     unsigned int first = queue->next, used = (queue->next - queue->oldest) % RING_SIZE;
     intel_descriptor context;
-    int tell = context_choose(queue, transmit, &context);
+    int tell;
 
+    /* One segment is a packet like others; padded, it would be cut in two. */
+    if (transmit->bytes <=
+        (uint32_t)transmit->offload.header_bytes + transmit->offload.segment_bytes)
+        transmit->offload.segmentation = PACKET_WHOLE;
+    tell = context_choose(queue, transmit, &context);
     if (tell < 0)
         return tell;
     /* One for the context, one for padding, and the one that keeps head and tail apart. */

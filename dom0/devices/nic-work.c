@@ -30,6 +30,7 @@ void nic_work_rest(struct nic_work *work)
 bool nic_work_wait(struct nic_work *work)
 {
     bool was = events_mask_save();
+    uint64_t now;
 
     while (!work->woken && !work->watched)
         wait_queue_wait(&work->queue);
@@ -37,8 +38,9 @@ bool nic_work_wait(struct nic_work *work)
         wait_queue_wait_until(&work->queue, work->next_look);
     work->woken = false;
     events_mask_restore(was);
-    if (!work->watched || clock_monotonic_ns() < work->next_look)
+    now = clock_monotonic_ns();
+    if (!work->watched || now < work->next_look)
         return false;
-    work->next_look += LOOK_NS;
+    work->next_look = now + LOOK_NS; /* looks missed are not made up for: they count seconds */
     return true;
 }

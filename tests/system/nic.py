@@ -49,14 +49,14 @@ class Cable:
 class Nic:
     """The machine with the test guest as its initial domain."""
 
-    def __init__(self, folder, model, cable=None, mtu=1500, **settings):
+    def __init__(self, folder, model, cable=None, mtu=1500, hv="paravane", **settings):
         self.folder, self.model = pathlib.Path(folder), model
         self.cable = cable or Cable(self.folder)
         self.output, self.sequence, self.strays = "", 0, []
         self.qmp_path = str(self.folder / "qmp")
         initrd = self.folder / "initrd"
         subprocess.run("cpio -o -H newc --quiet > " + str(initrd), input=b"", shell=True, check=True)
-        env = environment(folder, "paravane", {
+        env = environment(folder, hv, {
             "DOM0": BUILD / "tests" / "nic.gz", "DOM0_INITRD": initrd,
             "DOM0_MEM": 96, "MEM": 512, "DISK": "none", "HEADLESS": 1, "NETIF": model,
             "DOM0_CMDLINE": f"mtu={mtu}", "TIMEOUT": 600, "NETDEV": self.cable.netdev,
