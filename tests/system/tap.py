@@ -7,6 +7,8 @@ import socket
 import struct
 import subprocess
 
+import pytest
+
 SOL_PACKET, PACKET_VNET_HDR, PACKET_IGNORE_OUTGOING = 263, 15, 23
 HEADER = struct.Struct("<BBHHHH") # flags, type, header bytes, segment bytes, start, offset
 NO_HEADER = HEADER.pack(0, 0, 0, 0, 0, 0)
@@ -19,6 +21,8 @@ def run(*words):
 class Tap:
     def __init__(self, queues=1):
         self.name = f"pvtest{os.getpid() % 100000}"
+        if os.geteuid() or not os.path.exists("/dev/net/tun"):
+            pytest.skip("tap devices are for root only")
         run("ip", "tuntap", "add", "dev", self.name, "mode", "tap", "vnet_hdr",
             *(["multi_queue"] if queues > 1 else []))
         try:
