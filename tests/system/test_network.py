@@ -1,0 +1,113 @@
+"""Guests and dom0 on the network: addresses, names, files from outside and back, interfaces that come
+and go.  NETWORK_MIB=256 makes the files as large as `make matrix` has them."""
+import os
+
+import pytest
+
+from machine import SETTLED, nodes, run_script, same_memory
+from outside import Outside
+
+MIB = int(os.environ.get("NETWORK_MIB", "16"))
+
+
+@pytest.fixture
+def outside():
+    server = Outside(MIB)
+    yield server
+    server.close()
+
+
+def in_demo(command, expect, timeout=120):
+    return f'vmctl console demo --send "{command}" --expect "{expect}" --timeout {timeout}'
+
+
+def there_and_back(outside, host):
+    """A guest downloads a file, and sends it back while it comes."""
+    return in_demo(f"wget -q -O - http://{host}:{outside.port}/big | tee /tmp/fifo | "
+                   f"nc {host.strip('[]')} {outside.stream_port}; wait; echo sent", "^sent", 400)
+
+
+NICS = ["virtio", "e1000e", "e1000"]  # QEMU 7.2 has no igb
+
+
+@pytest.mark.parametrize("nic", NICS)
+def test_a_guest_and_dom0_reach_the_outside(nic, outside, tmp_path):
+    digests = "mkfifo /tmp/fifo; (sha256sum < /tmp/fifo; sha256sum < /tmp/fifo) & true"
+    result = run_script(tmp_path, "paravane", [
+        'vmctl console demo --expect "demo: eth0 has 10.0.2" --timeout 60',
+        in_demo("ping -c 3 10.0.2.2", "3 packets received"),
+        in_demo("sleep 2; ip -6 addr show dev eth0 scope site", "fec0::"),
+        in_demo(digests, "#"),
+        there_and_back(outside, "10.0.2.2"),
+        there_and_back(outside, "[fec0::2]"),
+        "ip addr",
+        "ping -c 2 10.0.2.2",
+        "ping -6 -c 2 fec0::2",
+        f"fetch http://10.0.2.2:{outside.port}/big /tmp/big --sha256 {outside.digest}",
+        f"fetch --put /tmp/big http://[fec0::2]:{outside.port}/big",
+        "vmctl network-list demo",
+        "vmctl bridge-show xenbr0",
+        "vmctl shutdown -w demo",
+    ], NETIF=nic, DOM0_MEM=384 + 2 * MIB, MEM=2560).ok()
+    assert result.output.count(outside.digest) >= 2, result.tail()
+    assert outside.wait_for(3, 10) == [outside.digest] * 3
+
+
+@pytest.mark.parametrize("nic", ["virtio"])
+def test_dom0_on_xen(nic, outside, tmp_path):
+    """The same dom0 on Xen: Linux's frontend with our backend there."""
+    run_script(tmp_path, "xen", [
+        'vmctl console demo --expect "demo: eth0 has 10.0.2" --timeout 60',
+        in_demo("mkfifo /tmp/fifo; cat /tmp/fifo > /dev/null & true", "#"),
+        there_and_back(outside, "10.0.2.2"),
+        f"fetch http://10.0.2.2:{outside.port}/big --discard --sha256 {outside.digest}",
+        "vmctl shutdown -w demo",
+    ], NETIF=nic).ok()
+    assert outside.wait_for(1, 10) == [outside.digest]
+
+
+def test_interfaces_come_and_go_under_load(hv, outside, tmp_path):
+    """A hundred times, while the guest's first interface is busy; then all is as before."""
+    turns = []
+    for i in range(100):
+        turns += ["vmctl network-attach demo mac=00:16:3e:00:00:77", "vmctl network-detach demo 1"]
+    result = run_script(tmp_path, hv, [
+        'vmctl console demo --expect "demo: eth0 has 10.0.2" --timeout 60',
+        in_demo("(while wget -q -O /dev/null http://10.0.2.2:%d/big; do :; done) & true" % outside.port, "#"),
+        "vmctl network-attach demo", "vmctl network-detach demo 1",
+        *SETTLED, *turns, *SETTLED,
+        in_demo("ping -c 2 10.0.2.2", "2 packets received"),
+        "vmctl network-list demo",
+        "vmctl audit" if hv == "paravane" else "true",
+        "vmctl shutdown -w demo", "vmctl list",
+    ]).ok()
+    assert nodes(result, 0) == nodes(result, 1)
+    assert "00:77" not in result.of("vmctl network-list demo")
+    same_memory(hv, result, 0, 1)
+
+
+def test_bridges_and_what_is_refused(tmp_path):
+    result = run_script(tmp_path, "paravane", [
+        "vmctl bridge-create lan",
+        "! vmctl bridge-create lan",
+        "! vmctl bridge-create bad/name",
+        "! vmctl bridge-create other uplink=eth7",
+        "vmctl destroy demo",
+        "vmctl create /etc/vmctl/demo.cfg vif=['bridge=lan']",
+        "! vmctl bridge-delete lan",
+        "! vmctl network-attach demo bridge=nowhere",
+        "! vmctl network-attach demo mac=1",
+        "! vmctl network-detach demo 5",
+        "vmctl bridge-list --json",
+        "vmctl destroy demo",
+        "vmctl bridge-delete lan",
+        "! vmctl bridge-delete lan",
+        "! vmctl bridge-show lan",
+    ]).ok()
+    assert result.json("vmctl bridge-list --json") == [{"name": "lan", "uplink": ""},
+                                                       {"name": "xenbr0", "uplink": "eth0"}]
+    for message in ("lan: there is such a bridge already", "bad/name: not a usable name",
+                    "uplink eth7: No such device", "lan: in use", "there is no bridge nowhere",
+                    "mac: not an address for one interface", "it has no interface 5",
+                    "lan: no such bridge"):
+        assert message in result.output, message
