@@ -143,10 +143,11 @@ const struct intel_chip *intel_chip_find(const struct pci_device *pci)
     return NULL;
 }
 
-/* No request of the card's is under way when it is reset (82574, 5.3.1); older ones know nothing of
- * that and say so at once. */
+/* No request of a PCI Express card's is under way when it is reset (82574, 5.3.1). */
 static void master_stop(struct intel_nic *nic)
 {
+    if (!nic->chip->messages)
+        return;
     intel_write(nic, CTRL, intel_read(nic, CTRL) | CTRL_MASTER_DISABLE);
     for (int i = 0; i < RESET_MS && intel_read(nic, STATUS) & STATUS_MASTER_ENABLED; i++)
         task_sleep_ns(1000000);
@@ -217,7 +218,7 @@ void intel_card_go(struct intel_nic *nic)
     uint32_t control = intel_read(nic, CTRL);
 
     control &= ~(CTRL_FORCE_SPEED | CTRL_FORCE_DUPLEX);
-    intel_write(nic, CTRL, control | CTRL_SLU | CTRL_ASDE | CTRL_FD);
+    intel_write(nic, CTRL, control | CTRL_SLU);
     ring_set_up(nic, nic->chip->receive_block, nic->receive.ring);
     ring_set_up(nic, nic->chip->transmit_block, nic->transmit.ring);
     intel_transmit_start(&nic->transmit);

@@ -88,6 +88,8 @@ static void line_handler(void *arg)
 
     if (causes & INT_LSC)
         nic->link_changed = true;
+    if (causes & INT_RXO)
+        nic->overrun = true;
     nic_work_wake(&nic->work);
 }
 
@@ -176,6 +178,14 @@ static void room_tell(struct intel_nic *nic)
     nic->net.user->room(&nic->net);
 }
 
+static void overrun_count(struct intel_nic *nic)
+{
+    if (!nic->overrun)
+        return;
+    nic->overrun = false;
+    nic->net.counters.received_lost += intel_read(nic, MPC);
+}
+
 /* Until both rings have nothing new even after interrupts were asked for again. */
 static void rings_serve(struct intel_nic *nic)
 {
@@ -204,6 +214,7 @@ static void nic_task(void *arg)
             card_start(nic, card_stop(nic)); /* it has been opened */
         if (nic->state == NIC_WORKS)
             rings_serve(nic);
+        overrun_count(nic);
         if (nic->state == NIC_WORKS && look && card_hangs(nic))
             card_reset(nic);
         if (nic->link_changed || (look && !nic->net.link))

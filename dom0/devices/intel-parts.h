@@ -105,7 +105,7 @@ struct intel_nic {
     unsigned int mtu, resets;
     bool room_wanted;
     struct nic_work work;
-    volatile bool link_changed;
+    volatile bool link_changed, overrun;
 };
 
 static inline uint32_t intel_read(const struct intel_nic *nic, uint32_t reg)

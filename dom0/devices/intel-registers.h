@@ -9,9 +9,7 @@
 #define BIT(n) (1u << (n))
 
 #define CTRL                   0x0000u
-#define CTRL_FD                BIT(0)
 #define CTRL_MASTER_DISABLE    BIT(2)
-#define CTRL_ASDE              BIT(5)
 #define CTRL_SLU               BIT(6) /* set link up */
 #define CTRL_FORCE_SPEED       BIT(11)
 #define CTRL_FORCE_DUPLEX      BIT(12)
@@ -35,6 +33,8 @@
 #define INT_RXT   BIT(7) /* packet received */
 #define INT_ALL   0xffffffffu
 #define PBA       0x1000u /* KiB of the packet buffer that are for receiving */
+
+#define MPC 0x4010u /* packets missed; read: none */
 
 #define RCTL         0x0100u
 #define RCTL_EN      BIT(1)

@@ -69,7 +69,7 @@ static int packet_take(struct receive_queue *queue, struct virtio_net_header *he
     struct packet_piece *piece = packet->pieces;
     unsigned int pages = 1;
 
-    if (!page_take(queue, piece) || piece->length <= HEADER_BYTES)
+    if (!page_take(queue, piece) || piece->length < HEADER_BYTES + PACKET_BYTES_LEAST)
         return -EIO;
     *header = *(const struct virtio_net_header *)piece->local;
     if (queue->mergeable)
@@ -84,10 +84,7 @@ static int packet_take(struct receive_queue *queue, struct virtio_net_header *he
         packet->bytes += piece->length;
         packet->piece_count++;
     }
-    return packet->piece_count == pages && packet->bytes >= PACKET_BYTES_LEAST &&
-                   packet->bytes <= PACKET_BYTES_MAX
-               ? 0
-               : -EIO;
+    return packet->piece_count == pages && packet->bytes <= PACKET_BYTES_MAX ? 0 : -EIO;
 }
 
 /* A packet of several segments: where its headers end, only the TCP header itself says reliably. */

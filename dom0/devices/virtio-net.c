@@ -293,6 +293,7 @@ static void nic_reset(struct virtio_nic *nic)
         receive_give_all(nic);
     nic->filter_changed = !error && has(nic, F_CONTROL_RECEIVE);
     nic->configuration_changed = nic->room_wanted = true;
+    nic_work_wake(&nic->work);
 }
 
 /* Its task. */

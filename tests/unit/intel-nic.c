@@ -116,6 +116,9 @@ static void damaged_packets_are_dropped_one(void)
     assert_false(arrives(4096 + 4096 + 10, status_of(0x100, 1u << 31)));
     assert_int_equal(device->counters.received_lost, 3);
     assert_true(arrives(9018, 0));
+    *reg(card, 0x4010) = 7; /* missed, as no buffer was there */
+    interrupt(0x40);
+    assert_int_equal(device->counters.received_lost, 10);
 }
 
 static void lengths_that_make_no_sense_are_dropped_one(void)
