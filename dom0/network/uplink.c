@@ -111,6 +111,7 @@ static void output(struct switch_port *port, const struct packet *packet)
     }
     frame_fill(frame, packet);
     frame->transmit.offload = packet->offload;
+    frame->transmit.header = frame->pages[0];
     *uplink->queue_last = &frame->transmit;
     uplink->queue_last = &frame->transmit.next;
     batch_at_end(&uplink->end);
