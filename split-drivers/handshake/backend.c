@@ -25,7 +25,6 @@ void backend_refuse(struct backend_device *device, const char *why)
 
     handshake_write(store, device->path, "hotplug-error", "%s", why);
     handshake_write(store, device->path, "hotplug-status", "error");
-    backend_report(device, why);
 }
 
 void backend_complain(struct backend_device *device, const char *what, int error)
@@ -34,6 +33,7 @@ void backend_complain(struct backend_device *device, const char *what, int error
 
     snprintf(line, sizeof(line), "%.100s: %s", what, strerror(-error));
     backend_refuse(device, line);
+    backend_report(device, line);
 }
 
 /* True if the rings are gone, or were never there; else they go when nothing is in flight. */

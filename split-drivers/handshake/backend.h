@@ -74,9 +74,9 @@ struct backend_class {
 int backend_start(struct backend_class *class);
 /* Nobody touches the rings any more.  The device may be gone afterwards. */
 void backend_ended(struct backend_device *device);
-/* Tells the toolstack, in the node, and the log, why the device cannot be had. */
+/* Tells the toolstack, in the node, why the device cannot be had: it is waiting for that. */
 void backend_refuse(struct backend_device *device, const char *why);
-/* The same: "what: what the error means". */
+/* Tells "what: what the error means" there and in the log. */
 void backend_complain(struct backend_device *device, const char *what, int error);
 /* Only the log; "net: guest 3 device 0: what". */
 void backend_report(struct backend_device *device, const char *what);

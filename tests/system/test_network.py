@@ -23,7 +23,7 @@ def in_demo(command, expect, timeout=120):
 
 def there_and_back(outside, host):
     """A guest downloads a file, and sends it back while it comes."""
-    return in_demo(f"wget -q -O - http://{host}:{outside.port}/big | tee /tmp/fifo | "
+    return in_demo(f"rm -f /tmp/fifo; mkfifo /tmp/fifo; sha256sum < /tmp/fifo & wget -q -O - http://{host}:{outside.port}/big | tee /tmp/fifo | "
                    f"nc {host.strip('[]')} {outside.stream_port}; wait; echo sent", "^sent", 400)
 
 
@@ -32,12 +32,10 @@ NICS = ["virtio", "e1000e", "e1000"]  # QEMU 7.2 has no igb
 
 @pytest.mark.parametrize("nic", NICS)
 def test_a_guest_and_dom0_reach_the_outside(nic, outside, tmp_path):
-    digests = "mkfifo /tmp/fifo; (sha256sum < /tmp/fifo; sha256sum < /tmp/fifo) & true"
     result = run_script(tmp_path, "paravane", [
         'vmctl console demo --expect "demo: eth0 has 10.0.2" --timeout 60',
         in_demo("ping -c 3 10.0.2.2", "3 packets received"),
         in_demo("sleep 2; ip -6 addr show dev eth0 scope site", "fec0::"),
-        in_demo(digests, "#"),
         there_and_back(outside, "10.0.2.2"),
         there_and_back(outside, "[fec0::2]"),
         "ip addr",
@@ -58,7 +56,6 @@ def test_dom0_on_xen(nic, outside, tmp_path):
     """The same dom0 on Xen: Linux's frontend with our backend there."""
     run_script(tmp_path, "xen", [
         'vmctl console demo --expect "demo: eth0 has 10.0.2" --timeout 60',
-        in_demo("mkfifo /tmp/fifo; cat /tmp/fifo > /dev/null & true", "#"),
         there_and_back(outside, "10.0.2.2"),
         f"fetch http://10.0.2.2:{outside.port}/big --discard --sha256 {outside.digest}",
         "vmctl shutdown -w demo",
@@ -93,7 +90,7 @@ def test_bridges_and_what_is_refused(tmp_path):
         "! vmctl bridge-create bad/name",
         "! vmctl bridge-create other uplink=eth7",
         "vmctl destroy demo",
-        "vmctl create /etc/vmctl/demo.cfg vif=['bridge=lan']",
+        "vmctl create /etc/vmctl/demo.cfg 'vif=[\"bridge=lan\"]'",
         "! vmctl bridge-delete lan",
         "! vmctl network-attach demo bridge=nowhere",
         "! vmctl network-attach demo mac=1",

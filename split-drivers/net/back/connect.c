@@ -104,7 +104,7 @@ static int vif_open(struct backend_device *backend)
     int error = mac_read(vif);
 
     if (error) {
-        backend_complain(backend, "mac", error);
+        backend_refuse(backend, "its mac is no address");
         return error;
     }
     error = bridge_read(vif);
