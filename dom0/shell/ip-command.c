@@ -46,7 +46,7 @@ static struct netif *device(int argc, char **argv)
 
 static unsigned int prefix_bits(const ip4_addr_t *mask)
 {
-    return mask->addr ? 32u - (unsigned int)__builtin_ctz(lwip_htonl(mask->addr)) : 0;
+    return mask->addr ? 32u - (unsigned int)__builtin_ctz(__builtin_bswap32(mask->addr)) : 0;
 }
 
 static void show_link(const struct netif *netif)

@@ -2,16 +2,17 @@
  * dom0's stack and a neighbour who sends it a hundred thousand times what comes to mind: the
  * fuzzer's steps (tests/fuzz/lwip.c), drawn by lot, always the same.
  *
- * Sources: dom0/network/host-port.c dom0/network/host-gather.c
+ * Sources: tests/fuzz/lwip.c dom0/network/host-port.c dom0/network/host-gather.c
  *
  * Stack: yes
  */
-#include "tests/fuzz/lwip.c"
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <cmocka.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define CASES       100000
 #define CASE_BYTES  160
