@@ -65,16 +65,18 @@ static void show_counters(const struct netif *netif)
 {
     struct port_counters counters;
     struct host_port_lost lost;
+    uint64_t dropped;
 
     if (!host_port_counters(netif, &counters, &lost))
         return;
+    dropped = counters.in_dropped + lost.refused;
     printf("    RX: %llu packets, %llu bytes, %llu dropped (%llu no memory, %llu not readable)\n",
            (unsigned long long)counters.out_packets, (unsigned long long)counters.out_bytes,
            (unsigned long long)counters.out_dropped, (unsigned long long)lost.no_memory,
            (unsigned long long)lost.copies);
     printf("    TX: %llu packets, %llu bytes, %llu dropped\n",
            (unsigned long long)counters.in_packets, (unsigned long long)counters.in_bytes,
-           (unsigned long long)(counters.in_dropped + lost.refused));
+           (unsigned long long)dropped);
 }
 
 static const char *ip6_state(u8_t state)
