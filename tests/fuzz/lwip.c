@@ -16,6 +16,7 @@
 #include "lwip/etharp.h"
 #include "lwip/inet_chksum.h"
 #include "lwip/priv/tcp_priv.h"
+#include "lwip/prot/icmp6.h"
 #include "lwip/tcp.h"
 #include "lwip/udp.h"
 
@@ -263,6 +264,8 @@ static void send_icmp6(struct input *input)
     icmp[0] = shape & 16 ? take8(input) : (uint8_t)(128 + take8(input) % 10);
     icmp[1] = shape & 32 ? take8(input) : 0;
     bytes = 4 + take_bytes(input, icmp + 4, take16(input) % 1400);
+    if (icmp[0] == ICMP6_TYPE_PTB && bytes >= 48) /* of what was sent to the peer */
+        memcpy(icmp + 8 + 24, ip + 8, 16);
     put16(ip + 4, bytes);
     put16(icmp + 2, 0);
     memcpy(from.addr, ip + 8, 16);
@@ -291,6 +294,26 @@ static void send_ip6(struct input *input)
     bytes = take_bytes(input, ip + 40, take16(input) % 1460);
     put16(ip + 4, bytes);
     deliver(54 + bytes, take8(input) & 1 ? PACKET_CHECKSUM_THERE : PACKET_CHECKSUM_VALID);
+}
+
+/* A datagram that is sent back as it is. */
+static void send_udp6(struct input *input)
+{
+    uint8_t *ip = begin_frame(ETHTYPE_IPV6), *udp = ip + 40;
+    uint32_t bytes = 8 + take16(input) % 1400;
+
+    memset(ip, 0, 40 + bytes);
+    ip[0] = 0x60;
+    put16(ip + 4, bytes);
+    ip[6] = IP6_NEXTH_UDP;
+    ip[7] = 64;
+    put32(ip + 8, 0xfe800000);
+    put32(ip + 20, 2);
+    memcpy(ip + 24, netif_ip6_addr(netif_default, 0)->addr, 16);
+    put16(udp, 1000);
+    put16(udp + 2, 9);
+    put16(udp + 4, bytes);
+    deliver(54 + bytes, PACKET_CHECKSUM_VALID);
 }
 
 static void send_raw(struct input *input)
@@ -381,7 +404,7 @@ static void act(struct input *input)
 
 static void step(struct input *input)
 {
-    switch (take8(input) % 10) {
+    switch (take8(input) % 11) {
     case 0:
         send_raw(input);
         break;
@@ -408,6 +431,9 @@ static void step(struct input *input)
         world_wait(take8(input) * 10u);
         listen_to_all();
         break;
+    case 9:
+        send_udp6(input);
+        break;
     default:
         act(input);
     }
@@ -431,7 +457,7 @@ static void begin(void)
                gateway = { PP_HTONL(0x0a000002) };
     ip_addr_t peer = IPADDR4_INIT(PP_HTONL(0x0a000002));
     struct tcp_pcb *pcb = tcp_new();
-    struct udp_pcb *udp = udp_new();
+    struct udp_pcb *udp = udp_new_ip_type(IPADDR_TYPE_ANY);
 
     world.fail_after = SIZE_MAX;
     world.random = 1;
