@@ -26,6 +26,10 @@
 #include "pv-kernel/frames.h"
 
 #define WORLD_FRAMES 512
+/* What lwIP's memory holds before anything is written there; so much of it in a row, and it has
+ * left the machine as it was. */
+#define UNWRITTEN       0xa5
+#define UNWRITTEN_BYTES 6
 
 /* A packet as the switch got it. */
 struct world_frame {
@@ -69,13 +73,16 @@ uint32_t stack_random(void)
 
 void *stack_malloc(size_t bytes)
 {
+    void *memory;
+
     /* Timers have a pool of their own, with room for all there are. */
     if (!world.fail_after && bytes != LWIP_MEM_ALIGN_SIZE(sizeof(struct sys_timeo)))
         return NULL;
     if (world.fail_after != SIZE_MAX && world.fail_after)
         world.fail_after--;
     world.allocations++;
-    return malloc(bytes);
+    memory = malloc(bytes);
+    return memory ? memset(memory, UNWRITTEN, bytes) : NULL;
 }
 
 void stack_free(void *memory)
@@ -148,6 +155,22 @@ static void world_check(const struct packet *packet)
         abort();
 }
 
+/* A fuzzer might send such bytes, to have them back. */
+static void world_check_written(const struct world_frame *frame)
+{
+#ifndef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+    unsigned int row = 0;
+
+    for (uint32_t i = 0; i < frame->length; i++) {
+        row = frame->bytes[i] == UNWRITTEN ? row + 1 : 0;
+        if (row == UNWRITTEN_BYTES)
+            abort();
+    }
+#else
+    (void)frame;
+#endif
+}
+
 void batch_copy_now(void)
 {
     for (unsigned int i = 0; i < world.pending_count; i++) {
@@ -157,6 +180,7 @@ void batch_copy_now(void)
 
         *frame = (struct world_frame){ malloc(packet->bytes), packet->bytes, packet->offload };
         batch_copy_to_local(frame->bytes, packet, 0, packet->bytes, &error);
+        world_check_written(frame);
     }
     world.pending_count = 0;
 }
