@@ -22,13 +22,14 @@
 #include "tasks/task.h"
 #include "vmctl/command.h"
 
-#define KEY_END    4 /* Ctrl-D */
-#define KEY_BACK   8
-#define KEY_DELETE 127
-#define STRETCH    (64u << 10)
-#define NS_PER_MS  1000000u
-#define FOR_EVER   (365ULL * 24 * 3600 * 1000) /* ms */
-#define USAGE      "nc [-u] [-w SECONDS] [-f FILE] HOST PORT, nc -l [-u] [-w SECONDS] [-f FILE] PORT"
+#define KEY_INTERRUPT 3 /* Ctrl-C */
+#define KEY_END       4 /* Ctrl-D */
+#define KEY_BACK      8
+#define KEY_DELETE    127
+#define STRETCH       (64u << 10)
+#define NS_PER_MS     1000000u
+#define FOR_EVER      (365ULL * 24 * 3600 * 1000) /* ms */
+#define USAGE         "nc [-u] [-w SECONDS] [-f FILE] HOST PORT, nc -l [-u] [-w SECONDS] [-f FILE] PORT"
 
 struct nc {
     bool listens, udp;
@@ -66,6 +67,8 @@ static int typed(struct nc *nc, int key)
 {
     int error;
 
+    if (key == KEY_INTERRUPT)
+        return -EINTR;
     if (key == KEY_END)
         return send_end(nc);
     if (key == KEY_BACK || key == KEY_DELETE) {

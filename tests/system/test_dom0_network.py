@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 
-from machine import run_script
+from machine import PROMPT, prompt, run_script
 from web import Web
 
 SIZE = 3000000
@@ -107,3 +107,24 @@ def test_nc(tmp_path):
     assert "you sent: words" in result.of("nc -u")
     assert "from outside" in result.of("nc -w 60")
     assert heard == [b"words\n"]
+
+
+def test_by_hand(tmp_path):
+    """Typed lines are sent, Ctrl-D ends what one says, Ctrl-C the command."""
+    with Web({}) as web:
+        child = prompt(tmp_path, "paravane", DISK="none")
+        child.sendline(f"nc 10.0.2.2 {web.stream_port}")
+        child.send("typed\r")
+        child.expect_exact("typed")
+        child.send("\x04")
+        child.expect_exact("you said: typed")
+        child.expect_exact(PROMPT)
+        for command, sign in (("ping -c 1000 10.0.2.2", "icmp_seq=2"), ("nc -l 9", "nc -l 9"),
+                              (f"nc 10.0.2.2 {web.stream_port}", str(web.stream_port)),
+                              ("fetch http://10.0.2.99/", "fetch")):
+            child.sendline(command)
+            child.expect_exact(sign)
+            time.sleep(1)
+            child.send("\x03")
+            child.expect_exact(PROMPT, timeout=20)
+        child.close(force=True)
