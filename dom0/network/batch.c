@@ -183,6 +183,8 @@ void batch_end(void)
 
             list = end->next;
             end->listed = false;
+            if (copy_count) /* an earlier one's, for this one's guest perhaps */
+                batch_copy_now();
             end->end(end);
         }
     } while (ends_first || copy_count);

@@ -45,7 +45,7 @@ void batch_scratch_reserve(unsigned int wanted);
 void batch_at_end(struct batch_end *end);
 /* A port goes: what it listed is not called any more. */
 void batch_forget(struct batch_end *end);
-/* Ends it; those called may copy, and list others, which are called after those copies. */
+/* Ends it; those called may copy, which is made before the next is called, and list others. */
 void batch_end(void);
 
 #endif

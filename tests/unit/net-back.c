@@ -202,6 +202,36 @@ static void what_ends_the_service(void **state)
     assert_null(a.vif.broken);
 }
 
+/* Two slots: the first may lie so that what is left of it after the second wraps. */
+static void pieces_that_do_not_add_up(void **state)
+{
+    tx_request(&a, 3, 200, 100, NETTXF_more_data);
+    tx_request(&a, 4, 0, 200, 0);
+    transmit_round(&a.queue);
+    assert_non_null(a.vif.broken);
+    teardown(state);
+    setup(state);
+    tx_request(&a, 3, 0, 1000, NETTXF_more_data);
+    tx_request(&a, 4, 4000, 500, 0);
+    transmit_round(&a.queue);
+    assert_non_null(a.vif.broken);
+}
+
+static void what_is_no_frame_is_refused(void **state)
+{
+    (void)state;
+    rx_post(&b, 64);
+    frame_write(&a, 0, 6000, mac_b);
+    tcp_header(&a, 0);
+    tx_request(&a, 0, 0, 13, 0);
+    transmit_round(&a.queue);
+    assert_int_equal(tx_status(&a), NETIF_RSP_ERROR);
+    large_request(&a, 6000, 0); /* cut into pieces of no bytes */
+    transmit_round(&a.queue);
+    assert_int_equal(tx_status(&a), NETIF_RSP_ERROR);
+    assert_int_equal(rx_take(&b), -ENOENT);
+}
+
 static void too_many_pieces_are_dropped(void **state)
 {
     (void)state;
@@ -375,6 +405,8 @@ int main(void)
         CASE(bad_references_are_the_senders_loss),
         CASE(a_page_that_cannot_be_written_is_an_error_in_its_slot),
         CASE(what_ends_the_service),
+        CASE(pieces_that_do_not_add_up),
+        CASE(what_is_no_frame_is_refused),
         CASE(too_many_pieces_are_dropped),
         CASE(a_guest_without_pages_costs_so_much_and_no_more),
         CASE(what_was_kept_too_long_is_dropped),
