@@ -178,7 +178,7 @@ void batch_copy_now(void)
         struct world_frame *frame = &world.sent[world.sent_count++];
         int error = 0;
 
-        *frame = (struct world_frame){ malloc(packet->bytes), packet->bytes, packet->offload };
+        *frame = (struct world_frame){ calloc(1, packet->bytes), packet->bytes, packet->offload };
         batch_copy_to_local(frame->bytes, packet, 0, packet->bytes, &error);
         world_check_written(frame);
     }
