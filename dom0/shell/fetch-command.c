@@ -21,7 +21,7 @@
 #include "tasks/task.h"
 
 #define REDIRECTS_MAX 5
-#define STRETCH       (64u << 10) /* hashed before others get a turn */
+#define STRETCH       (32u << 10) /* hashed before others get a turn */
 #define USAGE         "fetch [-c] [--sha256 HEX] [--discard] URL [FILE|-], fetch --put FILE URL"
 
 struct fetch {

@@ -16,7 +16,7 @@
 
 #define REQUEST_MAX 2560u
 /* What is looked at before others get a turn. */
-#define STRETCH (64u << 10)
+#define STRETCH (32u << 10)
 
 /* Other tasks' turn; -EINTR: Ctrl-C. */
 static int breathe(void)
