@@ -13,6 +13,7 @@
 static struct gnttab_copy copies[COPIES_MAX];
 static int *copy_errors[COPIES_MAX];
 static unsigned int copy_count;
+static uint64_t copies_before; /* those of copies[] */
 static uint8_t scratch[SCRATCH_MAX][BATCH_SCRATCH_BYTES] __attribute__((aligned(256)));
 _Static_assert(PAGE_SIZE % BATCH_SCRATCH_BYTES == 0, "none crosses a page");
 static unsigned int scratch_used;
@@ -23,10 +24,16 @@ void batch_copy_now(void)
     unsigned int n = copy_count;
 
     copy_count = 0;
+    copies_before += n;
     grant_copies_run(copies, n);
     for (unsigned int i = 0; i < n; i++)
         if (copies[i].status != GNTST_okay)
             *copy_errors[i] = -EIO;
+}
+
+uint64_t batch_copies(void)
+{
+    return copies_before + copy_count;
 }
 
 static struct gnttab_copy *copy_add(uint32_t bytes, int *error)

@@ -30,6 +30,8 @@ void batch_copy_to_local(void *to, const struct packet *packet, uint32_t from, u
 /* To a page another domain granted us; offset + bytes is at most 4096. */
 void batch_copy_to_grant(domid_t domid, grant_ref_t ref, uint32_t offset,
                          const struct packet *packet, uint32_t from, uint32_t bytes, int *error);
+/* How many there have been since the start: what a sender's round costs. */
+uint64_t batch_copies(void);
 /* Makes the copies gathered so far; what they read and wrote is free again. */
 void batch_copy_now(void);
 /*

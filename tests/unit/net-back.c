@@ -370,6 +370,41 @@ static void a_packet_without_room_stays_in_the_ring(void **state)
     switch_detach(&uplink);
 }
 
+static void copying_output(struct switch_port *port, const struct packet *packet)
+{
+    static int error;
+
+    (void)port;
+    for (uint32_t at = 0; at < packet->bytes; at += PAGE_SIZE)
+        batch_copy_to_grant(3, 300, 0, packet, at, 60, &error);
+}
+
+/* Packets for everybody: what a round costs is bounded, however many there are to get them. */
+static void packets_for_everybody_shorten_the_round(void **state)
+{
+    static const struct switch_port_operations operations = { NULL, copying_output };
+    static const uint8_t everybody[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+    static struct switch_port ports[50];
+
+    (void)state;
+    for (unsigned int i = 0; i < 50; i++) {
+        ports[i] =
+            (struct switch_port){ .operations = &operations, .mtu = 1500, .takes = PORT_TAKES_ALL };
+        switch_attach(net_switch, &ports[i]);
+    }
+    frame_write(&a, 3, 60, everybody);
+    for (unsigned int i = 0; i < 32; i++)
+        tx_request(&a, 3, 0, 60, 0);
+    fake_copies = 0;
+    assert_true(transmit_round(&a.queue));
+    assert_in_range(fake_copies, 32 + 160, 32 + 160 + 51);
+    while (transmit_round(&a.queue))
+        assert_in_range(a.tx.header.rsp_prod, 4, 32);
+    assert_int_equal(a.tx.header.rsp_prod, 32);
+    for (unsigned int i = 0; i < 50; i++)
+        switch_detach(&ports[i]);
+}
+
 static void a_rate_is_kept(void **state)
 {
     unsigned int sent = 0;
@@ -412,6 +447,7 @@ int main(void)
         CASE(what_was_kept_too_long_is_dropped),
         CASE(groups_are_filtered_on_request),
         CASE(a_packet_without_room_stays_in_the_ring),
+        CASE(packets_for_everybody_shorten_the_round),
         CASE(a_rate_is_kept),
     };
 

@@ -85,19 +85,22 @@ static void unwanted(const char *name)
         xs_rm(store, XS_NO_TX, path);
 }
 
+/* Numbered, since a name with a dot cannot be a node's. */
 static void show_ports(const char *path, struct net_switch *net_switch)
 {
+    unsigned int n = 0;
+
     for (struct switch_port *port = switch_ports_first(net_switch); port; port = port->next) {
         const struct port_counters *c = &port->counters;
         char node[32];
 
-        snprintf(node, sizeof(node), "port/%s", port->name);
-        handshake_write(store, path, node, "%llu %llu %llu %llu %llu %llu %llu %u %u",
-                        (unsigned long long)c->in_packets, (unsigned long long)c->in_bytes,
-                        (unsigned long long)c->in_dropped, (unsigned long long)c->out_packets,
-                        (unsigned long long)c->out_bytes, (unsigned long long)c->out_dropped,
-                        (unsigned long long)c->spoofed, (unsigned int)port->vlan,
-                        (unsigned int)port->mtu);
+        snprintf(node, sizeof(node), "port/%u", n++);
+        handshake_write(store, path, node, "%s %llu %llu %llu %llu %llu %llu %llu %u %u",
+                        port->name, (unsigned long long)c->in_packets,
+                        (unsigned long long)c->in_bytes, (unsigned long long)c->in_dropped,
+                        (unsigned long long)c->out_packets, (unsigned long long)c->out_bytes,
+                        (unsigned long long)c->out_dropped, (unsigned long long)c->spoofed,
+                        (unsigned int)port->vlan, (unsigned int)port->mtu);
     }
 }
 

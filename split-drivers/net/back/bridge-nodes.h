@@ -7,9 +7,9 @@
  *                              /error       we: why
  *                              /uplink      we: the NIC, or empty
  *                              /look        toolstack: any number; asks for what follows
- *                              /port/NAME   we: its counters, as in bridge_port_line
- *                              /address/N   we: one address learnt
- *                              /looked      we: the same number, when that is there
+ *                              /port/N      we: a port's name, packets bytes drops from it and to
+ * it, spoofed packets, VLAN, MTU /address/N   we: one address learnt /looked      we: the same
+ * number, when that is there
  */
 #ifndef NET_BACK_BRIDGE_NODES_H
 #define NET_BACK_BRIDGE_NODES_H

@@ -73,7 +73,7 @@ static void multicast_change(struct reader *reader, const struct netif_extra_inf
     else if (add && !is_there)
         memcpy(vif->multicast[vif->multicast_count++], extra->u.mcast.addr, 6);
     else if (!add && is_there)
-        memcpy(vif->multicast[at], vif->multicast[--vif->multicast_count], 6);
+        memmove(vif->multicast[at], vif->multicast[--vif->multicast_count], 6);
 }
 
 static bool extras_take(struct reader *reader)

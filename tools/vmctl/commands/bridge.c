@@ -223,12 +223,12 @@ struct shown_port {
     unsigned int vlan, mtu;
 };
 
-static void port_print(struct command_context *context, const char *name, const char *text,
-                       bool first)
+static void port_print(struct command_context *context, const char *text, bool first)
 {
     struct shown_port p = { 0 };
+    char name[20] = "";
 
-    sscanf(text, "%llu %llu %llu %llu %llu %llu %llu %u %u", &p.in_packets, &p.in_bytes,
+    sscanf(text, "%19s %llu %llu %llu %llu %llu %llu %llu %u %u", name, &p.in_packets, &p.in_bytes,
            &p.in_dropped, &p.out_packets, &p.out_bytes, &p.out_dropped, &p.spoofed, &p.vlan,
            &p.mtu);
     if (!context->json) {
@@ -288,7 +288,7 @@ static void folder_print(struct command_context *context, const char *path, bool
         snprintf(node, sizeof(node), "%s/%.32s", folder, names[i]);
         text = node_read(context->store, path, node);
         if (text && ports)
-            port_print(context, names[i], text, first);
+            port_print(context, text, first);
         else if (text)
             address_print(context, text, first);
         first = false;
