@@ -1,8 +1,7 @@
 /*
- * Grant maps: references of other domains mapped or pinned, in batches; and our own grants.
+ * Grant maps: references of other domains mapped or pinned, in batches.
  */
 #include "pv-kernel/grant-maps.h"
-#include "pv-kernel/foreign-frames.h"
 #include "pv-kernel/frames.h"
 #include "pv-kernel/page-tables.h"
 #include "pv-kernel/print.h"
@@ -145,60 +144,4 @@ void grant_frames_release(const struct grant_frame *frames, size_t n)
             unmap_ops[held++] = (struct gnttab_unmap_grant_ref){ .dev_bus_addr = frames[i].machine,
                                                                  .handle = frames[i].handle };
     unmap_batch(held);
-}
-
-/* Our own table: one page of entries, got at the first use. */
-#define OWN_ENTRIES (PAGE_SIZE / sizeof(struct grant_entry_v1))
-
-static volatile struct grant_entry_v1 *own_table;
-
-static int own_table_get(void)
-{
-    uint64_t frame = 0;
-    struct gnttab_setup_table setup = { .dom = DOMID_SELF,
-                                        .nr_frames = 1,
-                                        .frame_list = HYPERCALL_ARG(&frame) };
-    void *va;
-    int64_t result = hypercall_grant_table_op(GNTTABOP_setup_table, HYPERCALL_ARG(&setup), 1);
-
-    if (result || setup.status)
-        return result ? (int)result : error_of_status(setup.status);
-    result = foreign_frames_map(DOMID_SELF, &frame, 1, true, &va);
-    if (result)
-        return (int)result;
-    own_table = va;
-    return 0;
-}
-
-int grant_access_give(domid_t domid, uint64_t mfn, bool read_only, grant_ref_t *ref)
-{
-    int error = own_table ? 0 : own_table_get();
-
-    if (error)
-        return error;
-    for (grant_ref_t i = GNTTAB_NR_RESERVED_ENTRIES; i < OWN_ENTRIES; i++) {
-        if (own_table[i].flags)
-            continue;
-        own_table[i].domid = domid;
-        own_table[i].frame = (uint32_t)mfn;
-        /* the hypervisor may look as soon as flags permit it: they come last */
-        __atomic_store_n(&own_table[i].flags,
-                         (uint16_t)(GTF_permit_access | (read_only ? GTF_readonly : 0)),
-                         __ATOMIC_RELEASE);
-        *ref = i;
-        return 0;
-    }
-    return -XEN_ENOSPC;
-}
-
-int grant_access_end(grant_ref_t ref)
-{
-    uint16_t flags = own_table[ref].flags;
-
-    do {
-        if (flags & (GTF_reading | GTF_writing))
-            return -XEN_EBUSY;
-    } while (!__atomic_compare_exchange_n(&own_table[ref].flags, &flags, 0, false, __ATOMIC_SEQ_CST,
-                                          __ATOMIC_SEQ_CST));
-    return 0;
 }

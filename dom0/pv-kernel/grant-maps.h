@@ -39,11 +39,4 @@ void grant_frames_acquire(struct grant_frame *frames, size_t n);
 /* Releases those of the n frames whose error is 0. */
 void grant_frames_release(const struct grant_frame *frames, size_t n);
 
-/*
- * Our own grants: lets `domid` map our frame.  *ref is the reference to tell it.  -ENOSPC: the
- * table is full.  Ending fails with -EBUSY while the other side holds the page.
- */
-int grant_access_give(domid_t domid, uint64_t mfn, bool read_only, grant_ref_t *ref);
-int grant_access_end(grant_ref_t ref);
-
 #endif

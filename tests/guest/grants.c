@@ -6,7 +6,7 @@
 #include "hypercall-abi/memory.h"
 #include "pv-kernel/event-ports.h"
 #include "pv-kernel/frames.h"
-#include "pv-kernel/grant-maps.h"
+#include "pv-kernel/own-grants.h"
 #include "pv-kernel/page-tables.h"
 #include "pv-kernel/string.h"
 

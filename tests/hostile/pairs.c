@@ -13,8 +13,8 @@
 #include "hypercall-abi/sched.h"
 #include "pv-kernel/event-ports.h"
 #include "pv-kernel/frames.h"
-#include "pv-kernel/grant-maps.h"
 #include "pv-kernel/kernel.h"
+#include "pv-kernel/own-grants.h"
 #include "pv-kernel/page-tables.h"
 #include "pv-kernel/print.h"
 
