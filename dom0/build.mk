@@ -45,8 +45,11 @@ SPLIT_DRIVER_SOURCES := $(wildcard split-drivers/handshake/*.c split-drivers/blo
     split-drivers/net/back/*.c)
 VMCTL_DOM0_SOURCES := $(filter-out tools/vmctl/platform/linux%.c tools/vmctl/main.c, \
     $(shell find tools/vmctl -name '*.c' ! -path '*/linux/*'))
+# A guest's way to the store, which dom0 has in itself.
+GUEST_STORE := dom0/xenstore/ring-client.c
 DOM0_SOURCES := dom0/main.c $(wildcard dom0/tasks/*.c dom0/libc/*.c dom0/devices/*.c dom0/network/*.c \
-    dom0/xenstore/*.c dom0/consoles/*.c dom0/shell/*.c) $(SPLIT_DRIVER_SOURCES) $(VMCTL_DOM0_SOURCES)
+    $(filter-out $(GUEST_STORE),$(wildcard dom0/xenstore/*.c)) dom0/consoles/*.c dom0/shell/*.c) \
+    $(SPLIT_DRIVER_SOURCES) $(VMCTL_DOM0_SOURCES)
 DOM0_OBJECTS := $(patsubst %.c,$(BUILD)/dom0/image/%.o,$(DOM0_SOURCES)) \
     $(BUILD)/dom0/image/dom0/tasks/switch.o
 

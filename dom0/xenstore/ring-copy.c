@@ -1,9 +1,9 @@
 /*
- * Bytes in and out of a guest's xenstore ring.  See ring-copy.h.
+ * Bytes in and out of a xenstore ring.  See ring-copy.h.
  *
- * Barriers: what the guest wrote before it moved its producer index is read after that index
- * (acquire, partner: the guest's write barrier); what we write is there before our index says
- * so (release, partner: its read barrier).
+ * Barriers: what the other end wrote before it moved its producer index is read after that index
+ * (acquire, partner: its write barrier); what we write is there before our index says so (release,
+ * partner: its read barrier).
  */
 #include "xenstore/ring-copy.h"
 
@@ -25,38 +25,60 @@ static void index_write(uint32_t *index, uint32_t value)
 void ring_ends_start(struct ring_ends *ends, struct xenstore_domain_interface *page)
 {
     ends->page = page;
-    ends->request_consumer = index_read(&page->req_cons);
-    ends->response_producer = index_read(&page->rsp_prod);
+    ends->in = (struct ring_way){ .bytes = page->req,
+                                  .producer = &page->req_prod,
+                                  .consumer = &page->req_cons,
+                                  .own = index_read(&page->req_cons) };
+    ends->out = (struct ring_way){ .bytes = page->rsp,
+                                   .producer = &page->rsp_prod,
+                                   .consumer = &page->rsp_cons,
+                                   .own = index_read(&page->rsp_prod) };
+}
+
+void ring_ends_start_guest(struct ring_ends *ends, struct xenstore_domain_interface *page)
+{
+    ends->page = page;
+    ends->in = (struct ring_way){ .bytes = page->rsp,
+                                  .producer = &page->rsp_prod,
+                                  .consumer = &page->rsp_cons,
+                                  .own = index_read(&page->rsp_prod) };
+    ends->out = (struct ring_way){ .bytes = page->req,
+                                   .producer = &page->req_prod,
+                                   .consumer = &page->req_cons,
+                                   .own = index_read(&page->req_prod) };
+    index_write(ends->in.consumer, ends->in.own);
 }
 
 int ring_take(struct ring_ends *ends, void *buffer, size_t size, size_t *taken)
 {
-    uint32_t ready = index_read(&ends->page->req_prod) - ends->request_consumer;
+    struct ring_way *way = &ends->in;
+    uint32_t ready = index_read(way->producer) - way->own;
     char *to = buffer;
 
     *taken = 0;
     if (ready > XENSTORE_RING_SIZE)
         return -EPROTO;
     while (ready && size) {
-        uint32_t at = ends->request_consumer & RING_MASK;
+        uint32_t at = way->own & RING_MASK;
         size_t piece = XENSTORE_RING_SIZE - at;
 
         piece = piece < ready ? piece : ready;
         piece = piece < size ? piece : size;
-        memcpy(to, ends->page->req + at, piece);
+        memcpy(to, way->bytes + at, piece);
         to += piece;
         size -= piece;
         ready -= (uint32_t)piece;
-        ends->request_consumer += (uint32_t)piece;
+        way->own += (uint32_t)piece;
         *taken += piece;
     }
-    index_write(&ends->page->req_cons, ends->request_consumer);
+    index_write(way->consumer, way->own);
     return 0;
 }
 
 int ring_put(struct ring_ends *ends, const void *data, size_t size, size_t *put)
 {
-    uint32_t used = ends->response_producer - index_read(&ends->page->rsp_cons);
+    struct ring_way *way = &ends->out;
+    uint32_t used = way->own - index_read(way->consumer);
     const char *from = data;
 
     *put = 0;
@@ -65,18 +87,18 @@ int ring_put(struct ring_ends *ends, const void *data, size_t size, size_t *put)
     uint32_t room = XENSTORE_RING_SIZE - used;
 
     while (room && size) {
-        uint32_t at = ends->response_producer & RING_MASK;
+        uint32_t at = way->own & RING_MASK;
         size_t piece = XENSTORE_RING_SIZE - at;
 
         piece = piece < room ? piece : room;
         piece = piece < size ? piece : size;
-        memcpy(ends->page->rsp + at, from, piece);
+        memcpy(way->bytes + at, from, piece);
         from += piece;
         size -= piece;
         room -= (uint32_t)piece;
-        ends->response_producer += (uint32_t)piece;
+        way->own += (uint32_t)piece;
         *put += piece;
     }
-    index_write(&ends->page->rsp_prod, ends->response_producer);
+    index_write(way->producer, way->own);
     return 0;
 }
