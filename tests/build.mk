@@ -78,6 +78,18 @@ $(BUILD)/tests/nic.elf: $(NIC_TEST_OBJECTS) $(BUILD)/dom0/libpvkernel.a dom0/pv-
 	    $(BUILD)/dom0/pv-kernel/start.o $(NIC_TEST_OBJECTS) \
 	    -L$(LIBRARIES)/lib -Wl,--start-group $(NEWLIB)/lib/libc.a -llzo2 $(BUILD)/dom0/libpvkernel.a \
 	    -Wl,--end-group
+
+# The guest for the tests of network backends: our frontend, and dom0's network on it.
+NET_GUEST_OBJECTS := $(patsubst %.c,$(BUILD)/dom0/image/%.o,tests/net-guest/main.c \
+    $(wildcard dom0/tasks/*.c dom0/libc/*.c dom0/devices/*.c dom0/network/*.c split-drivers/net/front/*.c) \
+    dom0/xenstore/client.c dom0/xenstore/wire.c dom0/xenstore/ring-copy.c $(GUEST_STORE) \
+    dom0/shell/http-exchange.c split-drivers/handshake/xenbus.c) $(BUILD)/dom0/image/dom0/tasks/switch.o
+$(BUILD)/tests/net-guest.elf: $(NET_GUEST_OBJECTS) $(BUILD)/dom0/libpvkernel.a dom0/pv-kernel/link.lds
+	$(call say,LD,$@)$(CC) $(GUEST_LDFLAGS) -o $@ $(BUILD)/dom0/pv-kernel/start.o $(NET_GUEST_OBJECTS) \
+	    -L$(LIBRARIES)/lib -Wl,--start-group $(NEWLIB)/lib/libc.a -llzo2 $(LWIP_STAMP) \
+	    $(BUILD)/dom0/libpvkernel.a -Wl,--end-group
+TEST_PROGRAMS += $(BUILD)/tests/net-guest.gz
+
 $(BUILD)/tests/%.gz: $(BUILD)/tests/%.elf
 	$(call say,GZIP,$@)gzip -9nc $< > $@
 TEST_PROGRAMS += $(BUILD)/tests/nic.gz
