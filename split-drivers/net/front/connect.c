@@ -250,7 +250,7 @@ static bool is_settled(void)
     bool settled = looked;
 
     for (const struct front *front = first; front; front = front->next)
-        settled &= front->registered || front->state == FRONT_CLOSED;
+        settled &= front->net.link || front->state == FRONT_CLOSED || front->state == FRONT_BROKEN;
     return settled;
 }
 

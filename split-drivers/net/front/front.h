@@ -114,7 +114,7 @@ struct front {
     char path[32]; /* our node in the store */
     char *backend; /* its node; NULL: not known yet */
     bool registered;
-    unsigned int complaints; /* lines printed about its backend */
+    unsigned int complaints;     /* lines printed about its backend */
     enum xenbus_state published; /* our state */
     bool was_connected;          /* since the backend last closed */
     struct front *next;

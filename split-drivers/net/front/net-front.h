@@ -14,8 +14,8 @@
 #define NET_FRONT_NET_FRONT_H
 
 /*
- * Starts the watching task, and waits until the interfaces that are there now are known as devices
- * or their backends have not answered for ten seconds.  -ENODEV: there is no store; -ENOMEM.
+ * Starts the watching task, and waits until the interfaces that are there now are devices with a
+ * link, or their backends have not answered for ten seconds.  -ENODEV: there is no store; -ENOMEM.
  */
 int net_front_start(const char *command_line);
 

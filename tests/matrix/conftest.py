@@ -1,0 +1,5 @@
+"""The matrix: what takes long, by the machinery of the system tests (`make matrix`)."""
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))

@@ -1,0 +1,53 @@
+"""Our net frontend with Linux's netback, on Xen with Linux as the initial domain."""
+import re
+
+import pytest
+
+import linux_dom0
+import net_guest
+
+MIB = 16
+# What the frontend keeps back, and the MTU; one guest after the other on one machine.
+KINDS = [("all", "", 1500), ("one-queue", "netfront=queues=1,no-split", 1500), ("large", "", 9000),
+         ("no-tso", "netfront=no-tso", 1500), ("no-checksum", "netfront=no-checksum", 1500),
+         ("plain", "netfront=no-sg,no-checksum6,queues=1", 1500)]
+
+SCRIPT = """
+head -c {bytes} /dev/urandom > /tmp/file
+echo file $(sha256sum < /tmp/file)
+"""
+FOR_EACH = """
+echo "== {name}"
+vmctl create /extra/{name}.cfg && said {name} "net-guest: address" 60
+echo queues $(ls -d /sys/class/net/vif*/queues/tx-* | wc -l)
+ping -c 3 -q {address}
+ping -c 3 -q -s {ping} {address}
+echo got $(wget -q -O - http://{address}/{mib} | sha256sum)
+(printf 'PUT /x HTTP/1.1\\r\\nContent-Length: {bytes}\\r\\n\\r\\n'; cat /tmp/file) | nc {address} 80 | head -1
+said {name} "net-guest: taken" 20
+cat {log}
+vmctl destroy {name}
+"""
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory):
+    script, extra = SCRIPT.format(bytes=MIB << 20), {"net-guest.gz": net_guest.image()}
+    for at, (name, words, mtu) in enumerate(KINDS):
+        address = f"10.0.2.{50 + at}"
+        extra[f"{name}.cfg"] = net_guest.config(name, address, words, mtu).encode()
+        script += FOR_EACH.format(name=name, address=address, mib=MIB, bytes=MIB << 20,
+                                  ping=mtu - 28, log=linux_dom0.LOG.format(name))
+    return linux_dom0.run(tmp_path_factory.mktemp("linux"), script, extra, 300)
+
+
+@pytest.mark.parametrize("name", [kind[0] for kind in KINDS])
+def test_linux_netback(output, name):
+    part = output.split(f"== {name}\n")[1].split("\n== ")[0]
+    sent = re.search(r"^file (\S+)", output, re.M)[1]
+    assert part.count("3 packets received") == 2, part
+    assert f"got {net_guest.digest(MIB)}" in part, part
+    assert f"net-guest: taken {MIB << 20} bytes {sent}" in part, part
+    assert "stopped" not in part and "no link" not in part, part
+    if name in ("all", "large"):
+        assert "queues 2" in part and "features 7" in part, part
