@@ -23,10 +23,12 @@
 
 #define FOLDER     "device/vif"
 #define ANSWERS_NS 10000000000ULL
+#define AGAIN_NS   1000000000LL
 
 static struct xs_client *store;
 static struct front *first;
 static bool looked; /* once at all interfaces */
+static bool missed; /* something was not done for want of memory */
 static struct wait_queue progress = WAIT_QUEUE_INIT;
 
 static void publish(struct front *front, enum xenbus_state state)
@@ -70,10 +72,13 @@ static void rings_make(struct front *front)
         return;
     }
     publish(front, XENBUS_INITIALISING);
+    queues_ending(front); /* it lets go of the old ones before it begins anew */
     error = offer_make(front, store);
     if (error) {
-        printf("%s: no link: %s\n", front->net.name, strerror(-error));
+        if (front->complaints++ < FRONT_COMPLAINTS_MAX)
+            printf("%s: no link: %s\n", front->net.name, strerror(-error));
         front->state = FRONT_CLOSED;
+        missed = true;
         return;
     }
     front->state = FRONT_CONNECTING;
@@ -228,19 +233,31 @@ static bool is_news(const char *path, const char *token)
     return token[0] == 'b' || !below;
 }
 
-static void conversation(void *arg)
+/* Waits for news, or to try again what was not done; false: there will be none. */
+static bool news_wait(void)
 {
-    char *path, *token;
+    for (;;) {
+        char *path, *token;
+        int error = xs_wait_watch(store, missed ? AGAIN_NS : -1, &path, &token);
+        bool news;
 
-    (void)arg;
-    xs_watch(store, FOLDER, "vif");
-    while (!xs_wait_watch(store, -1, &path, &token)) {
-        bool news = is_news(path, token);
-
+        if (error)
+            return error == -ETIMEDOUT;
+        news = is_news(path, token);
         free(path);
         free(token);
         if (news)
-            look_at_all();
+            return true;
+    }
+}
+
+static void conversation(void *arg)
+{
+    (void)arg;
+    xs_watch(store, FOLDER, "vif");
+    while (news_wait()) {
+        missed = false;
+        look_at_all();
     }
     printf("net-front: the store is gone: interfaces stay as they are\n");
 }

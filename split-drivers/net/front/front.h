@@ -22,6 +22,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#define FRONT_COMPLAINTS_MAX 4u /* lines printed about one backend */
+
 #define FRONT_SLOTS      256u
 #define FRONT_QUEUES_MAX 4u
 /* What every backend takes of one packet: XEN_NETIF_NR_SLOTS_MIN of io/netif.h. */
@@ -127,7 +129,8 @@ struct xs_client;
 void offer_limits_parse(const char *command_line);
 /*
  * Reads what the interface is and what the backend can, as its device is to say it; one that is
- * registered stays what it is.  -ENOTSUP: it can do less than it must, or than it could; said.
+ * registered stays what it is.  -ENOTSUP: it can do less than it must, or than it could, which is
+ * said; -EAGAIN: it goes away just now.
  */
 int offer_read(struct front *front, struct xs_client *store);
 /* Makes the queues and tells the backend of them and of what we can. */

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define COMPLAINTS_MAX 4u
-
 #define MTU_PLAIN 1500u
 #define MTU_MOST  9216u
 #define MTU_LEAST 68u /* RFC 791 */
@@ -107,10 +105,13 @@ static unsigned int mtu_read(struct xs_client *store, const struct front *front,
     return sg || mtu < MTU_PLAIN ? (unsigned int)mtu : MTU_PLAIN;
 }
 
-/* A backend can provoke lines without end: only the first few are printed. */
-static int complain(struct front *front, const char *what)
+/* Of a node that was taken away meanwhile nothing is true.  A backend can provoke lines without
+ * end: only the first few are printed. */
+static int complain(struct front *front, struct xs_client *store, const char *what)
 {
-    if (front->complaints++ < COMPLAINTS_MAX)
+    if (handshake_read_state(store, front->backend) != XENBUS_INIT_WAIT)
+        return -EAGAIN;
+    if (front->complaints++ < FRONT_COMPLAINTS_MAX)
         printf("%s: %s: no link\n", front->path, what);
     return -ENOTSUP;
 }
@@ -123,14 +124,14 @@ int offer_read(struct front *front, struct xs_client *store)
     unsigned int mtu = mtu_read(store, front, sg), buffers = sg ? FRONT_BUFFERS_MAX : 1;
 
     if (!backend_says(store, front, "feature-rx-copy"))
-        return complain(front, "the backend cannot copy");
+        return complain(front, store, "the backend cannot copy");
     if (mac_read(store, front))
-        return complain(front, "its node has no address");
+        return complain(front, store, "its node has no address");
     if (front->registered)
         return (features & net->features) == net->features && mtu >= net->mtu_max &&
                        buffers >= net->buffers_max
                    ? 0
-                   : complain(front, "the backend can do less than it could");
+                   : complain(front, store, "the backend can do less than it could");
     net->features = features;
     net->buffers_max = buffers;
     net->mtu_max = mtu;

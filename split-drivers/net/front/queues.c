@@ -101,6 +101,8 @@ static bool ring_free(volatile void *ring, grant_ref_t ref)
     return true;
 }
 
+/* Each one's page and references, once the backend has nothing of them any more; the rings may go
+ * later, and often do: the backend maps those, and has not heard yet that we close. */
 static void slots_free(struct front_queue *queue)
 {
     for (unsigned int i = 0; i < FRONT_SLOTS; i++) {
@@ -110,6 +112,8 @@ static void slots_free(struct front_queue *queue)
             grant_reference_return(queue->pages[i].ref);
         if (queue->pages[i].page)
             frames_free(queue->pages[i].page, 0);
+        queue->sending[i].ref = queue->pages[i].ref = 0;
+        queue->pages[i].page = NULL;
     }
 }
 
@@ -119,13 +123,14 @@ static bool queue_free(struct front_queue *queue)
     bool all = transmit_end(queue);
 
     all &= receive_end(queue);
+    if (all)
+        slots_free(queue);
     if (ring_free(queue->tx, queue->tx_ref))
         queue->tx = NULL;
     if (ring_free(queue->rx, queue->rx_ref))
         queue->rx = NULL;
     if (!all || queue->tx || queue->rx)
         return false;
-    slots_free(queue);
     free(queue);
     return true;
 }
