@@ -118,12 +118,20 @@ fuzz: $(FUZZ:%=$(BUILD)/fuzz/%)
 	        -artifact_prefix=$(BUILD)/fuzz/$$name- -print_final_stats=1 $(CACHE)/fuzz/$$name || exit 1; \
 	done
 
-.PHONY: test unit-tests
+RUN_TESTS = PYTHONDONTWRITEBYTECODE=1 BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -p no:cacheprovider \
+    -p no:warnings -n $(JOBS) --dist loadgroup
+
+.PHONY: test matrix unit-tests
 unit-tests: $(TEST_PROGRAMS)
 
 test:
 	$(if $(filter-out unit guest system,$(SUITE)),$(error SUITE=$(SUITE): not of unit, guest, system))
 	$(MAKE) deps
 	+$(MAKE) -j$(JOBS) all unit-tests
-	PYTHONDONTWRITEBYTECODE=1 BUILD=$(abspath $(BUILD)) $(PYTHON) -m pytest -q -p no:cacheprovider -p no:warnings \
-	    -n $(JOBS) --dist loadgroup $(wildcard $(addprefix tests/,$(SUITE))) $(if $(T),-k '$(T)')
+	$(RUN_TESTS) $(wildcard $(addprefix tests/,$(SUITE))) $(if $(T),-k '$(T)')
+
+# make matrix [T=name] [JOBS=2]: what takes too long for every day.
+matrix:
+	$(MAKE) deps
+	+$(MAKE) -j$(JOBS) all unit-tests
+	$(RUN_TESTS) tests/matrix $(if $(T),-k '$(T)')
