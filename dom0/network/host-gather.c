@@ -18,7 +18,9 @@
 #include "lwip/prot/tcp.h"
 
 #define PLAIN_HEADER_BYTES 64u /* of a frame that is not TCP: more is looked at by nobody */
-#define IP_BYTES_MAX       65535u
+/* An IP packet's most is 65535, but a request of a frontend's has 16 bits for all of a packet, link
+ * header and tag included. */
+#define IP_BYTES_MAX (65535u - 18u)
 /* For the switch's own use besides: a tag takes one more. */
 #define SCRATCH_WANTED 4u
 
