@@ -13,7 +13,8 @@ import pytest
 from machine import BUILD, PATCHES_ITSELF, PATIENCE, RUN, environment, main_kernel
 
 XEN = pathlib.Path("/usr/lib/xen-4.17/bin")
-TOOLS = [XEN / "xenstored", XEN / "xenconsoled", XEN / "xen-init-dom0", BUILD / "tools/vmctl"]
+TOOLS = [XEN / "xenstored", XEN / "xenconsoled", XEN / "xen-init-dom0", BUILD / "tools/vmctl",
+         pathlib.Path("/usr/bin/xenstore-write")]
 MODULES = ["xen-evtchn", "xen-gntdev", "xen-gntalloc", "xen-privcmd", "xenfs", "xen-netback", "bridge"]
 CACHE = pathlib.Path(os.environ.get("CACHE") or pathlib.Path(
     os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "paravane")

@@ -7,10 +7,29 @@ import linux_dom0
 import net_guest
 
 MIB = 16
+MAC = "00:16:3e:11:22:33"
 # What the frontend keeps back, and the MTU; one guest after the other on one machine.
 KINDS = [("all", "", 1500), ("one-queue", "netfront=queues=1,no-split", 1500), ("large", "", 9000),
          ("no-tso", "netfront=no-tso", 1500), ("no-checksum", "netfront=no-checksum", 1500),
          ("plain", "netfront=no-sg,no-checksum6,queues=1", 1500)]
+
+# netback closes by itself, and the toolstack takes the interface away and gives it again.
+COMES_BACK = ("back", "", 1500)
+AGAIN = """
+reach() {{ ping -c 2 -q {address}; echo got $(wget -q -O - http://{address}/{mib} | sha256sum); }}
+echo "== {name}"
+vmctl create /extra/{name}.cfg && said {name} "net-guest: address" 60
+id=$(vmctl list | sed -n 's/^{name} *\\([0-9]*\\) .*/\\1/p')
+xenstore-write /local/domain/0/backend/vif/$id/0/state 5
+sleep 3
+reach
+vmctl network-detach {name} 0
+vmctl network-attach {name} mac={mac}
+sleep 3
+reach
+cat {log}
+vmctl destroy {name}
+"""
 
 SCRIPT = """
 head -c {bytes} /dev/urandom > /tmp/file
@@ -38,6 +57,11 @@ def output(tmp_path_factory):
         extra[f"{name}.cfg"] = net_guest.config(name, address, words, mtu).encode()
         script += FOR_EACH.format(name=name, address=address, mib=MIB, bytes=MIB << 20,
                                   ping=mtu - 28, log=linux_dom0.LOG.format(name))
+    name, words, mtu = COMES_BACK
+    extra["back.cfg"] = net_guest.config(name, "10.0.2.40", words, mtu).replace(
+        "bridge=", f"mac={MAC},bridge=").encode()
+    script += AGAIN.format(name=name, address="10.0.2.40", mib=MIB, mac=MAC,
+                           log=linux_dom0.LOG.format(name))
     return linux_dom0.run(tmp_path_factory.mktemp("linux"), script, extra, 300)
 
 
@@ -51,3 +75,10 @@ def test_linux_netback(output, name):
     assert "stopped" not in part and "no link" not in part, part
     if name in ("all", "large"):
         assert "queues 2" in part and "features 7" in part, part
+
+
+def test_linux_netback_goes_and_comes_back(output):
+    part = output.split("== back\n")[1]
+    assert part.count("2 packets received") == 2, part
+    assert part.count(f"got {net_guest.digest(MIB)}") == 2, part
+    assert part.count("eth0: link down") == 2 and "stopped" not in part, part
