@@ -173,7 +173,7 @@ static void what_does_not_fit_waits(void **state)
     assert_true(rooms >= 1);
     assert_int_equal(submit(&sends[n], 10, 60, NULL), 0);
     assert_int_equal(submit(&sends[n + 1], 1, 60, NULL), -EAGAIN);
-    assert_int_equal(submit(&sends[n + 1], 18, 60, NULL), -EINVAL); /* above 65535 bytes */
+    assert_int_equal(submit(&sends[n + 1], 17, 10, NULL), -EINVAL); /* above 65535 bytes */
 }
 
 /* Each is one thing that no backend does by mistake. */
