@@ -118,7 +118,7 @@ void turns_leave(struct turns *turns, struct turn *turn)
 
 void turn_give_up(struct turn *turn)
 {
-    if (turn->waits)
+    if (turn->line && (turn->waits || turn->line->current == turn))
         turns_leave(turn->line, turn);
 }
 

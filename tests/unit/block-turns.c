@@ -260,6 +260,24 @@ static void bytes_are_shared_by_weight(void **state)
     assert_in_range(flows[2].bytes, flows[1].bytes * 196 / 100, flows[1].bytes * 204 / 100);
 }
 
+/* Nothing of one who goes is left, even if he was let in last and is in no line. */
+static void who_goes_is_forgotten(void **state)
+{
+    struct flow flows[2] = { { { .come = flow_come }, 1514, 0, false },
+                             { { .come = flow_come }, 1514, 0, false } };
+
+    (void)state;
+    uplink = (struct turns){ .quantum = 65536 };
+    turns_none_left(&uplink, &flows[0].turn, 1514);
+    assert_true(turns_take(&uplink, &flows[0].turn, 1514));
+    turn_give_up(&flows[0].turn);
+    assert_null(uplink.current);
+    flows[0].turn.credit = 1;
+    turns_none_left(&uplink, &flows[1].turn, 1514);
+    assert_true(turns_take(&uplink, &flows[1].turn, 1514));
+    assert_int_equal(flows[0].turn.credit, 1);
+}
+
 static void a_rate_is_kept_on_average(void **state)
 {
     struct turn_rate rate = { .bytes = 10000, .interval_ns = 1000000 };
@@ -311,6 +329,7 @@ int main(void)
         cmocka_unit_test_setup(dom0s_own_requests_have_their_turn, setup),
         cmocka_unit_test_setup(who_goes_leaves_the_line, setup),
         cmocka_unit_test(bytes_are_shared_by_weight),
+        cmocka_unit_test(who_goes_is_forgotten),
         cmocka_unit_test(a_rate_is_kept_on_average),
         cmocka_unit_test(a_rate_saves_up_one_interval),
         cmocka_unit_test(no_rate_no_limit),
