@@ -33,7 +33,7 @@ static void line_remove(struct turns *turns, struct turn *turn)
 
 void turns_more(struct turns *turns)
 {
-    if (turns->first)
+    if (turns->first && !(turns->current && turns->current->holds))
         turns->first->come(turns->first);
 }
 
@@ -61,6 +61,8 @@ static void turn_end(struct turns *turns, struct turn *turn)
 
 static bool take_at_head(struct turns *turns, struct turn *turn, uint64_t bytes)
 {
+    if (turns->current && turns->current->holds)
+        return false; /* it is called when that one has had his turn */
     line_remove(turns, turn);
     turn_begin(turns, turn);
     if (turn->credit < bytes && turns->first) {
@@ -72,7 +74,7 @@ static bool take_at_head(struct turns *turns, struct turn *turn, uint64_t bytes)
     return true;
 }
 
-bool turns_take(struct turns *turns, struct turn *turn, uint64_t bytes)
+static bool take(struct turns *turns, struct turn *turn, uint64_t bytes)
 {
     if (!turns->first)
         return true;
@@ -86,6 +88,16 @@ bool turns_take(struct turns *turns, struct turn *turn, uint64_t bytes)
     }
     turn_end(turns, turn);
     return false;
+}
+
+bool turns_take(struct turns *turns, struct turn *turn, uint64_t bytes)
+{
+    bool may;
+
+    turn->holds = false;
+    may = take(turns, turn, bytes);
+    turn->took |= may;
+    return may;
 }
 
 void turns_none_left(struct turns *turns, struct turn *turn, uint64_t bytes)
@@ -104,15 +116,15 @@ void turns_none_left(struct turns *turns, struct turn *turn, uint64_t bytes)
 
 void turns_leave(struct turns *turns, struct turn *turn)
 {
-    bool first = turns->first == turn;
+    bool is_next = turns->first == turn || turn->holds;
 
     if (turns->current == turn)
         turns->current = NULL;
     turn->credit = 0;
-    if (!turn->waits)
-        return;
-    line_remove(turns, turn);
-    if (first)
+    turn->holds = false;
+    if (turn->waits)
+        line_remove(turns, turn);
+    if (is_next)
         turns_more(turns);
 }
 
@@ -120,6 +132,15 @@ void turn_give_up(struct turn *turn)
 {
     if (turn->line && (turn->waits || turn->line->current == turn))
         turns_leave(turn->line, turn);
+}
+
+void turn_pause(struct turn *turn)
+{
+    if (turn->took && turn->line && turn->line->current == turn)
+        turn->holds = true;
+    else
+        turn_give_up(turn);
+    turn->took = false;
 }
 
 uint64_t turn_rate_take(struct turn_rate *rate, uint64_t bytes, uint64_t now)

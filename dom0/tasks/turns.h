@@ -10,6 +10,9 @@
  *
  *      line:  [a] b c        something is free -> a is called, takes a quantum; b is called ...
  *             [b] c a        a wants more: behind the others
+ *
+ * Who gives way in the middle of his turn, to tasks of whatever kind, says so (turn_pause) and
+ * keeps it: else a turn of small pieces would end before its bytes are used up.
  */
 #ifndef TASKS_TURNS_H
 #define TASKS_TURNS_H
@@ -24,6 +27,8 @@ struct turn {
     struct turn *next;
     struct turns *line; /* where he waits, if he does */
     bool waits;
+    bool took;                       /* something, since he last paused */
+    bool holds;                      /* he pauses in his turn: nobody else has one */
     uint32_t weight;                 /* times the quantum; 0 is 1 */
     uint64_t credit;                 /* bytes left of his turn */
     void (*come)(struct turn *turn); /* its turn has come: it asks again soon; may not sleep */
@@ -45,6 +50,11 @@ void turns_more(struct turns *turns);
 void turns_leave(struct turns *turns, struct turn *turn);
 /* The same for one who may be in any line: it was called and wants nothing any more, or goes. */
 void turn_give_up(struct turn *turn);
+/*
+ * He was not refused, and others run before he asks again, as he will: his turn is still his.  If
+ * he has taken nothing since he last said so he gives it up.
+ */
+void turn_pause(struct turn *turn);
 
 /*
  * A limit on one user's rate, whatever the others do: so many bytes in each interval.  Who wants a

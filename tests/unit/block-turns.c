@@ -260,6 +260,75 @@ static void bytes_are_shared_by_weight(void **state)
     assert_in_range(flows[2].bytes, flows[1].bytes * 196 / 100, flows[1].bytes * 204 / 100);
 }
 
+/* As the network's senders: a task's round is so many pieces, then others run. */
+static void round_runs(struct flow *flow, uint64_t *room)
+{
+    flow->woken = false;
+    for (unsigned int pieces = 0; pieces < 32; pieces++) {
+        if (!turns_take(&uplink, &flow->turn, flow->size))
+            return;
+        if (*room < flow->size) {
+            turns_none_left(&uplink, &flow->turn, flow->size);
+            return;
+        }
+        *room -= flow->size;
+        flow->bytes += flow->size;
+    }
+    turn_pause(&flow->turn);
+    flow->woken = true;
+}
+
+static void small_pieces_have_as_many_bytes(void **state)
+{
+    struct flow flows[3] = { { { .come = flow_come }, 60, 0, true },
+                             { { .come = flow_come }, 250, 0, true },
+                             { { .come = flow_come }, 1514, 0, true } };
+    uint64_t room = 0;
+
+    (void)state;
+    uplink = (struct turns){ .quantum = 65536 };
+    for (unsigned int round = 0; round < 300000; round++) {
+        for (unsigned int i = 0; i < 3; i++)
+            if (flows[i].woken)
+                round_runs(&flows[i], &room);
+        if (round % 8)
+            continue;
+        room = 60000;
+        turns_more(&uplink);
+    }
+    assert_in_range(flows[0].bytes, flows[2].bytes * 98 / 100, flows[2].bytes * 102 / 100);
+    assert_in_range(flows[1].bytes, flows[2].bytes * 98 / 100, flows[2].bytes * 102 / 100);
+    assert_true(flows[2].bytes > 300000000);
+}
+
+/* Who has paused and then has nothing to send, or goes, keeps nobody waiting. */
+static void a_pause_ends(void **state)
+{
+    struct flow flows[2] = { { { .come = flow_come }, 1514, 0, false },
+                             { { .come = flow_come }, 1514, 0, false } };
+    struct turn *a = &flows[0].turn, *b = &flows[1].turn;
+
+    (void)state;
+    for (unsigned int goes = 0; goes < 2; goes++) {
+        uplink = (struct turns){ .quantum = 65536 };
+        turns_none_left(&uplink, a, 1514);
+        assert_false(turns_take(&uplink, b, 1514));
+        assert_true(turns_take(&uplink, a, 1514));
+        turn_pause(a);
+        assert_false(turns_take(&uplink, b, 1514));
+        flows[1].woken = false;
+        turns_more(&uplink);
+        assert_false(flows[1].woken);
+        if (goes)
+            turns_leave(&uplink, a);
+        else
+            turn_pause(a);
+        assert_true(flows[1].woken);
+        assert_true(turns_take(&uplink, b, 1514));
+        turns_leave(&uplink, b);
+    }
+}
+
 /* Nothing of one who goes is left, even if he was let in last and is in no line. */
 static void who_goes_is_forgotten(void **state)
 {
@@ -329,6 +398,8 @@ int main(void)
         cmocka_unit_test_setup(dom0s_own_requests_have_their_turn, setup),
         cmocka_unit_test_setup(who_goes_leaves_the_line, setup),
         cmocka_unit_test(bytes_are_shared_by_weight),
+        cmocka_unit_test(small_pieces_have_as_many_bytes),
+        cmocka_unit_test(a_pause_ends),
         cmocka_unit_test(who_goes_is_forgotten),
         cmocka_unit_test(a_rate_is_kept_on_average),
         cmocka_unit_test(a_rate_saves_up_one_interval),

@@ -36,7 +36,7 @@ static bool serve_round(struct vif *vif)
         moved |= transmit_round(&vif->queues[i]);
     }
     if (!vif->refused)
-        turn_give_up(&vif->turn); /* it may have been called, and others wait behind it */
+        turn_pause(&vif->turn); /* it may have been called, and others wait behind it */
     return moved;
 }
 
