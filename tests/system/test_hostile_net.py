@@ -102,7 +102,7 @@ def test_an_attacker_and_a_neighbour(tmp_path):
         assert "hostile: net done" in result.of(log_of(f"dies-{i}"))
     found = rates(result)
     print("MiB/s:", found)
-    assert len(found) == 5 and min(found[2:4]) > found[1] / SHARE, found
+    assert len(found) == 5 and min(found[2:4]) > min(found[1], found[4]) / SHARE, found
     assert wire.short > 100 and not wire.strange, wire.strange[:3]
     assert [d["name"] for d in result.json("vmctl list --json")] == ["Domain-0", "neighbour"]
     assert "stopped" not in result.of(log_of("neighbour"))
