@@ -280,6 +280,40 @@ static void what_was_kept_too_long_is_dropped(void **state)
     assert_int_equal(fake_frames, 0);
 }
 
+/* One without scatter and gather takes a page at most, whatever its MTU. */
+static void a_large_frame_for_one_who_takes_single_pages(void **state)
+{
+    (void)state;
+    b.vif.port.mtu = 9000;
+    rx_post(&b, 8);
+    frame_write(&a, 3, 5000, mac_b);
+    for (unsigned int gathers = 0; gathers < 2; gathers++) {
+        b.vif.scatter_gather = gathers;
+        tx_request(&a, 3, 0, 5000, NETTXF_more_data);
+        tx_request(&a, 4, 0, 5000 - PAGE_SIZE, 0);
+        assert_true(transmit_round(&a.queue));
+        assert_int_equal(rx_take(&b), gathers ? 5000 : -ENOENT);
+    }
+    assert_int_equal(b.vif.port.counters.out_dropped, 1);
+}
+
+/* Nothing is put into, or kept for, a ring that is served no more or about to go. */
+static void who_is_not_served_gets_nothing(void **state)
+{
+    (void)state;
+    rx_post(&b, 8);
+    frame_write(&a, 3, 100, mac_b);
+    for (unsigned int which = 0; which < 2; which++) {
+        b.vif.broken = which ? "something" : NULL;
+        b.vif.backend.state = which ? BACKEND_CONNECTED : BACKEND_STOPPING;
+        tx_request(&a, 3, 0, 100, 0);
+        assert_true(transmit_round(&a.queue));
+        assert_int_equal(rx_take(&b), -ENOENT);
+        assert_null(b.queue.stash_first);
+        assert_int_equal(b.vif.port.counters.out_dropped, which + 1);
+    }
+}
+
 static void groups_are_filtered_on_request(void **state)
 {
     static const uint8_t group[6] = { 0x33, 0x33, 0, 0, 0, 5 };
@@ -445,6 +479,8 @@ int main(void)
         CASE(too_many_pieces_are_dropped),
         CASE(a_guest_without_pages_costs_so_much_and_no_more),
         CASE(what_was_kept_too_long_is_dropped),
+        CASE(a_large_frame_for_one_who_takes_single_pages),
+        CASE(who_is_not_served_gets_nothing),
         CASE(groups_are_filtered_on_request),
         CASE(a_packet_without_room_stays_in_the_ring),
         CASE(packets_for_everybody_shorten_the_round),
