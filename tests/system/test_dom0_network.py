@@ -102,7 +102,7 @@ def test_nc(tmp_path):
             "echo words > /words", f"nc -w 10 -f /words 10.0.2.2 {web.stream_port}",
             f"nc -u -w 2 -f /words 10.0.2.2 {web.datagram_port}", "! nc -w 1 -l 9",
             "nc -w 60 -l -f /words 8000", "! nc 10.0.2.2 1", "! nc -w 2 10.0.2.99 80"],
-            DISK="none", NETDEV=f"user,hostfwd=tcp:127.0.0.1:{port}-:8000", TIMEOUT=90).ok()
+            DISK="none", FORWARD=f"{port}:8000", TIMEOUT=90).ok()
     assert "you said: words" in result.of("nc -w 10")
     assert "you sent: words" in result.of("nc -u")
     assert "from outside" in result.of("nc -w 60")
