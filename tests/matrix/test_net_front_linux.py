@@ -6,6 +6,8 @@ import pytest
 import linux_dom0
 import net_guest
 
+pytestmark = pytest.mark.xdist_group("linux-dom0") # one machine for all of them
+
 MIB = 16
 MAC = "00:16:3e:11:22:33"
 # What the frontend keeps back, and the MTU; one guest after the other on one machine.
