@@ -48,7 +48,7 @@ def files_there_and_back(nic, outside, tmp_path, mib):
         "vmctl network-list demo",
         "vmctl bridge-show xenbr0",
         "vmctl shutdown -w demo",
-    ], NETIF=nic, DOM0_MEM=384 + 2 * mib, MEM=2560).ok()
+    ], NETIF=nic, DOM0_MEM=384 + 2 * mib, MEM=2560, TIMEOUT=220 + 4 * mib).ok()
     assert result.output.count(outside.digest) >= 2, result.tail()
     assert outside.wait_for(3, 10) == [outside.digest] * 3
 
