@@ -68,6 +68,7 @@ help:
 	@echo 'make mutants  take checks out of the code one at a time: a test must notice each'
 	@echo 'make bench    native Linux, Paravane and Xen 4.17 compared; writes build/bench.json'
 	@echo 'make soak     a Debian guest under load for MINUTES=5 in each page-table mode, after make linux'
+	@echo 'make soak-net guests, dom0 and the outside send each other files for MINUTES=5, while a guest comes and goes'
 	@echo 'make linux    a Linux for guests with our patches, in the cache; LINUX_SERIES=6.12: a newer one'
 	@echo 'make dist     build/dist/paravane.iso, a bootable image for BIOS and UEFI'
 	@echo 'make install  files and a GRUB menu entry below DESTDIR, for an installed Debian'

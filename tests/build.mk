@@ -135,3 +135,10 @@ matrix:
 	$(MAKE) deps
 	+$(MAKE) -j$(JOBS) all unit-tests
 	$(RUN_TESTS) tests/matrix $(if $(T),-k '$(T)')
+
+# make soak-net [MINUTES=5] [HV=xen] [NETIF=e1000e]: streams between guests, dom0 and the outside.
+.PHONY: soak-net
+soak-net:
+	$(MAKE) deps
+	+$(MAKE) -j$(JOBS) all
+	tools/soak-net
