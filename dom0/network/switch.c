@@ -239,23 +239,34 @@ static void output(void *argument, const struct packet *packet)
     to->operations->output(to, packet);
 }
 
-static int hand_to(struct delivery *delivery, struct switch_port *to, struct turn *turn)
+/* What this port is to be handed; NULL: nothing, it cannot take it. */
+static const struct packet *packet_for(struct delivery *delivery, const struct switch_port *to)
 {
     const struct packet *packet = delivery->packet;
 
     if (delivery->from->vlan != to->vlan)
         packet = changed_packet(delivery);
-    if (!packet || is_too_long(to, packet)) {
-        to->counters.out_dropped++;
-        return 0;
-    }
-    if (turn && to->operations->admit && !to->operations->admit(to, packet->bytes, turn))
-        return -EAGAIN;
-    if (can_take(to, packet))
+    return packet && !is_too_long(to, packet) ? packet : NULL;
+}
+
+static bool is_admitted(struct delivery *delivery, struct switch_port *to, struct turn *turn)
+{
+    const struct packet *packet;
+
+    if (!turn || !to->operations->admit)
+        return true;
+    packet = packet_for(delivery, to);
+    return !packet || to->operations->admit(to, packet->bytes, turn);
+}
+
+static void hand_to(struct delivery *delivery, struct switch_port *to)
+{
+    const struct packet *packet = packet_for(delivery, to);
+
+    if (packet && can_take(to, packet))
         output(to, packet);
-    else if (!fallback_each(packet, output, to))
+    else if (!packet || !fallback_each(packet, output, to))
         to->counters.out_dropped++;
-    return 0;
 }
 
 static bool is_reached(const struct switch_port *from, const struct switch_port *to, uint16_t vlan)
@@ -263,11 +274,21 @@ static bool is_reached(const struct switch_port *from, const struct switch_port 
     return to != from && (!to->vlan || to->vlan == vlan);
 }
 
-static void flood(struct delivery *delivery, uint16_t vlan)
+/*
+ * To all, or to nobody yet: who sends to everybody waits for his turn as others do, and what is
+ * tried again has not been seen by anyone.
+ */
+static int flood(struct delivery *delivery, uint16_t vlan, struct turn *turn)
 {
-    for (struct switch_port *to = delivery->from->net_switch->first; to; to = to->next)
+    struct switch_port *first = delivery->from->net_switch->first;
+
+    for (struct switch_port *to = first; to; to = to->next)
+        if (is_reached(delivery->from, to, vlan) && !is_admitted(delivery, to, turn))
+            return -EAGAIN;
+    for (struct switch_port *to = first; to; to = to->next)
         if (is_reached(delivery->from, to, vlan))
-            hand_to(delivery, to, NULL);
+            hand_to(delivery, to);
+    return 0;
 }
 
 static int forward(struct switch_port *from, const struct packet *packet, uint16_t vlan,
@@ -282,13 +303,14 @@ static int forward(struct switch_port *from, const struct packet *packet, uint16
     delivery.state = CHANGED_NOT_YET;
     if (!(to_mac[0] & 1))
         station = station_find(from->net_switch, address_of(to_mac, vlan));
-    if (!station || is_old(station, clock_monotonic_ns())) {
-        flood(&delivery, vlan);
-        return 0;
-    }
+    if (!station || is_old(station, clock_monotonic_ns()))
+        return flood(&delivery, vlan, turn);
     if (!is_reached(from, station->port, vlan))
         return 0; /* it has seen it already */
-    return hand_to(&delivery, station->port, turn);
+    if (!is_admitted(&delivery, station->port, turn))
+        return -EAGAIN;
+    hand_to(&delivery, station->port);
+    return 0;
 }
 
 int switch_input(struct switch_port *from, const struct packet *packet, struct turn *turn)

@@ -29,7 +29,8 @@ struct switch_port;
 struct switch_port_operations {
     /*
      * NULL, or: may a packet of so many bytes come now?  If not it is kept by its sender, whose
-     * turn is called when it is time to ask again.
+     * turn is called when it is time to ask again.  A sender waits in one line at a time: of the
+     * ports of one switch only one may ask for turns, the uplink.
      */
     bool (*admit)(struct switch_port *port, uint32_t bytes, struct turn *turn);
     /*
@@ -82,7 +83,8 @@ struct switch_port *switch_ports_first(struct net_switch *net_switch);
 
 /*
  * A packet comes in from a port; what its offload says is possible (fallback.h).  -EAGAIN, only if
- * there is a turn: the port it is for has no room; the turn is called when it is time to try again.
+ * there is a turn: the port it is for, or one of all it is for, has no room, and nobody has got it;
+ * the turn is called when it is time to try again.
  */
 int switch_input(struct switch_port *from, const struct packet *packet, struct turn *turn);
 

@@ -12,7 +12,7 @@
 #define PAGES       1024u
 #define FRAMES      512u
 #define PAGES_LARGE 17u /* of a packet of PACKET_BYTES_MAX */
-/* Kept for senders who do not wait: dom0's own, and packets for everybody. */
+/* Kept for senders who do not wait: dom0's own stack. */
 #define PAGES_SPARE  128u
 #define FRAMES_SPARE 64u
 #define QUANTUM      (PACKET_BYTES_MAX + 1u)

@@ -346,16 +346,24 @@ static void who_waits_for_room(void **state)
     (void)state;
     port_add(0, false, 0);
     port_add(1, false, 0);
+    port_add(2, false, 0);
     send(1, EVERYBODY, 21);
     got();
     ports[1]->full = true;
     assert_int_equal(send_as(0, 21, 30, 0, 60, &turn), -EAGAIN);
     assert_int_equal(got(), 0);
-    assert_int_equal(send_as(0, EVERYBODY, 30, 0, 60, &turn), 0); /* for all: nobody waits */
-    assert_int_equal(got(), 1);
+    assert_int_equal(send_as(0, EVERYBODY, 30, 0, 60, &turn), -EAGAIN); /* for all: neither */
+    assert_int_equal(send_as(0, 99, 30, 0, 60, &turn), -EAGAIN);
+    assert_int_equal(got(), 0);
+    assert_int_equal(send_as(0, EVERYBODY, 30, 0, 60, NULL), 0);
+    assert_int_equal(got(), 11);
+    assert_int_equal(send_as(0, EVERYBODY, 30, 0, 1515, &turn), 0); /* which it does not take */
+    assert_int_equal(got(), 0);
     ports[1]->full = false;
     assert_int_equal(send_as(0, 21, 30, 0, 60, &turn), 0);
-    assert_int_equal(got(), 1);
+    assert_int_equal(got(), 10);
+    assert_int_equal(send_as(0, EVERYBODY, 30, 0, 60, &turn), 0);
+    assert_int_equal(got(), 11);
 }
 
 /* A TCP packet, version 4 or 6, of so many bytes of payload, in frame[]. */
