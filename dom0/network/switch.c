@@ -223,11 +223,20 @@ static bool can_take(const struct switch_port *to, const struct packet *packet)
     return to->takes & (headers.version == 6 ? PORT_TAKES_CHECKSUM6 : PORT_TAKES_CHECKSUM4);
 }
 
+/* The longest frame that becomes of the packet, whoever cuts it. */
+static uint32_t frame_bytes(const struct packet *packet)
+{
+    uint32_t segment = (uint32_t)packet->offload.header_bytes + packet->offload.segment_bytes;
+
+    if (packet->offload.segmentation == PACKET_WHOLE || packet->bytes < segment)
+        return packet->bytes;
+    return segment;
+}
+
 static bool is_too_long(const struct switch_port *to, const struct packet *packet)
 {
-    return packet->offload.segmentation == PACKET_WHOLE &&
-           packet->bytes >
-               to->mtu + PACKET_BYTES_LEAST + (tagging_vlan(packet) ? VLAN_TAG_BYTES : 0);
+    return frame_bytes(packet) >
+           to->mtu + PACKET_BYTES_LEAST + (tagging_vlan(packet) ? VLAN_TAG_BYTES : 0);
 }
 
 static void output(void *argument, const struct packet *packet)

@@ -474,9 +474,50 @@ static void large_segments_are_cut(void **state)
         one_cut(version, 12, 64000, 1448);
         one_cut(version, 40, 1, 1448);
         one_cut(version, 0, 12700, 100);
-        one_cut(version, 0, 65000, 8948);
+        one_cut(version, 0, 65000, 8940);
         for (unsigned int i = 0; i < 300; i++)
             one_cut(version, i % 11 * 4, 1 + i * 211 % 60000, (uint16_t)(500 + i * 13 % 8000));
+    }
+}
+
+/* Whether the port cuts or has it cut: no frame is longer than it takes. */
+static void segments_too_long_for_a_port(void **state)
+{
+    static const struct {
+        uint32_t payload;
+        uint16_t segment;
+        unsigned int got, cut;
+    } cases[] = {
+        { 30000, 1460, 1, 21 }, { 30000, 1461, 0, 0 }, { 30000, 65535, 0, 0 },
+        { 1460, 1461, 1, 1 },   { 1460, 65535, 1, 1 }, { 1461, 65535, 0, 0 },
+    };
+
+    (void)state;
+    port_add(0, true, 0);
+    port_add(1, true, 0);
+    for (unsigned int i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        for (unsigned int cuts = 0; cuts < 2; cuts++) {
+            struct packet packet = tcp_packet(4, 0, cases[i].payload, cases[i].segment);
+
+            ports[1]->port.takes = cuts ? PORT_TAKES_ALL : 0;
+            switch_input(&ports[0]->port, &packet, NULL);
+            batch_end();
+            assert_int_equal(got(), cuts ? cases[i].got : cases[i].cut);
+        }
+    assert_int_equal(ports[1]->port.counters.out_dropped, 6);
+}
+
+static void segments_with_a_tag(void **state)
+{
+    (void)state;
+    port_add(0, false, 0);
+    port_add(1, false, 7);
+    for (uint16_t segment = 1459; segment <= 1462; segment++) {
+        struct packet packet = tcp_packet(4, 0, 30000, segment);
+
+        switch_input(&ports[1]->port, &packet, NULL); /* 0 gets it with a tag */
+        batch_end();
+        assert_int_equal(got(), segment <= 1460 ? 10 : 0);
     }
 }
 
@@ -550,6 +591,8 @@ int main(void)
         CASE(too_long_for_a_port),
         CASE(who_waits_for_room),
         CASE(large_segments_are_cut),
+        CASE(segments_too_long_for_a_port),
+        CASE(segments_with_a_tag),
         CASE(checksums_are_made),
         CASE(impossible_offloads),
     };

@@ -72,6 +72,7 @@ static void card_sends(unsigned int count)
         used -= transmit->buffer_count + 1;
         if (transmit->offload.segmentation != PACKET_WHOLE)
             bytes = transmit->offload.header_bytes + transmit->offload.segment_bytes;
+        bytes = bytes < transmit->bytes ? bytes : transmit->bytes;
         longest = bytes > longest ? bytes : longest;
         sent_from[((uint8_t *)transmit->header)[11]]++;
         transmit->done(transmit, 0);
@@ -250,6 +251,42 @@ static void who_cannot_wait_finds_room(void **state)
     assert_int_equal(((struct switch_port *)uplink)->counters.out_dropped, dropped);
 }
 
+/* A large segment over IPv4 that is to be cut into ones of so many bytes. */
+static struct packet large_packet(uint32_t bytes, uint16_t segment)
+{
+    struct packet packet = packet_of(GATEWAY, 1, bytes);
+
+    memset(frame + 12, 0, 42);
+    frame[12] = 0x08;
+    frame[14] = 0x45;
+    frame[23] = 6;
+    frame[46] = 0x50;
+    packet.offload = (struct packet_offload){ .checksum = PACKET_CHECKSUM_PARTIAL,
+                                              .segmentation = PACKET_TCP4,
+                                              .checksum_start = 34,
+                                              .checksum_offset = 16,
+                                              .segment_bytes = segment,
+                                              .header_bytes = 54 };
+    return packet;
+}
+
+static void the_card_gets_no_frame_longer_than_its_mtu(void **state)
+{
+    (void)state;
+    for (unsigned int cuts = 0; cuts < 2; cuts++) {
+        ((struct switch_port *)uplink)->takes = cuts ? PORT_TAKES_ALL : 0;
+        for (unsigned int i = 0; i < 200; i++) {
+            struct packet packet = large_packet(1000 + i * 300, (uint16_t)(1000 + i * 37 % 900));
+
+            assert_int_equal(switch_input(&senders[0].port, &packet, NULL), 0);
+            batch_end();
+            card_sends_all();
+        }
+    }
+    assert_in_range(sent_from[1], 100, 100000);
+    assert_in_range(longest, 1000, 1514);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -257,6 +294,7 @@ int main(void)
         CASE(who_sends_to_everybody_waits_for_his_turn),
         CASE(what_is_refused_has_been_seen_by_nobody),
         CASE(who_cannot_wait_finds_room),
+        CASE(the_card_gets_no_frame_longer_than_its_mtu),
     };
 
     return cmocka_run_group_tests_name("net-uplink", tests, NULL, NULL);
