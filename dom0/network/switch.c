@@ -138,15 +138,30 @@ void switch_detach(struct switch_port *port)
     port->net_switch = NULL;
 }
 
-/* False: the address is another's, who is known for sure. */
-static bool learn(struct switch_port *from, uint64_t address)
+/*
+ * Who has this address in this VLAN.  A guarded port without a VLAN takes part in all of them: its
+ * address is its own there, too, but where another guarded port has it.
+ */
+static struct station *station_of(struct net_switch *net_switch, const uint8_t mac[6],
+                                  uint16_t vlan)
 {
-    struct station *station = station_find(from->net_switch, address);
+    struct station *station = station_find(net_switch, address_of(mac, vlan)), *trunk;
+
+    if (!vlan || (station && station->port->guarded))
+        return station;
+    trunk = station_find(net_switch, address_of(mac, 0));
+    return trunk && trunk->port->guarded ? trunk : station;
+}
+
+/* False: the address is another's, who is known for sure. */
+static bool learn(struct switch_port *from, const uint8_t mac[6], uint16_t vlan)
+{
+    struct station *station = station_of(from->net_switch, mac, vlan);
 
     if (!station) {
         if (from->learnt >= SWITCH_ADDRESSES_A_PORT)
             return true;
-        station = station_add(from->net_switch, address, from);
+        station = station_add(from->net_switch, address_of(mac, vlan), from);
         if (!station)
             return true;
     } else if (station->port != from) {
@@ -311,7 +326,7 @@ static int forward(struct switch_port *from, const struct packet *packet, uint16
     delivery.packet = packet;
     delivery.state = CHANGED_NOT_YET;
     if (!(to_mac[0] & 1))
-        station = station_find(from->net_switch, address_of(to_mac, vlan));
+        station = station_of(from->net_switch, to_mac, vlan);
     if (!station || is_old(station, clock_monotonic_ns()))
         return flood(&delivery, vlan, turn);
     if (!is_reached(from, station->port, vlan))
@@ -333,8 +348,7 @@ int switch_input(struct switch_port *from, const struct packet *packet, struct t
         return drop(from);
     if (from->vlan)
         vlan = from->vlan;
-    if (from->guarded ? memcmp(header + 6, from->mac, 6) != 0
-                      : !learn(from, address_of(header + 6, vlan)))
+    if (from->guarded ? memcmp(header + 6, from->mac, 6) != 0 : !learn(from, header + 6, vlan))
         return spoofed(from);
     batch_scratch_reserve(1);
     error = forward(from, packet, vlan, turn);
