@@ -30,6 +30,8 @@ static uint8_t *head_move(struct packet *to, const struct packet *packet, int ro
         head = BATCH_SCRATCH_BYTES - VLAN_TAG_BYTES;
     if (packet->piece_count == PACKET_PIECES_MAX || head < kept_from)
         return NULL;
+    if ((int)head + room < (int)PACKET_BYTES_LEAST)
+        return NULL; /* a tag, and no type behind it */
     memory = batch_scratch();
     if (!memory)
         return NULL;

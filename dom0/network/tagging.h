@@ -12,7 +12,7 @@
 uint16_t tagging_vlan(const struct packet *packet);
 /*
  * The packet with a tag, or without the one it has.  Its first piece is batch_scratch memory, the
- * rest are the packet's own.  False: there is no room.
+ * rest are the packet's own.  False: there is no room, or nothing is left of its link header.
  */
 bool tagging_insert(struct packet *to, const struct packet *packet, uint16_t vlan);
 bool tagging_remove(struct packet *to, const struct packet *packet);

@@ -236,6 +236,32 @@ static void tags_move_headers(void **state)
     assert_int_equal(ports[0]->bytes[0], 1004);
 }
 
+static void a_tag_and_nothing_else(void **state)
+{
+    (void)state;
+    port_add(0, false, 0);
+    port_add(1, false, 7);
+    for (uint32_t bytes = 14; bytes < 18; bytes++)
+        send_as(0, EVERYBODY, 30, 7, bytes, NULL);
+    assert_int_equal(got(), 0);
+    for (uint32_t bytes = 16; bytes < 18; bytes++) { /* the type is in another piece */
+        struct packet packet;
+
+        send_as(0, EVERYBODY, 30, 7, 60, NULL);
+        got();
+        packet = frame_packet(60);
+        packet.pieces[0].length = bytes;
+        packet.pieces[1] = (struct packet_piece){ .local = frame + bytes, .length = 60 - bytes };
+        packet.piece_count = 2;
+        switch_input(&ports[0]->port, &packet, NULL);
+        batch_end();
+        assert_int_equal(got(), 0);
+    }
+    send_as(0, EVERYBODY, 30, 7, 18, NULL);
+    assert_int_equal(got(), 1);
+    assert_int_equal(ports[1]->bytes[0], 14);
+}
+
 static void too_long_for_a_port(void **state)
 {
     (void)state;
@@ -289,6 +315,7 @@ int main(void)
         CASE(a_guarded_trunk_is_itself_in_every_vlan),
         CASE(an_address_in_two_vlans),
         CASE(tags_move_headers),
+        CASE(a_tag_and_nothing_else),
         CASE(too_long_for_a_port),
         CASE(who_waits_for_room),
     };
