@@ -110,7 +110,10 @@ unsigned int transmit_queue_take(struct transmit_queue *queue, struct net_device
     unsigned int taken = 0;
     struct virtq_used used;
 
-    while (virtqueue_take_used(&queue->ring, &used)) {
+    /* A device that counts on and on has not finished more than it was given. */
+    for (unsigned int i = 0; i < queue->ring.size; i++) {
+        if (!virtqueue_take_used(&queue->ring, &used))
+            break;
         if (used.id >= queue->ring.size || !queue->transmits[used.id])
             continue; /* the device names a chain it was not given */
         chain_end(queue, device, (uint16_t)used.id, 0);

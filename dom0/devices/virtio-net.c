@@ -341,13 +341,14 @@ static void room_tell(struct virtio_nic *nic)
 static void queues_serve(struct virtio_nic *nic)
 {
     interrupts_off(nic);
-    do {
-        while (queues_turn(nic)) {
-            room_tell(nic);
-            task_yield();
-        }
+    for (;;) {
+        bool more = queues_turn(nic);
+
         room_tell(nic);
-    } while (interrupts_on(nic));
+        if (!more && !interrupts_on(nic))
+            return;
+        task_yield();
+    }
 }
 
 static bool is_sending(const struct virtio_nic *nic)
@@ -475,6 +476,20 @@ static int vectors_bind(struct virtio_nic *nic)
     return bound ? 0 : error;
 }
 
+/* A packet to be sent fits the rings, with its header; else it would wait for ever. */
+static int buffers_fit(struct virtio_nic *nic)
+{
+    for (unsigned int i = 0; i < nic->pairs; i++) {
+        unsigned int most = nic->transmit[i].ring.size - 1u;
+
+        if (!most)
+            return -ENODEV;
+        if (nic->net.buffers_max > most)
+            nic->net.buffers_max = most;
+    }
+    return 0;
+}
+
 static int nic_start(struct virtio_nic *nic, struct pci_device *pci)
 {
     int error = virtio_open(&nic->virtio, pci);
@@ -491,6 +506,8 @@ static int nic_start(struct virtio_nic *nic, struct pci_device *pci)
     error = vectors_bind(nic);
     if (!error)
         error = nic_ready(nic);
+    if (!error)
+        error = buffers_fit(nic);
     return error;
 }
 

@@ -136,16 +136,29 @@ static int rings_make(struct virtqueue *q)
     return 0;
 }
 
+/* What we use of a queue of so many: a power of two, so that indices of 16 bits wrap well. */
+static uint16_t size_choose(uint16_t offered)
+{
+    uint16_t size = offered < VIRTQUEUE_MAX ? offered : VIRTQUEUE_MAX;
+
+    while (size & (size - 1))
+        size &= (uint16_t)(size - 1);
+    return size;
+}
+
 int virtio_queue_setup(struct virtio_device *d, struct virtqueue *q, uint16_t number,
                        uint16_t vector)
 {
+    uint16_t size;
+
     d->common->queue_select = number;
-    q->size = d->common->queue_size;
-    if (!q->size)
+    size = size_choose(d->common->queue_size);
+    if (!size)
         return -ENODEV;
-    if (q->size > VIRTQUEUE_MAX)
-        q->size = VIRTQUEUE_MAX;
-    d->common->queue_size = q->size;
+    if (q->descriptors && size != q->size)
+        return -EIO; /* it was another before the reset, and so is what its user has for it */
+    q->size = size;
+    d->common->queue_size = size;
     if (rings_make(q))
         return -ENOMEM;
     q->number = number;

@@ -70,7 +70,8 @@ int virtio_reset(struct virtio_device *device);
 uint64_t virtio_offered(const struct virtio_device *device);
 /* Negotiates: the result is what of `wanted` (and VERSION_1) the device offers. */
 int virtio_negotiate(struct virtio_device *device, uint64_t wanted, uint64_t *agreed);
-/* Sets queue `number` up with MSI-X entry `vector`; after a reset, in the memory it had. */
+/* Sets queue `number` up with MSI-X entry `vector`; after a reset, in the memory and of the size it
+ * had (else -EIO). */
 int virtio_queue_setup(struct virtio_device *device, struct virtqueue *queue, uint16_t number,
                        uint16_t vector);
 /* The device may go. */

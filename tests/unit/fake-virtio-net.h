@@ -35,6 +35,8 @@ static uint8_t registers[4096] __attribute__((aligned(4096)));
 static struct pci_device pci = { .vendor = 0x1af4, .device = 0x1041, .slot = 3 };
 static struct virtqueue *queues[QUEUES];
 static uint16_t taken[QUEUES]; /* of what the driver made available */
+static uint16_t ring_size = RING_SIZE;
+static unsigned int yields;
 static bool answers_control;
 static unsigned int control_commands;
 static uint64_t now, until;
@@ -103,7 +105,7 @@ int __wrap_virtio_queue_setup(struct virtio_device *device, struct virtqueue *qu
                               uint16_t number, uint16_t vector)
 {
     assert_in_range(number, 0, QUEUES - 1);
-    device->common->queue_size = RING_SIZE;
+    device->common->queue_size = ring_size;
     queues[number] = queue;
     taken[number] = 0;
     return __real_virtio_queue_setup(device, queue, number, vector);
@@ -225,6 +227,7 @@ struct task *task_spawn(const char *name, void (*fn)(void *), void *arg, size_t 
 
 void task_yield(void)
 {
+    yields++;
 }
 
 void task_sleep_ns(uint64_t ns)

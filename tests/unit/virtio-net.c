@@ -357,6 +357,69 @@ static void a_card_beyond_help_is_dead(void **state)
     assert_false(net_devices_first()->link);
 }
 
+static void a_card_that_counts_on_and_on(void **state)
+{
+    struct transmit_queue *queue = (struct transmit_queue *)queues[1];
+    uint16_t before = queues[1]->used_index;
+
+    (void)state;
+    assert_int_equal(submit(0, 2), 0);
+    net_device_kick(net_devices_first());
+    for (unsigned int i = 0; i < RING_SIZE; i++)
+        finish(1, RING_SIZE, 0);
+    queues[1]->used[1] = (uint16_t)(before + 1000);
+    assert_int_equal(transmit_queue_take(queue, net_devices_first()), 0);
+    assert_int_equal((uint16_t)(queues[1]->used_index - before), RING_SIZE);
+    yields = 0;
+    interrupt(1);
+    assert_in_range(yields, 1000 / RING_SIZE - 1, 1000);
+    common()->device_status |= 64;
+    interrupt(0);
+    assert_int_equal(failed, 1);
+}
+
+static void rings_of_any_size(void **state)
+{
+    static const uint16_t sizes[][2] = { { 1, 1 },     { 2, 2 },     { 3, 2 },      { 24, 16 },
+                                         { 100, 64 },  { 255, 128 }, { 256, 256 },  { 257, 256 },
+                                         { 300, 256 }, { 384, 256 }, { 32768, 256 } };
+    struct virtio_device device = { .common = common(), .notify = registers + 1024 };
+    struct virtqueue ring = { .size = 0 };
+
+    (void)state;
+    common()->queue_size = 0;
+    assert_int_equal(__real_virtio_queue_setup(&device, &ring, 0, 0), -ENODEV);
+    for (unsigned int i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+        struct virtqueue queue = { .size = 0 };
+
+        common()->queue_size = sizes[i][0];
+        assert_int_equal(__real_virtio_queue_setup(&device, &queue, 0, 0), 0);
+        assert_int_equal(queue.size, sizes[i][1]);
+        assert_int_equal(common()->queue_size, queue.size);
+        common()->queue_size = 512; /* larger or smaller after a reset */
+        assert_int_equal(__real_virtio_queue_setup(&device, &queue, 0, 0),
+                         queue.size == 256 ? 0 : -EIO);
+        frames_free((void *)(uintptr_t)queue.descriptors, 0);
+        frames_free((void *)(uintptr_t)queue.available, 0);
+        frames_free((void *)(uintptr_t)queue.used, 0);
+    }
+}
+
+/* The last one: its cards take the place of the one there is. */
+static void a_card_with_small_rings(void **state)
+{
+    struct net_device *device;
+
+    (void)state;
+    ring_size = 20; /* and 16 are used */
+    assert_int_equal(virtio_net_start(&pci), 0);
+    device = net_devices_first()->next;
+    assert_int_equal(device->buffers_max, 15);
+    assert_int_equal(net_device_open(device, &user, NULL, 1500), 0);
+    ring_size = 1;
+    assert_int_equal(virtio_net_start(&pci), -ENODEV);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -369,7 +432,10 @@ int main(void)
         cmocka_unit_test_setup(a_card_that_sends_nothing_is_reset, restart),
         cmocka_unit_test_setup(filters_are_told_and_kept, restart),
         cmocka_unit_test_setup(the_link_goes_and_comes, restart),
+        cmocka_unit_test_setup(a_card_that_counts_on_and_on, restart),
         cmocka_unit_test_setup(a_card_beyond_help_is_dead, restart),
+        cmocka_unit_test_setup(rings_of_any_size, restart),
+        cmocka_unit_test_setup(a_card_with_small_rings, restart),
     };
 
     return cmocka_run_group_tests_name("virtio-net", tests, NULL, NULL);
