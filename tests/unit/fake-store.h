@@ -65,12 +65,16 @@ int xs_read(struct xs_client *client, uint32_t tx, const char *path, char **valu
 
 int xs_read_number(struct xs_client *client, uint32_t tx, const char *path, uint64_t *number)
 {
+    char *end;
+
     (void)client;
     (void)tx;
     if (!node_value(path))
         return -ENOENT;
-    *number = strtoull(node_value(path), NULL, 10);
-    return 0;
+    if (node_value(path)[0] < '0' || node_value(path)[0] > '9')
+        return -EINVAL;
+    *number = strtoull(node_value(path), &end, 10);
+    return *end ? -EINVAL : 0;
 }
 
 int xs_write(struct xs_client *client, uint32_t tx, const char *path, const void *value,

@@ -33,6 +33,20 @@ static void node_text(struct xs_client *store, const char *base, const char *nod
     free(text);
 }
 
+/* The same for what a guest writes: as a number, or it would speak to whoever reads the list. */
+static void node_number(struct xs_client *store, const char *base, const char *node, char *to,
+                        size_t size)
+{
+    char path[120];
+    uint64_t number;
+
+    snprintf(path, sizeof(path), "%.90s/%s", base, node);
+    if (xs_read_number(store, XS_NO_TX, path, &number) || number > UINT32_MAX)
+        snprintf(to, size, "-");
+    else
+        snprintf(to, size, "%u", (unsigned int)number);
+}
+
 static const char *state_name(uint64_t state)
 {
     static const char *const names[] = { "unknown", "initialising", "waiting",
@@ -54,11 +68,11 @@ static void vif_read(struct xs_client *store, uint32_t domid, uint32_t device_id
              (unsigned int)device_id);
     node_text(store, back, "mac", vif->mac, sizeof(vif->mac));
     node_text(store, back, "bridge", vif->bridge, sizeof(vif->bridge));
-    node_text(store, front, "tx-ring-ref", vif->tx_ring, sizeof(vif->tx_ring));
-    node_text(store, front, "rx-ring-ref", vif->rx_ring, sizeof(vif->rx_ring));
-    node_text(store, front, "event-channel", vif->channel, sizeof(vif->channel));
+    node_number(store, front, "tx-ring-ref", vif->tx_ring, sizeof(vif->tx_ring));
+    node_number(store, front, "rx-ring-ref", vif->rx_ring, sizeof(vif->rx_ring));
+    node_number(store, front, "event-channel", vif->channel, sizeof(vif->channel));
     if (!strcmp(vif->channel, "-"))
-        node_text(store, front, "event-channel-tx", vif->channel, sizeof(vif->channel));
+        node_number(store, front, "event-channel-tx", vif->channel, sizeof(vif->channel));
     snprintf(path, sizeof(path), "%s/state", back);
     if (xs_read_number(store, XS_NO_TX, path, &vif->state))
         vif->state = XENBUS_UNKNOWN;
