@@ -5,6 +5,7 @@
  * port, which nothing that is learnt can move.
  */
 #include "network/switch.h"
+#include "libc/libc.h"
 #include "network/batch.h"
 #include "network/fallback.h"
 #include "network/headers.h"
@@ -14,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define BUCKETS 1024u
+#define BUCKETS_LOG2 10
+#define BUCKETS      (1u << BUCKETS_LOG2)
 
 struct station {
     struct station *next;
@@ -25,12 +27,19 @@ struct station {
 
 struct net_switch {
     struct switch_port *first;
+    uint64_t hash_start, hash_factor; /* secrets: who chooses addresses chooses no bucket */
     struct station *buckets[BUCKETS];
 };
 
 struct net_switch *switch_create(void)
 {
-    return calloc(1, sizeof(struct net_switch));
+    struct net_switch *net_switch = calloc(1, sizeof(*net_switch));
+
+    if (!net_switch)
+        return NULL;
+    net_switch->hash_start = random_bits();
+    net_switch->hash_factor = random_bits() | 1; /* odd: nothing is lost */
+    return net_switch;
 }
 
 void switch_destroy(struct net_switch *net_switch)
@@ -52,15 +61,18 @@ static uint64_t address_of(const uint8_t mac[6], uint16_t vlan)
     return address;
 }
 
-/* A multiplicative hash: neighbours' addresses differ in their last bits. */
-static unsigned int bucket_of(uint64_t address)
+/* A multiplicative hash: two addresses are in one bucket at most twice as often as by chance
+ * (Dietzfelbinger and others, 1997). */
+static struct station **bucket_of(struct net_switch *net_switch, uint64_t address)
 {
-    return (unsigned int)(address * 0x9e3779b97f4a7c15ULL >> 54) % BUCKETS;
+    uint64_t hash = (address ^ net_switch->hash_start) * net_switch->hash_factor;
+
+    return &net_switch->buckets[hash >> (64 - BUCKETS_LOG2)];
 }
 
 static struct station *station_find(struct net_switch *net_switch, uint64_t address)
 {
-    struct station *station = net_switch->buckets[bucket_of(address)];
+    struct station *station = *bucket_of(net_switch, address);
 
     while (station && station->address != address)
         station = station->next;
@@ -70,7 +82,7 @@ static struct station *station_find(struct net_switch *net_switch, uint64_t addr
 static struct station *station_add(struct net_switch *net_switch, uint64_t address,
                                    struct switch_port *port)
 {
-    struct station **bucket = &net_switch->buckets[bucket_of(address)];
+    struct station **bucket = bucket_of(net_switch, address);
     struct station *station = malloc(sizeof(*station));
 
     if (!station)

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "hypercall-abi/grants.h"
+#include "libc/libc.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/frames.h"
 #include "pv-kernel/grant-copies.h"
@@ -27,6 +28,17 @@ static long fake_frames; /* allocated */
 uint64_t clock_monotonic_ns(void)
 {
     return fake_now;
+}
+
+/* The same in each run (xorshift64, Marsaglia 2003). */
+uint64_t random_bits(void)
+{
+    static uint64_t bits = 88172645463325252u;
+
+    bits ^= bits << 13;
+    bits ^= bits >> 7;
+    bits ^= bits << 17;
+    return bits;
 }
 
 /* The test's memory is its own pseudo-physical one. */

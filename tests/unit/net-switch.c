@@ -111,6 +111,32 @@ static void a_flood_of_addresses_stays_on_its_side(void **state)
     assert_false(switch_address(net_switch, 0, &address));
 }
 
+/* The order in which a new switch shows the addresses it has learnt: that of its buckets. */
+static void order_get(uint8_t order[200])
+{
+    struct switch_address address;
+
+    teardown(NULL);
+    setup(NULL);
+    port_add(0, false, 0);
+    for (unsigned int i = 0; i < 200; i++)
+        send(0, EVERYBODY, i);
+    for (unsigned int i = 0; i < 200; i++) {
+        assert_true(switch_address(net_switch, i, &address));
+        order[i] = address.mac[5];
+    }
+}
+
+static void no_sender_knows_which_addresses_share_a_bucket(void **state)
+{
+    uint8_t first[200], second[200];
+
+    (void)state;
+    order_get(first);
+    order_get(second);
+    assert_memory_not_equal(first, second, sizeof(first));
+}
+
 static void addresses_that_are_no_stations(void **state)
 {
     static const uint8_t pause[6] = { 0x01, 0x80, 0xc2, 0, 0, 1 };
@@ -310,6 +336,7 @@ int main(void)
         CASE(it_learns_and_forgets),
         CASE(a_guarded_port_lets_in_its_own_address_only),
         CASE(a_flood_of_addresses_stays_on_its_side),
+        CASE(no_sender_knows_which_addresses_share_a_bucket),
         CASE(addresses_that_are_no_stations),
         CASE(vlans_keep_to_themselves),
         CASE(a_guarded_trunk_is_itself_in_every_vlan),
