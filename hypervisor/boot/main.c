@@ -25,6 +25,7 @@
 #include "machine/remote.h"
 #include "machine/screen.h"
 #include "machine/serial.h"
+#include "machine/string-speed.h"
 #include "machine/timer.h"
 #include "memory/hypervisor-mappings.h"
 #include "scheduling/idle.h"
@@ -136,6 +137,7 @@ void boot_main(uint32_t magic, uint64_t information)
     lapic_init(device_map(acpi_facts.lapic_address, PAGE_SIZE, MAP_DEVICE));
     cpu_boot_init();
     smap_test();
+    string_speed_detect();
     lapic_timer_calibrate();
     interrupt_controllers_init();
     scheduler_init();

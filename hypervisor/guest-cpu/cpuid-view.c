@@ -22,7 +22,9 @@
 /* VBMI VBMI2 GFNI VAES VPCLMULQDQ VNNI BITALG VPOPCNTDQ RDPID */
 #define LEAF7_ECX 0x00405f42U
 /* AVX512 4VNNIW 4FMAPS FSRM VP2INTERSECT */
-#define LEAF7_EDX 0x0000011cU
+#define LEAF7_EDX      0x0000011cU
+#define LEAF7_EBX_ERMS BIT(9)
+#define LEAF7_EDX_FSRM BIT(4)
 /* LAHF ABM SSE4A MISALIGNSSE 3DNOWPREFETCH XOP FMA4 TBM */
 #define EXT1_ECX 0x002109e1U
 /* FPU DE TSC MSR PAE CX8 APIC SYSCALL CMOV PAT NX MMXEXT MMX FXSR RDTSCP LM 3DNOW */
@@ -75,6 +77,10 @@ static struct cpuid_leaf view_basic(uint32_t leaf, uint32_t subleaf)
         r.b &= LEAF7_EBX;
         r.c &= LEAF7_ECX;
         r.d &= LEAF7_EDX;
+        if (!cpu_features.fast_byte_strings) {
+            r.b &= ~(uint32_t)LEAF7_EBX_ERMS;
+            r.d &= ~(uint32_t)LEAF7_EDX_FSRM;
+        }
         return r;
     case 0xd:
         return view_xsave(subleaf);

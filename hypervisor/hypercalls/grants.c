@@ -40,14 +40,10 @@ static int map_one(struct vcpu *v, uint64_t at)
     return r ? r : guest_write(at, &op, sizeof(op));
 }
 
-static int copy_one(struct vcpu *v, uint64_t at)
+/* Each element may have waited for other CPUs to flush. */
+static bool must_pause(uint32_t done)
 {
-    struct gnttab_copy op;
-
-    if (guest_read(&op, at, sizeof(op)))
-        return -EFAULT;
-    op.status = (int16_t)grant_copy(v->domain, &op);
-    return guest_write(at + offsetof(struct gnttab_copy, status), &op.status, sizeof(op.status));
+    return ((done && done % PREEMPT_EVERY == 0) || latency_is_due()) && preempt_point();
 }
 
 /* Elements one by one; returns how many are done through *done. */
@@ -57,11 +53,32 @@ static int each(struct vcpu *v, uint64_t list, uint32_t n, size_t size,
     int r = 0;
 
     for (*done = 0; *done < n && !r; *done += !r) {
-        /* Each may have waited for other CPUs to flush. */
-        if (((*done && *done % PREEMPT_EVERY == 0) || latency_is_due()) && preempt_point())
+        if (must_pause(*done))
             return -ERESTART;
         r = one(v, list + *done * size);
     }
+    return r;
+}
+
+static int copy_one(struct grant_copier *copier, uint64_t at)
+{
+    struct gnttab_copy op;
+
+    if (guest_read(&op, at, sizeof(op)))
+        return -EFAULT;
+    op.status = (int16_t)grant_copy(copier, &op);
+    return guest_write(at + offsetof(struct gnttab_copy, status), &op.status, sizeof(op.status));
+}
+
+static int copy(struct vcpu *v, uint64_t list, uint32_t n, uint32_t *done)
+{
+    struct grant_copier copier = { .self = v->domain };
+    int r = 0;
+
+    for (*done = 0; *done < n && !r; *done += !r)
+        r = must_pause(*done) ? -ERESTART
+                              : copy_one(&copier, list + *done * sizeof(struct gnttab_copy));
+    grant_copier_release(&copier);
     return r;
 }
 
@@ -203,7 +220,7 @@ int64_t hypercall_do_grant_table_op(uint64_t cmd, uint64_t list, uint64_t count)
         break;
     case GNTTABOP_copy:
         size = sizeof(struct gnttab_copy);
-        r = each(v, list, n, size, copy_one, &done);
+        r = copy(v, list, n, &done);
         break;
     case GNTTABOP_setup_table:
         r = n == 1 ? setup_table(v, list) : -EINVAL;

@@ -37,6 +37,7 @@ void cpu_features_detect(bool use_smap)
     f->pcid = l1.c & BIT(17);
     f->fsgsbase = l7.b & BIT(0);
     f->smep = l7.b & BIT(7);
+    f->erms = l7.b & BIT(9);
     f->invpcid = l7.b & BIT(10);
     f->smap = use_smap && (l7.b & BIT(20));
     f->umip = l7.c & BIT(2);

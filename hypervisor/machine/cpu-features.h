@@ -10,6 +10,8 @@ struct cpu_features {
     bool fsgsbase, smep, smap, umip, nx, page_1g, pcid, invpcid;
     bool xsave, xsaveopt;
     bool tsc_aux;           /* RDTSCP or RDPID */
+    bool erms;              /* REP MOVSB and STOSB are said to be fast ... */
+    bool fast_byte_strings; /* ... and are: machine/string-speed.h */
     bool fpu_pointers_kept; /* AMD: FXRSTOR and XRSTOR always restore the x87 pointers */
     uint64_t xcr0;          /* state components guests may use */
     uint32_t xsave_bytes;   /* size of an XSAVE area for xcr0 */

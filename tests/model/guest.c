@@ -329,6 +329,8 @@ static int op_overwrite(struct vcpu *v)
 static int op_copy(struct vcpu *v)
 {
     struct gnttab_copy op = { .len = 16, .flags = GNTCOPY_source_gref };
+    struct grant_copier copier = { .self = v->domain };
+    int r;
 
     op.source.domid = any_id();
     op.source.u.ref = rnd(4);
@@ -340,7 +342,9 @@ static int op_copy(struct vcpu *v)
         op.dest.domid = any_id();
         op.dest.u.ref = rnd(4);
     }
-    return grant_copy(v->domain, &op);
+    r = grant_copy(&copier, &op);
+    grant_copier_release(&copier);
+    return r;
 }
 
 static int op_set_gdt(struct vcpu *v)
