@@ -13,6 +13,23 @@ static uint64_t add_with_carry(uint64_t sum, uint64_t word)
     return sum + (sum < word);
 }
 
+/* Fewer than eight bytes, as if zeroes came behind them. */
+static uint64_t rest_of(const uint8_t *at, size_t count)
+{
+    uint64_t word = 0;
+    uint32_t four;
+
+    if (count & 1)
+        word = at[count - 1];
+    if (count & 2)
+        word = word << 16 | (uint64_t)at[(count & 4) + 1] << 8 | at[count & 4];
+    if (count & 4) {
+        memcpy(&four, at, sizeof(four));
+        word = word << 32 | four;
+    }
+    return word;
+}
+
 uint32_t checksum_add(uint32_t start, const void *bytes, size_t count)
 {
     const uint8_t *at = bytes;
@@ -22,9 +39,7 @@ uint32_t checksum_add(uint32_t start, const void *bytes, size_t count)
         memcpy(&word, at, 8);
         sum = add_with_carry(sum, word);
     }
-    word = 0;
-    memcpy(&word, at, count);
-    sum = add_with_carry(sum, word);
+    sum = add_with_carry(sum, rest_of(at, count));
     sum = (sum & UINT32_MAX) + (sum >> 32);
     return (uint32_t)((sum & UINT32_MAX) + (sum >> 32));
 }

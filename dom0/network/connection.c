@@ -303,7 +303,7 @@ static size_t send_some(struct connection *connection, const uint8_t *data, size
     more = part < bytes ? TCP_WRITE_FLAG_MORE : 0;
     if (!part)
         return 0;
-    memcpy(at, data, part);
+    MEMCPY(at, data, part);
     if (tcp_write(connection->pcb, at, (u16_t)part, more) != ERR_OK)
         return 0;
     connection->sent.count += part;

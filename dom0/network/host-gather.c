@@ -139,12 +139,42 @@ static bool payload_add(struct host_gather *gather, const struct frame *frame)
     return true;
 }
 
+/* Headers are a few words long: eight bytes at least, the last eight of them twice if need be. */
+static uint64_t get64(const uint8_t *at)
+{
+    uint64_t word;
+
+    memcpy(&word, at, sizeof(word));
+    return word;
+}
+
+static void header_copy(uint8_t *to, const uint8_t *from, unsigned int bytes)
+{
+    uint64_t last = get64(from + bytes - 8);
+
+    for (unsigned int at = 0; at + 8 < bytes; at += 8) {
+        uint64_t word = get64(from + at);
+
+        memcpy(to + at, &word, sizeof(word));
+    }
+    memcpy(to + bytes - 8, &last, sizeof(last));
+}
+
+static bool header_equal(const uint8_t *one, const uint8_t *other, unsigned int bytes)
+{
+    uint64_t differ = get64(one + bytes - 8) ^ get64(other + bytes - 8);
+
+    for (unsigned int at = 0; at + 8 < bytes; at += 8)
+        differ |= get64(one + at) ^ get64(other + at);
+    return !differ;
+}
+
 /* What differs between segments of one packet, as 0. */
 static void blank(uint8_t *header, const struct frame *frame)
 {
     uint8_t *ip = header + SIZEOF_ETH_HDR, *tcp = header + frame->tcp_at;
 
-    memcpy(header, frame->bytes, frame->header_bytes);
+    header_copy(header, frame->bytes, frame->header_bytes);
     if (frame->is_ip6) {
         put16(ip + 4, 0);
     } else {
@@ -152,22 +182,20 @@ static void blank(uint8_t *header, const struct frame *frame)
         put16(ip + 4, 0); /* identification */
         put16(ip + 10, 0);
     }
-    memset(tcp + 4, 0, 4);
+    put16(tcp + 4, 0);
+    put16(tcp + 6, 0);
     tcp[13] &= (uint8_t)~TCP_PSH;
     put16(tcp + 16, 0);
 }
 
 static bool headers_agree(const struct host_gather *gather, const struct frame *frame)
 {
-    uint8_t one[GATHER_HEADER_MAX], other[GATHER_HEADER_MAX];
-    struct frame first = *frame;
+    uint8_t blanked[GATHER_HEADER_MAX];
 
-    if (gather->header_bytes != frame->header_bytes)
+    if (gather->header_bytes != frame->header_bytes || gather->tcp_at != frame->tcp_at)
         return false;
-    first.bytes = gather->header;
-    blank(one, &first);
-    blank(other, frame);
-    return !memcmp(one, other, frame->header_bytes);
+    blank(blanked, frame);
+    return header_equal(gather->blanked, blanked, frame->header_bytes);
 }
 
 static bool may_be_gathered(const struct frame *frame)
@@ -203,6 +231,8 @@ static int begin(struct host_gather *gather, const struct frame *frame)
     gather->is_ip6 = frame->is_ip6;
     gather->segment_bytes = (uint16_t)frame->payload_bytes;
     gather->full = !may_be_gathered(frame);
+    if (!gather->full)
+        blank(gather->blanked, frame);
     return 0;
 }
 

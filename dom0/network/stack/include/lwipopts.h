@@ -116,7 +116,6 @@
  * a datagram may be cut into fragments.
  */
 #define LWIP_CHECKSUM_CTRL_PER_NETIF 1
-#define LWIP_CHKSUM_ALGORITHM        3
 #define LWIP_CHECKSUM_ON_COPY        0
 
 #define LWIP_STATS         1

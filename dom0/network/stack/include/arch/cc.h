@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #ifndef SSIZE_MAX
 #define SSIZE_MAX LONG_MAX /* newlib has the type, but not its end; lwIP would make another */
@@ -49,6 +50,37 @@ void stack_free(void *memory);
             handler;                             \
         }                                        \
     } while (0)
+
+uint32_t checksum_add(uint32_t start, const void *bytes, size_t count); /* network/checksum.h */
+static inline uint16_t stack_checksum(const void *bytes, int count)
+{
+    uint32_t sum = checksum_add(0, bytes, (size_t)count);
+
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)((sum & 0xffff) + (sum >> 16));
+}
+#define LWIP_CHKSUM stack_checksum
+
+/* What lwIP copies in bulk is payload: a segment, a page.  The processor's own string instruction
+ * is the least to do for that; for a few bytes it is too slow to start. */
+#ifndef STACK_ON_HOST /* where it is to be noticed if it copies too much */
+#define MEMCPY(to, from, bytes) stack_copy(to, from, bytes)
+static inline void stack_copy(void *to, const void *from, size_t bytes)
+{
+    size_t words = bytes / 8, rest = bytes % 8;
+
+    if (bytes < 256) {
+        memcpy(to, from, bytes);
+        return;
+    }
+    __asm__ volatile("rep movsq\n\t"
+                     "mov %[rest], %%rcx\n\t"
+                     "rep movsb"
+                     : "+D"(to), "+S"(from), "+c"(words)
+                     : [rest] "r"(rest)
+                     : "memory");
+}
+#endif
 
 /* lwip/def.h: its own names only, no htons. */
 #define LWIP_DONT_PROVIDE_BYTEORDER_FUNCTIONS
