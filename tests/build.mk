@@ -20,13 +20,13 @@ unit_line = $(shell awk '/^ \*\/|^ \*$$/ { on = 0 } \
 unit_sanitize = $(or $(patsubst %,-fsanitize=%,$(call unit_line,$(1),Sanitize)),$(SANITIZE))
 
 # dom0's lwIP on the host: with assertions, and from malloc, so that sanitizers see each piece.
-STACK_FLAGS := -DSTACK_ON_HOST -isystem $(BUILD)/lwip/include -Idom0/network/stack/include
+STACK_FLAGS := -DSTACK_ON_HOST -isystem $(BUILD)/lwip/include -Idom0/network/stack/include -Idom0
 $(BUILD)/tests/liblwip.a: STACK_BUILD = $(CC) -O1 $(SANITIZE)
 $(BUILD)/fuzz/liblwip.a: STACK_BUILD = $(FUZZ_CC) -O1 -fsanitize=fuzzer-no-link,address,undefined \
     -fno-sanitize-recover=all
 $(BUILD)/tests/liblwip.a $(BUILD)/fuzz/liblwip.a: $(LWIP_LINK)
 	$(call say,LWIP,$@)rm -rf $@.obj $@ && mkdir -p $@.obj && \
-	for file in $(LWIP)/src/lwip/core/*.c $(LWIP)/src/lwip/core/ipv[46]/*.c \
+	for file in dom0/network/checksum.c $(LWIP)/src/lwip/core/*.c $(LWIP)/src/lwip/core/ipv[46]/*.c \
 	    $(LWIP)/src/lwip/netif/ethernet.c; do \
 	    $(STACK_BUILD) -std=gnu11 -g -w $(STACK_FLAGS) -c -o $@.obj/$$(basename $$file .c).o $$file || exit 1; \
 	done && ar rcsD $@ $@.obj/*.o
