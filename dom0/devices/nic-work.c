@@ -4,6 +4,7 @@
 #include "devices/nic-work.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/event-ports.h"
+#include "tasks/task.h"
 
 #define LOOK_NS (1000000000ULL / NIC_LOOKS_A_SECOND)
 
@@ -29,9 +30,12 @@ void nic_work_rest(struct nic_work *work)
 
 bool nic_work_wait(struct nic_work *work)
 {
-    bool was = events_mask_save();
     uint64_t now;
+    bool was;
 
+    if (work->woken) /* while it worked: who wakes it is a card, or another domain */
+        task_yield();
+    was = events_mask_save();
     while (!work->woken && !work->watched)
         wait_queue_wait(&work->queue);
     if (!work->woken)

@@ -85,6 +85,7 @@ static int receive_head(struct http_exchange *exchange)
         if (used)
             connection_consume(exchange->connection, used);
     }
+    host_stack_flush(); /* what follows need not be about the network */
     return error;
 }
 

@@ -5,6 +5,10 @@
 
 #include <stddef.h>
 
+/* A quantum of a frontend's smallest packets, a ring's round at a time, takes some forty.  Who
+ * takes less between two of them only keeps the others out. */
+#define PAUSES_MAX 48u
+
 static void line_append(struct turns *turns, struct turn *turn)
 {
     turn->next = NULL;
@@ -47,6 +51,7 @@ static void turn_begin(struct turns *turns, struct turn *turn)
     if (turns->current && !turns->current->waits)
         turns->current->credit = 0;
     turns->current = turn;
+    turn->pauses = 0;
     turn->credit += quantum * (turn->weight ? turn->weight : 1);
 }
 
@@ -116,7 +121,7 @@ void turns_none_left(struct turns *turns, struct turn *turn, uint64_t bytes)
 
 void turns_leave(struct turns *turns, struct turn *turn)
 {
-    bool is_next = turns->first == turn || turn->holds;
+    bool is_next = turns->first == turn || turns->current == turn;
 
     if (turns->current == turn)
         turns->current = NULL;
@@ -136,7 +141,7 @@ void turn_give_up(struct turn *turn)
 
 void turn_pause(struct turn *turn)
 {
-    if (turn->took && turn->line && turn->line->current == turn)
+    if (turn->took && turn->line && turn->line->current == turn && turn->pauses++ < PAUSES_MAX)
         turn->holds = true;
     else
         turn_give_up(turn);

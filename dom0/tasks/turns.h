@@ -29,6 +29,7 @@ struct turn {
     bool waits;
     bool took;                       /* something, since he last paused */
     bool holds;                      /* he pauses in his turn: nobody else has one */
+    unsigned int pauses;             /* in this turn */
     uint32_t weight;                 /* times the quantum; 0 is 1 */
     uint64_t credit;                 /* bytes left of his turn */
     void (*come)(struct turn *turn); /* its turn has come: it asks again soon; may not sleep */
@@ -52,7 +53,7 @@ void turns_leave(struct turns *turns, struct turn *turn);
 void turn_give_up(struct turn *turn);
 /*
  * He was not refused, and others run before he asks again, as he will: his turn is still his.  If
- * he has taken nothing since he last said so he gives it up.
+ * he has taken nothing since he last said so, or has said so too often, he gives it up.
  */
 void turn_pause(struct turn *turn);
 

@@ -329,6 +329,29 @@ static void a_pause_ends(void **state)
     }
 }
 
+/* A little between any two pauses does not make a turn last for ever. */
+static void who_takes_little_at_a_time_keeps_nobody_out_for_long(void **state)
+{
+    struct flow flows[2] = { { { .come = flow_come }, 14, 0, false },
+                             { { .come = flow_come }, 1514, 0, false } };
+    struct turn *a = &flows[0].turn, *b = &flows[1].turn;
+    unsigned int rounds = 0;
+
+    (void)state;
+    uplink = (struct turns){ .quantum = 65536 };
+    turns_none_left(&uplink, a, 14);
+    assert_false(turns_take(&uplink, b, 1514));
+    for (; !flows[1].woken && rounds < 10000; rounds++) {
+        assert_true(turns_take(&uplink, a, 14));
+        flows[1].woken = false;
+        turn_pause(a);
+    }
+    assert_in_range(rounds, 35, 64);
+    assert_true(turns_take(&uplink, b, 1514));
+    turns_leave(&uplink, b);
+    turns_leave(&uplink, a);
+}
+
 /* Nothing of one who goes is left, even if he was let in last and is in no line. */
 static void who_goes_is_forgotten(void **state)
 {
@@ -400,6 +423,7 @@ int main(void)
         cmocka_unit_test(bytes_are_shared_by_weight),
         cmocka_unit_test(small_pieces_have_as_many_bytes),
         cmocka_unit_test(a_pause_ends),
+        cmocka_unit_test(who_takes_little_at_a_time_keeps_nobody_out_for_long),
         cmocka_unit_test(who_goes_is_forgotten),
         cmocka_unit_test(a_rate_is_kept_on_average),
         cmocka_unit_test(a_rate_saves_up_one_interval),

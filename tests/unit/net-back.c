@@ -390,7 +390,7 @@ static void a_packet_without_room_stays_in_the_ring(void **state)
         tx_request(&a, ref, 0, 100, 0);
     room = false;
     assert_true(transmit_round(&a.queue));
-    assert_true(a.vif.refused);
+    assert_true(a.queue.refused);
     assert_int_equal(a.tx.header.rsp_prod, 1);
     assert_false(transmit_round(&a.queue));
     assert_int_equal(rx_take(&b), 100);

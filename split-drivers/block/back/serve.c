@@ -57,10 +57,7 @@ static void wait_for_work(struct vbd *vbd)
 
     while (!vbd->work_pending)
         wait_queue_wait(&vbd->work);
-    vbd->work_pending = false;
     events_mask_restore(was);
-    if (!vbd->broken)
-        event_port_reopen(vbd->port); /* what comes from here on wakes again */
 }
 
 static void serve(void *arg)
@@ -77,10 +74,14 @@ static void serve(void *arg)
             reported = true;
             backend_report(&vbd->backend, "impossible ring index, not served any more");
         }
-        if (vbd->backend.state == BACKEND_CONNECTED && intake_more(vbd))
-            continue;
-        if (!finished(vbd))
+        /* Events come as fast as the guest likes, and each may end a wait before it begins. */
+        if (vbd->work_pending || (vbd->backend.state == BACKEND_CONNECTED && intake_more(vbd)))
+            task_yield();
+        else if (!finished(vbd))
             wait_for_work(vbd);
+        vbd->work_pending = false;
+        if (!vbd->broken)
+            event_port_reopen(vbd->port); /* what comes from here on wakes again */
     }
     block_device_leave(vbd->device, &vbd->turn);
     vbd_ended(vbd);

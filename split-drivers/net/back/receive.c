@@ -204,6 +204,7 @@ bool receive_more(struct vif_queue *queue)
 
 void receive_stop(struct vif_queue *queue)
 {
+    batch_copy_now(); /* some may be into what is kept, or say here how they went */
     batch_forget(&queue->rx_end);
     while (queue->stash_first)
         stash_drop(queue);

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define STASH_LOOK_NS 1000000000ULL
+#define LOOK_NS 1000000000ULL /* while packets are kept, or others have their turn */
 
 void vif_wake(struct vif *vif)
 {
@@ -25,17 +25,25 @@ static void frontend_event(evtchn_port_t port, void *arg)
     vif_wake(arg);
 }
 
+/* Who may not send yet need not be looked at, however many events he sends. */
+static bool may_transmit(const struct vif_queue *queue)
+{
+    return !queue->refused && !queue->vif->wake_at;
+}
+
 static bool serve_round(struct vif *vif)
 {
-    bool moved = false;
+    bool moved = false, refused = false;
 
-    vif->refused = false;
-    vif->wake_at = 0;
+    if (vif->wake_at && clock_monotonic_ns() >= vif->wake_at)
+        vif->wake_at = 0;
     for (unsigned int i = 0; i < vif->queue_count && !vif->broken; i++) {
         moved |= receive_kept(&vif->queues[i]);
-        moved |= transmit_round(&vif->queues[i]);
+        if (may_transmit(&vif->queues[i]))
+            moved |= transmit_round(&vif->queues[i]);
+        refused |= vif->queues[i].refused;
     }
-    if (!vif->refused)
+    if (!refused)
         turn_pause(&vif->turn); /* it may have been called, and others wait behind it */
     return moved;
 }
@@ -45,7 +53,7 @@ static bool is_more(struct vif *vif)
     bool more = false;
 
     for (unsigned int i = 0; i < vif->queue_count && !vif->broken; i++) {
-        if (!vif->refused && !vif->wake_at)
+        if (may_transmit(&vif->queues[i]))
             more |= transmit_more(&vif->queues[i]);
         more |= receive_more(&vif->queues[i]);
     }
@@ -58,8 +66,9 @@ static uint64_t next_look(const struct vif *vif)
     uint64_t at = vif->wake_at ? vif->wake_at : UINT64_MAX;
 
     for (unsigned int i = 0; i < vif->queue_count; i++)
-        if (vif->queues[i].stash_first && at > clock_monotonic_ns() + STASH_LOOK_NS)
-            at = clock_monotonic_ns() + STASH_LOOK_NS;
+        if ((vif->queues[i].stash_first || vif->queues[i].refused) &&
+            at > clock_monotonic_ns() + LOOK_NS)
+            at = clock_monotonic_ns() + LOOK_NS;
     return at;
 }
 
@@ -72,6 +81,12 @@ static void events_open(struct vif *vif)
     }
 }
 
+static void ask_again(struct vif *vif)
+{
+    for (unsigned int i = 0; i < vif->queue_count; i++)
+        vif->queues[i].refused = false;
+}
+
 static void wait_for_work(struct vif *vif)
 {
     uint64_t until = next_look(vif);
@@ -80,12 +95,19 @@ static void wait_for_work(struct vif *vif)
     while (!vif->work_pending) {
         if (until == UINT64_MAX)
             wait_queue_wait(&vif->work);
-        else if (wait_queue_wait_until(&vif->work, until))
+        else if (wait_queue_wait_until(&vif->work, until)) {
+            ask_again(vif);
             break;
+        }
     }
-    vif->work_pending = false;
     events_mask_restore(was);
-    events_open(vif); /* what comes from here on wakes again */
+}
+
+static void broken_report(struct vif *vif)
+{
+    backend_report(&vif->backend, vif->broken);
+    for (unsigned int i = 0; i < vif->queue_count; i++)
+        receive_stop(&vif->queues[i]); /* nothing is kept for it any more */
 }
 
 static void serve(void *arg)
@@ -100,10 +122,15 @@ static void serve(void *arg)
         }
         if (vif->broken && !reported) {
             reported = true;
-            backend_report(&vif->backend, vif->broken);
+            broken_report(vif);
         }
-        if (!is_more(vif))
+        /* Events come as fast as the guest likes, and each may end a wait before it begins. */
+        if (is_more(vif) || vif->work_pending)
+            task_yield();
+        else
             wait_for_work(vif);
+        vif->work_pending = false;
+        events_open(vif); /* what comes from here on wakes again */
     }
     for (unsigned int i = 0; i < vif->queue_count; i++)
         receive_stop(&vif->queues[i]);
@@ -113,7 +140,10 @@ static void serve(void *arg)
 
 static void our_turn(struct turn *turn)
 {
-    vif_wake((struct vif *)((char *)turn - offsetof(struct vif, turn)));
+    struct vif *vif = (struct vif *)((char *)turn - offsetof(struct vif, turn));
+
+    ask_again(vif);
+    vif_wake(vif);
 }
 
 int vif_serve_start(struct vif *vif)

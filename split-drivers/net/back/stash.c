@@ -1,6 +1,7 @@
 /*
  * The stash: packets for a guest that has given no pages for them.  It is bounded for each queue
- * and for all together, and nothing stays for long: a guest that never comes back costs nothing.
+ * and, beyond a small part that each has, for all together; and nothing stays for long: a guest
+ * that never comes back costs nothing.
  */
 #include "split-drivers/net/back/vif.h"
 #include "pv-kernel/clock.h"
@@ -8,6 +9,7 @@
 #include <stdlib.h>
 
 #define QUEUE_PAGES_MAX 128u
+#define QUEUE_PAGES_OWN 16u /* whatever the others have */
 #define ALL_PAGES_MAX   2048u
 #define KEPT_NS         10000000000ULL
 
@@ -56,7 +58,8 @@ bool stash_put(struct vif_queue *queue, const struct packet *packet)
     unsigned int pages = pages_of(packet->bytes);
     struct stash_packet *kept;
 
-    if (queue->stash_pages + pages > QUEUE_PAGES_MAX || all_pages + pages > ALL_PAGES_MAX)
+    if (queue->stash_pages + pages > QUEUE_PAGES_MAX ||
+        (queue->stash_pages + pages > QUEUE_PAGES_OWN && all_pages + pages > ALL_PAGES_MAX))
         return false;
     kept = packet_make(packet->bytes);
     if (!kept)

@@ -72,8 +72,9 @@ static bool offload_set(struct vif_transmit *t)
 }
 
 /* -EAGAIN: not now. */
-static int packet_send(struct vif *vif, struct vif_transmit *t, const uint8_t *head)
+static int packet_send(struct vif_queue *queue, struct vif_transmit *t, const uint8_t *head)
 {
+    struct vif *vif = queue->vif;
     int error;
 
     if (!t->to_be_sent)
@@ -84,7 +85,7 @@ static int packet_send(struct vif *vif, struct vif_transmit *t, const uint8_t *h
         return 0;
     }
     error = switch_input(&vif->port, &t->packet, &vif->turn);
-    vif->refused |= error == -EAGAIN;
+    queue->refused = error == -EAGAIN;
     return error;
 }
 
@@ -105,14 +106,16 @@ static void status_set(struct vif_queue *queue, const struct vif_transmit *t)
 }
 
 /* False: it is not its time yet, for its rate or for its port. */
-static bool packet_may_go(struct vif *vif, struct vif_transmit *t, const uint8_t *head)
+static bool packet_may_go(struct vif_queue *queue, struct vif_transmit *t, const uint8_t *head)
 {
+    struct vif *vif = queue->vif;
+
     if (t->to_be_sent)
         vif->wake_at =
             vif->rate.bytes ? turn_rate_take(&vif->rate, t->packet.bytes, clock_monotonic_ns()) : 0;
     if (vif->wake_at)
         return false;
-    if (!packet_send(vif, t, head))
+    if (!packet_send(queue, t, head))
         return true;
     vif->rate.left += t->packet.bytes;
     return false;
@@ -124,7 +127,7 @@ static void packets_send(struct vif_queue *queue, unsigned int count)
     uint64_t enough = batch_copies() + COPIES_A_ROUND;
 
     for (unsigned int i = 0; i < count; i++) {
-        if (batch_copies() >= enough || !packet_may_go(queue->vif, &taken[i], heads[i])) {
+        if (batch_copies() >= enough || !packet_may_go(queue, &taken[i], heads[i])) {
             queue->tx_consumed = taken[i].first_slot;
             return;
         }

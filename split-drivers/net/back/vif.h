@@ -71,6 +71,7 @@ struct vif_queue {
     grant_handle_t tx_handle;
     uint32_t tx_consumed; /* next slot to take */
     uint32_t tx_answered; /* next slot to answer */
+    bool refused;         /* by the port it sends to: until the vif's turn comes */
     uint16_t tx_ids[VIF_SLOTS];
     int16_t tx_status[VIF_SLOTS]; /* of slots taken and not answered */
 
@@ -100,7 +101,6 @@ struct vif {
 
     /* The task's. */
     struct turn turn;      /* at the port it sends to */
-    bool refused;          /* in this round, by such a port */
     struct turn_rate rate; /* of what the guest sends */
     uint64_t wake_at;      /* when the rate lets it go on; 0: it does */
     struct wait_queue work;

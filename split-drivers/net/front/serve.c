@@ -147,6 +147,7 @@ static void queues_serve(struct front *front)
             room_tell(front);
             task_yield(); /* the queues may be others after it */
         }
+        task_yield(); /* a backend that only seems to have more must not keep the others out */
     } while (is_exchanging(front) && queues_more(front));
 }
 
