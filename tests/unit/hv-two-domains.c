@@ -183,111 +183,6 @@ static void a_zombies_last_frame_goes_without_a_lock(void **state)
     assert_int_equal(ends_with_lock, 0);
 }
 
-static void frames_of_others_are_not_copied(void **state)
-{
-    struct gnttab_copy op = { .source = { .u.gmfn = a.data[1].n, .domid = a.d->id },
-                              .dest = { .u.gmfn = b.data[1].n, .domid = DOMID_SELF },
-                              .len = 8 };
-
-    (void)state;
-    assert_int_equal(copy(op), GNTST_permission_denied);
-    op.source.domid = DOMID_SELF;
-    assert_int_equal(copy(op), GNTST_bad_page);
-    op.source.u.gmfn = b.data[2].n;
-    op.dest.u.gmfn = a.data[1].n;
-    assert_int_equal(copy(op), GNTST_bad_page);
-    op.dest.domid = a.d->id;
-    assert_int_equal(copy(op), GNTST_permission_denied);
-    op.dest = (struct gnttab_copy_ptr){ .u.gmfn = b.table[0].n, .domid = DOMID_SELF };
-    assert_int_equal(copy(op), GNTST_bad_page); /* a table is no place to copy to */
-}
-
-static void a_copy_ends_with_its_page(void **state)
-{
-    struct gnttab_copy op = { .source = { .u.gmfn = b.data[1].n, .domid = DOMID_SELF },
-                              .dest = { .u.gmfn = b.data[2].n, .domid = DOMID_SELF },
-                              .len = 1 };
-
-    (void)state;
-    op.source.offset = op.dest.offset = PAGE_SIZE - 1;
-    assert_int_equal(copy(op), GNTST_okay);
-    op.len = 2;
-    op.source.offset = 0;
-    assert_int_equal(copy(op), GNTST_bad_copy_arg);
-    op.source.offset = PAGE_SIZE - 1;
-    op.dest.offset = 0;
-    assert_int_equal(copy(op), GNTST_bad_copy_arg);
-    op.source.offset = UINT16_MAX; /* a sum that fits no 16 bits */
-    op.len = 1;
-    assert_int_equal(copy(op), GNTST_bad_copy_arg);
-    op.source.offset = PAGE_SIZE;
-    op.len = 1;
-    assert_int_equal(copy(op), GNTST_bad_copy_arg);
-}
-
-#define COPIES 6
-
-static void marked(grant_ref_t ref, unsigned in_use)
-{
-    assert_int_equal(grant_entry_locked(a.d->grants, ref)->flags & (GTF_reading | GTF_writing),
-                     in_use);
-}
-
-/* What one copy leaves claimed serves the next only if that means the very same; and at the end of
- * the call nothing is claimed. */
-static void copies_in_a_row(void **state)
-{
-    grant_ref_t read = give(b.d->id, a.data[1], GTF_readonly), own = (grant_ref_t)b.data[1].n;
-    struct gnttab_copy ops[COPIES];
-    static const int16_t wanted[COPIES] = { GNTST_okay, GNTST_okay,          GNTST_bad_gntref,
-                                            GNTST_okay, GNTST_general_error, GNTST_bad_domain };
-
-    (void)state;
-    for (unsigned i = 0; i < COPIES; i++)
-        ops[i] = (struct gnttab_copy){ .source = { .u.ref = read, .domid = a.d->id },
-                                       .dest = { .u.gmfn = own, .domid = DOMID_SELF },
-                                       .len = 8,
-                                       .flags = GNTCOPY_source_gref };
-    ops[2].source = (struct gnttab_copy_ptr){ .u.ref = own, .domid = a.d->id };
-    ops[2].flags = GNTCOPY_source_gref;
-    ops[4].dest = (struct gnttab_copy_ptr){ .u.ref = read, .domid = a.d->id };
-    ops[4].flags |= GNTCOPY_dest_gref;
-    ops[5].source.domid = 1234;
-    assert_int_equal(hypercall_do_grant_table_op(GNTTABOP_copy, ARG(ops), COPIES), 0);
-    for (unsigned i = 0; i < COPIES; i++)
-        assert_int_equal(ops[i].status, wanted[i]);
-    marked(read, 0);
-    assert_int_equal(grant_pin_locked(a.d->grants, read)->readers, 0);
-    assert_int_equal(frame_of(b.data[1])->type & 0xff, frame_of(b.data[2])->type & 0xff);
-}
-
-/* A frame's number is no grant reference, and the same number of two domains' is not the same. */
-static void copies_of_one_number(void **state)
-{
-    grant_ref_t ref = give(b.d->id, a.data[1], 0);
-    struct gnttab_copy ops[2];
-
-    (void)state;
-    for (unsigned i = 0; i < 2; i++)
-        ops[i] = (struct gnttab_copy){ .source = { .u.ref = ref, .domid = a.d->id },
-                                       .dest = { .u.gmfn = b.data[2].n, .domid = DOMID_SELF },
-                                       .len = 8,
-                                       .flags = GNTCOPY_source_gref };
-    ops[1].flags = 0; /* b's frame of that number: it has none */
-    ops[1].source.domid = DOMID_SELF;
-    assert_int_equal(hypercall_do_grant_table_op(GNTTABOP_copy, ARG(ops), 2), 0);
-    assert_int_equal(ops[0].status, GNTST_okay);
-    assert_int_equal(ops[1].status, GNTST_bad_page);
-    ops[1].flags = GNTCOPY_source_gref; /* b's own entry of that number: it grants nothing */
-    assert_int_equal(hypercall_do_grant_table_op(GNTTABOP_copy, ARG(ops), 2), 0);
-    assert_int_not_equal(ops[1].status, GNTST_okay);
-    ops[1].source.domid = a.d->id;
-    ops[1].flags = 0;
-    assert_int_equal(hypercall_do_grant_table_op(GNTTABOP_copy, ARG(ops), 2), 0);
-    assert_int_equal(ops[1].status, GNTST_permission_denied);
-    marked(ref, 0);
-}
-
 static void a_guest_does_not_ask_about_anothers_grants(void **state)
 {
     struct gnttab_query_size query = { .dom = a.d->id };
@@ -582,10 +477,6 @@ int main(void)
                                         sides_up, sides_down),
         cmocka_unit_test_setup_teardown(a_zombies_last_frame_goes_without_a_lock, sides_up,
                                         sides_down),
-        cmocka_unit_test_setup_teardown(frames_of_others_are_not_copied, sides_up, sides_down),
-        cmocka_unit_test_setup_teardown(a_copy_ends_with_its_page, sides_up, sides_down),
-        cmocka_unit_test_setup_teardown(copies_in_a_row, sides_up, sides_down),
-        cmocka_unit_test_setup_teardown(copies_of_one_number, sides_up, sides_down),
         cmocka_unit_test_setup_teardown(a_guest_does_not_ask_about_anothers_grants, sides_up,
                                         sides_down),
         cmocka_unit_test_setup_teardown(tables_of_others_are_not_updated, sides_up, sides_down),

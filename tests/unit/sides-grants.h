@@ -18,7 +18,7 @@ static maybe_unused grant_ref_t give(domid_t to, mfn_t frame, uint16_t flags)
     return next++;
 }
 
-static int map(grant_ref_t ref, uint32_t flags, grant_handle_t *handle)
+static maybe_unused int map(grant_ref_t ref, uint32_t flags, grant_handle_t *handle)
 {
     struct gnttab_map_grant_ref op = {
         .host_addr = VA, .flags = GNTMAP_host_map | flags, .ref = ref, .dom = a.d->id
@@ -29,7 +29,7 @@ static int map(grant_ref_t ref, uint32_t flags, grant_handle_t *handle)
     return op.status;
 }
 
-static int unmap(grant_handle_t handle)
+static maybe_unused int unmap(grant_handle_t handle)
 {
     struct gnttab_unmap_grant_ref op = { .host_addr = VA, .handle = handle };
 

@@ -43,7 +43,7 @@ static pte_t *slot(struct side *s, unsigned level, unsigned index)
     return (pte_t *)frame_virt(s->table[level - 1]) + index;
 }
 
-static uint64_t slot_machine(struct side *s, unsigned level, unsigned index)
+static maybe_unused uint64_t slot_machine(struct side *s, unsigned level, unsigned index)
 {
     return (s->table[level - 1].n << PAGE_SHIFT) + index * 8;
 }
