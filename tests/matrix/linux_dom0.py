@@ -59,10 +59,10 @@ def unpacked(kernel, target):
     return target
 
 
-def add_modules(tree):
+def add_modules(tree, names):
     image = CACHE / "linux-image"
     version = os.listdir(image / "lib/modules")[0]
-    shown = subprocess.run(["/usr/sbin/modprobe", "-d", image, "-S", version, "-a", "--show-depends", *MODULES],
+    shown = subprocess.run(["/usr/sbin/modprobe", "-d", image, "-S", version, "-a", "--show-depends", *names],
                            capture_output=True, text=True, check=True).stdout
     files = list(dict.fromkeys(re.findall(r"^insmod (\S+)", shown, re.M)))
     (tree / "modules").mkdir()
@@ -80,13 +80,13 @@ def add_program(tree, program):
         shutil.copy(library, to)
 
 
-def make_initrd(folder, script, extra):
+def make_initrd(folder, script, extra, modules, programs):
     tree = folder / "tree"
     for name in ("bin", "proc", "sys", "dev", "tmp", "run", "var/lib", "var/run", "extra"):
         (tree / name).mkdir(parents=True)
     shutil.copy("/bin/busybox", tree / "bin/busybox")
-    add_modules(tree)
-    for tool in TOOLS:
+    add_modules(tree, [*modules, *MODULES])
+    for tool in [*TOOLS, *programs]:
         add_program(tree, tool)
     for name, content in extra.items():
         (tree / "extra" / name).write_bytes(content)
@@ -99,14 +99,15 @@ def make_initrd(folder, script, extra):
     return folder / "rd.gz"
 
 
-def run(folder, script, extra, seconds=200, **settings):
-    """What the script prints as Linux's init on Xen; `extra` are files in /extra, by name."""
+def run(folder, script, extra, seconds=200, modules=(), programs=(), **settings):
+    """What the script prints as Linux's init on Xen; `extra` are files in /extra, by name, `programs`
+    more of them in /bin, `modules` are loaded first."""
     if not all(tool.exists() for tool in TOOLS):
         pytest.skip("xen-utils-4.17 is not installed")
     seconds *= PATIENCE
     env = environment(folder, "xen", {
         "DOM0": unpacked(main_kernel(), folder / "vmlinux"),
-        "DOM0_INITRD": make_initrd(folder, script, extra), "DOM0_MEM": 512, "HEADLESS": 1,
+        "DOM0_INITRD": make_initrd(folder, script, extra, modules, programs), "DOM0_MEM": 512, "HEADLESS": 1,
         "DOM0_CMDLINE": "console=hvc0 panic=1 quiet", "DISK": "none", "TIMEOUT": seconds,
         **PATCHES_ITSELF, **settings})
     done = subprocess.run([RUN], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,

@@ -44,12 +44,14 @@ def modules(tree, names):
     (tree / "modules/order").write_text("".join(os.path.basename(path) + "\n" for path in order))
 
 
-def initrd(folder, script, drivers=("xen-netfront",)):
-    """An initramfs that ends in this script."""
+def initrd(folder, script, drivers=("xen-netfront",), programs=()):
+    """An initramfs that ends in this script, with static programs in /bin."""
     tree = folder / "tree"
     for name in ("bin", "proc", "sys", "dev", "tmp"):
         (tree / name).mkdir(parents=True)
     shutil.copy(shutil.which("busybox") or "/bin/busybox", tree / "bin/busybox")
+    for program in programs:
+        shutil.copy(program, tree / "bin")
     modules(tree, drivers)
     (tree / "init").write_text(INIT + script)
     (tree / "init").chmod(0o755)
@@ -69,12 +71,12 @@ def config(name, words="", **keys):
     return "\n".join(lines + [f"{key} = {value}" for key, value in settings.items()]) + "\n"
 
 
-def extra(folder, script, configs):
+def extra(folder, script, configs, **more):
     """A folder for EXTRA=: kernel, initramfs and configs by name."""
     target = folder / "extra"
     target.mkdir()
     shutil.copy(main_kernel(), target / "vmlinuz")
-    shutil.move(initrd(folder, script), target / "initrd.gz")
+    shutil.move(initrd(folder, script, **more), target / "initrd.gz")
     for name, text in configs.items():
         (target / f"{name}.cfg").write_text(text)
     return target

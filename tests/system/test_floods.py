@@ -67,7 +67,7 @@ def flooded(name):
 def test_floods(tmp_path):
     def lines(fetch):
         for name in FLOODS:
-            enough = "[2-9][0-9][0-9][0-9][0-9] sent" if name == "spoof" else "sent"
+            enough = ("[2-9]" if name == "spoof" else "") + "[0-9][0-9][0-9][0-9] sent"
             yield from (f"vmctl create -q /extra/{name}.cfg", fetch, "free",
                         f'vmctl console {name} --expect "{enough}" --timeout 60',
                         "vmctl bridge-show xenbr0", log_of(name), f"vmctl destroy {name}")
@@ -76,7 +76,7 @@ def test_floods(tmp_path):
                                      for name, line in FLOODS.items()})
     for name in FLOODS:
         print(name, flooded(name)(result), "frames")
-        assert flooded(name)(result) > 1000
+        assert flooded(name)(result) >= 1000
     shares_are_kept(result, FLOODS)
     # All of the first one's were counted; nobody was pushed out of the table, nothing came into it.
     shown = result.of("vmctl bridge-show xenbr0", 1)
