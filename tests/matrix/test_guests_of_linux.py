@@ -10,6 +10,6 @@ def test_four_queues_and_large_frames_on_xen(tmp_path):
 def test_256_mib_there_and_back(tmp_path):
     server = test_network.Outside(256)
     try:
-        test_network.files_there_and_back("virtio", server, tmp_path, 256)
+        test_network.files_there_and_back("virtio", server, tmp_path, 256, test_network.straight_back)
     finally:
         server.close()
