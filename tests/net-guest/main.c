@@ -7,8 +7,9 @@
  *     fetch=URL   gets it, and says how many bytes came and their SHA-256
  *     put=N,URL   sends N MiB there
  *
- * It answers pings, and serves HTTP: GET /N has N MiB (numbers.py knows them), what comes by PUT or
- * POST is told as above.
+ * It answers pings, and serves HTTP: GET /N has N MiB (net_guest.py knows them), what comes by PUT
+ * or POST is told as above.  What begins as what it serves itself should go on so: if it does not,
+ * the place of the first other byte is told, too.
  */
 #include "devices/net-device.h"
 #include "libc/libc.h"
@@ -67,15 +68,40 @@ static void block_make(void)
     }
 }
 
-static void digest_print(const char *what, uint64_t bytes, SHA2_CTX *hash)
+/* What came, or was sent. */
+struct received {
+    SHA2_CTX hash;
+    uint64_t bytes, same; /* same: so many of the first are what we would send */
+};
+
+static uint8_t own_byte(uint64_t at)
+{
+    uint32_t number = (uint32_t)(at / MIB), in_block = (uint32_t)(at % MIB);
+
+    return in_block < sizeof(number) ? (uint8_t)(number >> 8 * in_block)
+                                     : ((const uint8_t *)block)[in_block];
+}
+
+static void received_add(struct received *received, const uint8_t *data, size_t bytes)
+{
+    SHA256Update(&received->hash, data, bytes);
+    for (size_t i = 0; received->same == received->bytes + i && i < bytes; i++)
+        received->same += data[i] == own_byte(received->bytes + i);
+    received->bytes += bytes;
+}
+
+static void received_print(const char *what, struct received *received)
 {
     uint8_t digest[SHA256_DIGEST_LENGTH];
     char text[2 * SHA256_DIGEST_LENGTH + 1];
 
-    SHA256Final(digest, hash);
+    SHA256Final(digest, &received->hash);
     for (unsigned int i = 0; i < sizeof(digest); i++)
         sprintf(text + 2 * i, "%02x", digest[i]);
-    printf("net-guest: %s %llu bytes %s\n", what, (unsigned long long)bytes, text);
+    printf("net-guest: %s %llu bytes %s\n", what, (unsigned long long)received->bytes, text);
+    if (received->same >= 1024 && received->same < received->bytes)
+        printf("net-guest: other than sent from byte %llu on\n",
+               (unsigned long long)received->same);
 }
 
 /* Others' turn. */
@@ -131,26 +157,27 @@ static int head_receive(struct connection *connection, char *head)
 
 static int body_receive(struct connection *connection, uint64_t length)
 {
-    uint64_t left = length;
-    SHA2_CTX hash;
+    struct received received = { .bytes = 0 };
 
-    SHA256Init(&hash);
-    while (left) {
+    SHA256Init(&received.hash);
+    while (received.bytes < length) {
+        uint64_t left = length - received.bytes;
         struct patience patience = patience_ms(PATIENCE_MS);
         const uint8_t *data;
         size_t bytes;
         int error = connection_peek(connection, &patience, &data, &bytes);
 
-        if (error || !bytes)
+        if (error || !bytes) {
+            received_print("taken only", &received);
             return error ? error : -EPIPE;
+        }
         bytes = bytes < STRETCH ? bytes : STRETCH;
         bytes = bytes < left ? bytes : (size_t)left;
-        SHA256Update(&hash, data, bytes);
+        received_add(&received, data, bytes);
         connection_consume(connection, bytes);
-        left -= bytes;
         breathe();
     }
-    digest_print("taken", length, &hash);
+    received_print("taken", &received);
     return 0;
 }
 
@@ -214,24 +241,16 @@ static void serve(void *arg)
     }
 }
 
-struct fetched {
-    SHA2_CTX hash;
-    uint64_t bytes;
-};
-
 static int sink(void *argument, const uint8_t *data, size_t bytes)
 {
-    struct fetched *fetched = argument;
-
-    SHA256Update(&fetched->hash, data, bytes);
-    fetched->bytes += bytes;
+    received_add(argument, data, bytes);
     return 0;
 }
 
 static void exchange(const char *url, const struct http_request *request)
 {
     static struct http_exchange it;
-    struct fetched fetched = { .bytes = 0 };
+    struct received fetched = { .bytes = 0 };
     int error = http_url_parse(url, &it.url);
 
     SHA256Init(&fetched.hash);
@@ -244,7 +263,7 @@ static void exchange(const char *url, const struct http_request *request)
     if (error)
         printf("net-guest: %s %s: %s\n", request->method, url, strerror(-error));
     else
-        digest_print(request->upload ? "put" : "fetched", fetched.bytes, &fetched.hash);
+        received_print(request->upload ? "put" : "fetched", &fetched);
 }
 
 static void put(const char *words)
