@@ -1,5 +1,6 @@
 """Our net frontend with Linux's netback, on Xen with Linux as the initial domain."""
 import re
+import struct
 
 import pytest
 
@@ -18,7 +19,7 @@ KINDS = [("all", "", 1500), ("one-queue", "netfront=queues=1,no-split", 1500), (
 # netback closes by itself, and the toolstack takes the interface away and gives it again.
 COMES_BACK = ("back", "", 1500)
 AGAIN = """
-reach() {{ ping -c 2 -q {address}; echo got $(wget -q -O - http://{address}/{mib} | sha256sum); }}
+reach() {{ ping -c 2 -q {address}; get {address}; }}
 echo "== {name}"
 vmctl create /extra/{name}.cfg && said {name} "net-guest: address" 60
 id=$(vmctl list | sed -n 's/^{name} *\\([0-9]*\\) .*/\\1/p')
@@ -33,9 +34,21 @@ cat {log}
 vmctl destroy {name}
 """
 
+# What the guest serves is made here too, so that a difference has a place.
 SCRIPT = """
+for n in {numbers}; do printf $n; tail -c +5 /extra/block; done > /tmp/numbers
+echo numbers $(sha256sum < /tmp/numbers)
 head -c {bytes} /dev/urandom > /tmp/file
 echo file $(sha256sum < /tmp/file)
+get() {{
+    wget -q -O /tmp/got http://$1/{mib} || echo wget: status $?
+    echo got $(wc -c < /tmp/got) bytes $(sha256sum < /tmp/got)
+    cmp /tmp/numbers /tmp/got || cmp -l /tmp/numbers /tmp/got | head -20
+    rm -f /tmp/got
+}}
+put() {{ # address, file
+    (printf 'PUT /x HTTP/1.1\\r\\nContent-Length: {bytes}\\r\\n\\r\\n'; cat $2) | nc $1 80 | head -1
+}}
 """
 FOR_EACH = """
 echo "== {name}"
@@ -43,8 +56,8 @@ vmctl create /extra/{name}.cfg && said {name} "net-guest: address" 60
 echo queues $(ls -d /sys/class/net/vif*/queues/tx-* | wc -l)
 ping -c 3 -q {address}
 ping -c 3 -q -s {ping} {address}
-echo got $(wget -q -O - http://{address}/{mib} | sha256sum)
-(printf 'PUT /x HTTP/1.1\\r\\nContent-Length: {bytes}\\r\\n\\r\\n'; cat /tmp/file) | nc {address} 80 | head -1
+get {address}
+put {address} /tmp/file
 said {name} "net-guest: taken" 20
 cat {log}
 vmctl destroy {name}
@@ -53,16 +66,19 @@ vmctl destroy {name}
 
 @pytest.fixture(scope="module")
 def output(tmp_path_factory):
-    script, extra = SCRIPT.format(bytes=MIB << 20), {"net-guest.gz": net_guest.image()}
+    extra = {"net-guest.gz": net_guest.image(), "block": net_guest.block()}
+    numbers = " ".join("'" + "".join(f"\\{byte:03o}" for byte in struct.pack("<I", number)) + "'"
+                       for number in range(MIB))
+    script = SCRIPT.format(bytes=MIB << 20, mib=MIB, numbers=numbers)
     for at, (name, words, mtu) in enumerate(KINDS):
         address = f"10.0.2.{50 + at}"
         extra[f"{name}.cfg"] = net_guest.config(name, address, words, mtu).encode()
-        script += FOR_EACH.format(name=name, address=address, mib=MIB, bytes=MIB << 20,
+        script += FOR_EACH.format(name=name, address=address,
                                   ping=mtu - 28, log=linux_dom0.LOG.format(name))
     name, words, mtu = COMES_BACK
     extra["back.cfg"] = net_guest.config(name, "10.0.2.40", words, mtu).replace(
         "bridge=", f"mac={MAC},bridge=").encode()
-    script += AGAIN.format(name=name, address="10.0.2.40", mib=MIB, mac=MAC,
+    script += AGAIN.format(name=name, address="10.0.2.40", mac=MAC,
                            log=linux_dom0.LOG.format(name))
     return linux_dom0.run(tmp_path_factory.mktemp("linux"), script, extra, 300)
 
@@ -72,7 +88,7 @@ def test_linux_netback(output, name):
     part = output.split(f"== {name}\n")[1].split("\n== ")[0]
     sent = re.search(r"^file (\S+)", output, re.M)[1]
     assert part.count("3 packets received") == 2, part
-    assert f"got {net_guest.digest(MIB)}" in part, part
+    assert f"got {MIB << 20} bytes {net_guest.digest(MIB)}" in part, part
     assert f"net-guest: taken {MIB << 20} bytes {sent}" in part, part
     assert "stopped" not in part and "no link" not in part, part
     if name in ("all", "large"):
@@ -82,5 +98,5 @@ def test_linux_netback(output, name):
 def test_linux_netback_goes_and_comes_back(output):
     part = output.split("== back\n")[1]
     assert part.count("2 packets received") == 2, part
-    assert part.count(f"got {net_guest.digest(MIB)}") == 2, part
+    assert part.count(f"got {MIB << 20} bytes {net_guest.digest(MIB)}") == 2, part
     assert part.count("eth0: link down") == 2 and "stopped" not in part, part
