@@ -18,16 +18,15 @@ while :; do
     [ "$line" ] && eval "$line"
 done < /dev/console
 """
-MIB = 16
+MIB = 6 # busybox's nc takes about 1 ms a KiB
 
 
 def say(guest, command, expect, timeout=240):
     return f'vmctl console {guest} --send "{command}" --expect "{expect}" --timeout {timeout}'
 
 
-# Four queues on Xen, too: tests/matrix.
-@pytest.mark.parametrize("hypervisor,vcpus,mtu", [("paravane", 1, 1500), ("paravane", 4, 9000),
-                                                  ("xen", 1, 1500)])
+# On Xen, too: tests/matrix.
+@pytest.mark.parametrize("hypervisor,vcpus,mtu", [("paravane", 1, 1500), ("paravane", 4, 9000)])
 def test_bytes_arrive(hypervisor, vcpus, mtu, tmp_path):
     bytes_arrive(hypervisor, vcpus, mtu, tmp_path)
 
@@ -41,7 +40,7 @@ def bytes_arrive(hv, vcpus, mtu, tmp_path):
     send = (f"dd if=/dev/urandom of=/tmp/f bs=1M count={MIB} 2>/dev/null; "
             'sha256sum /tmp/f | sed \'s/ .*/ went/\'; nc 10.9.0.%d 5000 < /tmp/f; echo sent')
     turns = []
-    for _ in range(4 if vcpus == 1 else 1):
+    for _ in range(2 if vcpus == 1 else 1):
         turns += ["vmctl create /extra/c.cfg", "vmctl console c --expect guest-10.9.0.3-up --timeout 60",
                   "vmctl destroy c"]
     result = run_script(tmp_path, hv, [

@@ -5,7 +5,7 @@ import pytest
 from machine import SETTLED, nodes, run_script, same_memory
 from outside import Outside
 
-MIB = 16
+MIB = 8
 
 
 @pytest.fixture
