@@ -1,8 +1,10 @@
 """Guests and dom0 on the network: addresses, names, files from outside and back, interfaces that come
 and go.  `make matrix` does it with larger files."""
+import re
+
 import pytest
 
-from machine import SETTLED, nodes, run_script, same_memory
+from machine import SETTLED, free_kib, run_script
 from outside import Outside
 
 MIB = 8
@@ -72,6 +74,15 @@ def test_dom0_on_xen(nic, outside, tmp_path):
     assert outside.wait_for(1, 10) == [outside.digest]
 
 
+def store_names(result, which):
+    """The store's nodes, but for errors that frontends report: one that is told to go while it connects."""
+    names, path = [], []
+    for spaces, name in re.findall(r"^( *)(\S+) =", result.of("xenstore-ls", which), re.M):
+        path[len(spaces):] = [name]
+        names.append("/".join(path))
+    return [name for name in names if not re.match(r"local/domain/\d+/error(/|$)", name)]
+
+
 def test_interfaces_come_and_go_under_load(hv, outside, tmp_path):
     """A hundred times, while the guest's first interface is busy; then all is as before."""
     turns = []
@@ -81,15 +92,18 @@ def test_interfaces_come_and_go_under_load(hv, outside, tmp_path):
         'vmctl console demo --expect "demo: eth0 has 10.0.2" --timeout 60',
         in_demo("(while wget -q -O /dev/null http://10.0.2.2:%d/big; do :; done) & true" % outside.port, "#"),
         "vmctl network-attach demo", "vmctl network-detach demo 1",
-        *SETTLED, *turns, *SETTLED,
+        *SETTLED, "xenstore-ls", *turns, *SETTLED, "xenstore-ls",
         in_demo("ping -c 2 10.0.2.2", "2 packets received"),
         "vmctl network-list demo",
         *(["vmctl audit"] if hv == "paravane" else []),
         "vmctl shutdown -w demo", "vmctl list",
     ]).ok()
-    assert nodes(result, 0) == nodes(result, 1)
+    assert store_names(result, 0) == store_names(result, 1)
     assert "00:77" not in result.of("vmctl network-list demo")
-    same_memory(hv, result, 0, 1)
+    # The guest's grant table may have grown: three frames for each of its pages.  What each turn
+    # would lose is a hundred times as much as it is.
+    lost = free_kib(result, 0) - free_kib(result, 1)
+    assert -24 <= lost <= (24 if hv == "paravane" else 256), result.tail()
 
 
 def test_bridges_and_what_is_refused(tmp_path):
