@@ -105,6 +105,7 @@ def xen(folder, program, names, seconds, **settings):
 
 def native(folder, program, names, seconds):
     """The same kernel on the machine itself, with the outside only."""
+    folder.mkdir()
     extra = net_guests.extra(folder, GUEST, {}, programs=[program],
                              drivers=("virtio_pci", "virtio_net"))
     command = ["timeout", "300", "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max,-smap", "-smp", "2",
