@@ -1,8 +1,8 @@
 /*
- * Guest consoles: the service and its sessions.  See consoles.h.
+ * Guest consoles: the service.  See consoles.h.
  *
- * Two tasks: one follows the store (which domains have a console), one moves what guests
- * print.  Tasks give way only where they sleep, so the list needs no lock.
+ * Two tasks: one follows the store (which domains have a console), one moves what guests print and
+ * what is typed for them.  Tasks give way only where they sleep, so the list needs no lock.
  */
 #include "consoles/consoles.h"
 
@@ -15,8 +15,9 @@
 #include "consoles/guest-console.h"
 #include "hypercall-abi/domctl.h"
 #include "hypercall-abi/guest-stubs.h"
-#include "pv-kernel/clock.h"
 #include "tasks/task.h"
+#include "tasks/terminal.h"
+#include "tasks/wait-queue.h"
 #include "xenstore/client.h"
 
 #define TOKEN_NEW  "new"
@@ -24,12 +25,7 @@
 #define RETRY_NS   100000000
 
 static struct guest_console *consoles;
-static struct wait_queue output = WAIT_QUEUE_INIT;
-
-struct console_session {
-    struct guest_console *console;
-    uint64_t position;
-};
+static struct wait_queue work = WAIT_QUEUE_INIT;
 
 static struct guest_console *console_find(uint32_t domid)
 {
@@ -44,30 +40,35 @@ static struct guest_console *console_find(uint32_t domid)
 static void console_rang(struct guest_console *console)
 {
     (void)console;
-    wait_queue_wake_one(&output);
+    wait_queue_wake_one(&work);
 }
 
-static bool any_rang(void)
+static bool has_work(const struct guest_console *console)
+{
+    return console->rang || terminal_was_typed(console->terminal);
+}
+
+static bool any_work(void)
 {
     for (struct guest_console *at = consoles; at; at = at->next)
-        if (at->rang)
+        if (has_work(at))
             return true;
     return false;
 }
 
-/* Each console that rang gets one turn of at most a ring full of text. */
-static void move_output(void *argument)
+/* Each console gets one turn of at most a ring full of text. */
+static void move_text(void *argument)
 {
     (void)argument;
     for (;;) {
         bool masked = events_mask_save();
 
-        while (!any_rang())
-            wait_queue_wait(&output);
+        while (!any_work())
+            wait_queue_wait(&work);
         events_mask_restore(masked);
         for (struct guest_console *at = consoles; at; at = at->next)
-            if (at->rang)
-                guest_console_drain(at);
+            if (has_work(at))
+                guest_console_serve(at);
         task_yield();
     }
 }
@@ -80,28 +81,32 @@ static int store_number(struct xs_client *store, uint32_t domid, const char *lea
     return xs_read_number(store, XS_NO_TX, path, number);
 }
 
-/* A domain that is new to us: connects its console if it has one. */
-static void console_add(struct xs_client *store, uint32_t domid)
+/* Says where its terminal is, in one transaction: nothing is left behind for a domain that has
+ * gone. */
+static int terminal_announce(struct xs_client *store, uint32_t domid)
 {
-    struct guest_console *console;
-    uint64_t gfn, port;
-    char path[64], *name;
+    char ring[64], tty[64], *there;
+    uint32_t tx;
+    int error;
 
-    if (store_number(store, domid, "ring-ref", &gfn) || store_number(store, domid, "port", &port))
-        return;
-    snprintf(path, sizeof(path), "/local/domain/%u/name", (unsigned int)domid);
-    if (xs_read(store, XS_NO_TX, path, &name, NULL))
-        return;
-    int error = guest_console_connect(domid, name, gfn, (uint32_t)port, console_rang, &console);
-
-    if (error) {
-        printf("consoles: domain %u (%s): no console: %s\n", (unsigned int)domid, name,
-               strerror(-error));
-    } else {
-        console->next = consoles;
-        consoles = console;
-    }
-    free(name);
+    snprintf(ring, sizeof(ring), "/local/domain/%u/console/ring-ref", (unsigned int)domid);
+    snprintf(tty, sizeof(tty), "/local/domain/%u/console/tty", (unsigned int)domid);
+    do {
+        error = xs_transaction_start(store, &tx);
+        if (error)
+            return error;
+        error = xs_read(store, tx, ring, &there, NULL);
+        if (!error) {
+            free(there);
+            error = xs_printf(store, tx, tty, GUEST_TERMINAL, (unsigned int)domid);
+        }
+        if (error) {
+            xs_transaction_end(store, tx, true);
+            return error;
+        }
+        error = xs_transaction_end(store, tx, false);
+    } while (error == -EAGAIN);
+    return error;
 }
 
 /* Asks the hypervisor: of many guests' consoles at each guest's end, that is the quickest. */
@@ -115,6 +120,47 @@ static bool domain_is_gone(uint32_t domid)
 
     return hypercall_domctl(HYPERCALL_ARG(&control)) || control.u.getdomaininfo.domain != domid ||
            control.u.getdomaininfo.flags & XEN_DOMINF_dying;
+}
+
+static int console_connect(struct xs_client *store, uint32_t domid, const char *name, uint64_t gfn,
+                           uint32_t port)
+{
+    struct guest_console *console;
+    int error = guest_console_connect(domid, name, gfn, port, console_rang, &work, &console);
+
+    if (error)
+        return error;
+    error = terminal_announce(store, domid);
+    if (error) {
+        guest_console_disconnect(console);
+        return error;
+    }
+    console->next = consoles;
+    consoles = console;
+    wait_queue_wake_one(&work); /* it may have rung before it was in the list */
+    return 0;
+}
+
+/* A domain that is new to us: connects its console if it has one.  False: there was no memory to.
+ */
+static bool console_add(struct xs_client *store, uint32_t domid)
+{
+    uint64_t gfn, port;
+    char path[64], *name;
+    int error;
+
+    if (store_number(store, domid, "ring-ref", &gfn) || store_number(store, domid, "port", &port))
+        return true;
+    snprintf(path, sizeof(path), "/local/domain/%u/name", (unsigned int)domid);
+    error = xs_read(store, XS_NO_TX, path, &name, NULL);
+    if (error)
+        return error != -ENOMEM;
+    error = console_connect(store, domid, name, gfn, (uint32_t)port);
+    if (error && error != -ENOMEM && !domain_is_gone(domid))
+        printf("consoles: domain %u (%s): no console: %s\n", (unsigned int)domid, name,
+               strerror(-error));
+    free(name);
+    return error != -ENOMEM;
 }
 
 static void consoles_drop_gone(void)
@@ -133,11 +179,12 @@ static void consoles_drop_gone(void)
     }
 }
 
-/* False: there was no memory to look. */
+/* False: there was no memory for all of it. */
 static bool consoles_add_new(struct xs_client *store)
 {
     char **domains;
     size_t count;
+    bool done = true;
     int error = xs_list(store, XS_NO_TX, "/local/domain", &domains, &count);
 
     if (error)
@@ -148,10 +195,10 @@ static bool consoles_add_new(struct xs_client *store)
 
         if (domid && !console_find(domid) && !xs_is_introduced(store, domid, &introduced) &&
             introduced)
-            console_add(store, domid);
+            done = console_add(store, domid) && done;
     }
     free(domains);
-    return true;
+    return done;
 }
 
 static void follow_store(void *argument)
@@ -188,63 +235,8 @@ int consoles_start(void)
         error = xs_watch(store, "@releaseDomain", TOKEN_GONE);
     if (error)
         return error;
-    if (!task_spawn("consoles", move_output, NULL, 0) ||
+    if (!task_spawn("consoles", move_text, NULL, 0) ||
         !task_spawn("console-watch", follow_store, store, 0))
         return -ENOMEM;
     return 0;
-}
-
-int console_session_open(uint32_t domid, struct console_session **session)
-{
-    struct guest_console *console = console_find(domid);
-
-    if (!console)
-        return -ESRCH;
-    *session = malloc(sizeof(**session));
-    if (!*session)
-        return -ENOMEM;
-    console->users++;
-    (*session)->console = console;
-    (*session)->position = 0;
-    return 0;
-}
-
-void console_session_close(struct console_session *session)
-{
-    guest_console_put(session->console);
-    free(session);
-}
-
-int console_session_read(struct console_session *session, void *buffer, size_t size, size_t *length,
-                         int64_t timeout_ns)
-{
-    struct guest_console *console = session->console;
-    uint64_t deadline = clock_monotonic_ns() + (timeout_ns > 0 ? (uint64_t)timeout_ns : 0);
-    char *to = buffer;
-
-    *length = 0;
-    while (session->position == console->printed) {
-        if (console->gone)
-            return 0;
-        if (timeout_ns < 0)
-            wait_queue_wait(&console->changed);
-        else if (clock_monotonic_ns() >= deadline ||
-                 wait_queue_wait_until(&console->changed, deadline))
-            if (session->position == console->printed)
-                return console->gone ? 0 : -ETIMEDOUT;
-    }
-    if (console->printed - session->position > SCROLLBACK_SIZE)
-        session->position = console->printed - SCROLLBACK_SIZE;
-    while (*length < size && session->position < console->printed)
-        to[(*length)++] = console->scrollback[session->position++ % SCROLLBACK_SIZE];
-    return 0;
-}
-
-int console_session_write(struct console_session *session, const void *data, size_t length,
-                          size_t *written)
-{
-    struct guest_console *console = session->console;
-
-    *written = guest_console_type(console, data, length);
-    return console->gone ? -EPIPE : 0;
 }

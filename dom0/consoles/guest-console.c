@@ -13,37 +13,56 @@
 
 #include "consoles/console-log.h"
 #include "pv-kernel/foreign-frames.h"
+#include "tasks/terminal.h"
 
 static void on_event(evtchn_port_t port, void *argument);
 
 static void (*rang_hook)(struct guest_console *);
 
+/* What it stands on: page, port, terminal.  0 or -errno, and then nothing is held. */
+static int attach(struct guest_console *console, uint64_t gfn, uint32_t port,
+                  struct wait_queue *typed)
+{
+    domid_t domid = (domid_t)console->domid;
+    char name[TERMINAL_NAME];
+    void *page;
+    int error = foreign_frames_map(domid, &gfn, 1, true, &page);
+
+    if (error)
+        return error;
+    error = event_port_bind_interdomain(domid, port, &console->port);
+    if (!error) {
+        snprintf(name, sizeof(name), GUEST_TERMINAL, (unsigned int)domid);
+        console->terminal = terminal_create(name, typed);
+        if (!console->terminal) {
+            event_port_close(console->port);
+            error = -ENOMEM;
+        }
+    }
+    if (error)
+        foreign_frames_unmap(page, 1);
+    else
+        console->page = page;
+    return error;
+}
+
 int guest_console_connect(uint32_t domid, const char *name, uint64_t gfn, uint32_t port,
-                          void (*rang)(struct guest_console *), struct guest_console **result)
+                          void (*rang)(struct guest_console *), struct wait_queue *typed,
+                          struct guest_console **result)
 {
     struct guest_console *console = calloc(1, sizeof(*console));
-    void *page;
 
     if (!console)
         return -ENOMEM;
-    int error = foreign_frames_map((domid_t)domid, &gfn, 1, true, &page);
+    console->domid = domid;
+    int error = attach(console, gfn, port, typed);
 
     if (error) {
         free(console);
         return error;
     }
-    console->domid = domid;
-    console->users = 1;
-    console->page = page;
     console->out_consumer = console->page->out_cons;
     console->in_producer = console->page->in_prod;
-    wait_queue_init(&console->changed);
-    error = event_port_bind_interdomain((domid_t)domid, port, &console->port);
-    if (error) {
-        foreign_frames_unmap(page, 1);
-        free(console);
-        return error;
-    }
     snprintf(console->name, sizeof(console->name), "%s", name);
     rang_hook = rang;
     *result = console;
@@ -60,76 +79,77 @@ static void on_event(evtchn_port_t port, void *argument)
     rang_hook(console);
 }
 
-static void keep(struct guest_console *console, const char *text, size_t length)
+static void give_up(struct guest_console *console)
 {
-    for (size_t i = 0; i < length; i++)
-        console->scrollback[console->printed++ % SCROLLBACK_SIZE] = text[i];
-    console_log_add(console->name, text, length);
+    console->broken = true;
+    printf("consoles: domain %u's console ring makes no sense and is not read any more\n",
+           (unsigned int)console->domid);
 }
 
-bool guest_console_drain(struct guest_console *console)
+static void drain(struct guest_console *console)
 {
     struct xencons_interface *page = console->page;
     char text[sizeof(page->out)];
     uint32_t ready;
     size_t length = 0;
 
-    console->rang = false;
-    if (console->gone || console->broken)
-        return false;
-    event_port_reopen(console->port); /* what comes from here on rings again */
     ready = __atomic_load_n(&page->out_prod, __ATOMIC_ACQUIRE) - console->out_consumer;
     if (ready > sizeof(page->out)) {
-        console->broken = true;
-        printf("consoles: domain %u's console ring makes no sense and is not read any more\n",
-               (unsigned int)console->domid);
-        return false;
+        give_up(console);
+        return;
     }
     while (length < ready)
         text[length++] = page->out[console->out_consumer++ & (sizeof(page->out) - 1)];
-    wait_queue_wake_all(&console->changed); /* also: the guest may have taken input */
     if (!length)
-        return false;
+        return;
     __atomic_store_n(&page->out_cons, console->out_consumer, __ATOMIC_RELEASE);
     event_port_notify(console->port);
-    keep(console, text, length);
-    return true;
+    terminal_print(console->terminal, text, length);
+    console_log_add(console->name, text, length);
 }
 
-size_t guest_console_type(struct guest_console *console, const char *data, size_t length)
+/* What there is no room for stays in the terminal: the guest rings when it has read. */
+static void type(struct guest_console *console)
 {
     struct xencons_interface *page = console->page;
-    size_t typed = 0;
-
-    if (console->gone || console->broken)
-        return length; /* nobody will read it */
     uint32_t used = console->in_producer - __atomic_load_n(&page->in_cons, __ATOMIC_ACQUIRE);
+    char typed[TERMINAL_TYPED];
+    size_t count;
 
     if (used > sizeof(page->in)) {
-        console->broken = true;
-        return length;
+        give_up(console);
+        return;
     }
-    while (typed < length && used++ < sizeof(page->in))
-        page->in[console->in_producer++ & (sizeof(page->in) - 1)] = data[typed++];
+    count = sizeof(page->in) - used;
+    count = terminal_take(console->terminal, typed, count < sizeof(typed) ? count : sizeof(typed));
+    if (!count)
+        return;
+    for (size_t i = 0; i < count; i++)
+        page->in[console->in_producer++ & (sizeof(page->in) - 1)] = typed[i];
     __atomic_store_n(&page->in_prod, console->in_producer, __ATOMIC_RELEASE);
-    if (typed)
-        event_port_notify(console->port);
-    return typed;
+    event_port_notify(console->port);
+}
+
+void guest_console_serve(struct guest_console *console)
+{
+    char nobody[TERMINAL_TYPED];
+
+    console->rang = false;
+    if (!console->broken) {
+        event_port_reopen(console->port); /* what comes from here on rings again */
+        drain(console);
+    }
+    if (!console->broken)
+        type(console);
+    if (console->broken)
+        terminal_take(console->terminal, nobody, sizeof(nobody)); /* nobody will read it */
 }
 
 void guest_console_disconnect(struct guest_console *console)
 {
-    guest_console_drain(console);
-    console->gone = true;
+    guest_console_serve(console);
+    terminal_hang_up(console->terminal);
     event_port_close(console->port);
     foreign_frames_unmap(console->page, 1);
-    console->page = NULL;
-    wait_queue_wake_all(&console->changed);
-    guest_console_put(console);
-}
-
-void guest_console_put(struct guest_console *console)
-{
-    if (!--console->users)
-        free(console);
+    free(console);
 }

@@ -86,6 +86,9 @@ struct block_device *block_devices_first(void);
  * -ENODEV: none; -EMLINK: more than one, so that none can be meant.
  */
 int block_device_find(const char *name, struct block_device **device);
+#define BLOCK_NAMES_MAX 1024u
+/* All its names, a line each. */
+void block_device_names(const struct block_device *device, char names[BLOCK_NAMES_MAX]);
 /* Do the two share sectors? */
 bool block_devices_overlap(const struct block_device *a, const struct block_device *b);
 

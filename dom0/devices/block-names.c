@@ -11,72 +11,100 @@
 #include <string.h>
 #include <strings.h>
 
-static bool by_name(const struct block_device *device, const char *name)
+#define REST_BYTES 64u
+#define NAME_BYTES 96u
+
+static void its_name(const struct block_device *device, char rest[REST_BYTES])
 {
-    return !strcmp(device->name, name);
+    snprintf(rest, REST_BYTES, "%s", device->name);
 }
 
-static bool by_label(const struct block_device *device, const char *label)
+static void its_label(const struct block_device *device, char rest[REST_BYTES])
 {
-    return *label && !strcmp(device->partition_name, label);
+    snprintf(rest, REST_BYTES, "%s", device->partition_name);
 }
 
-static bool by_uuid(const struct block_device *device, const char *uuid)
+static void its_uuid(const struct block_device *device, char rest[REST_BYTES])
 {
-    return *uuid && !strcasecmp(device->partition_uuid, uuid);
+    snprintf(rest, REST_BYTES, "%s", device->partition_uuid);
 }
 
 /* "NAME" is the disk, "NAME-part2" its second partition. */
-static bool is_disk_or_part(const struct block_device *device, const char *disk_name,
-                            const char *wanted)
+static void disk_or_part(const struct block_device *device, const char *disk_name,
+                         char rest[REST_BYTES])
 {
-    char whole[64];
-
-    if (!*disk_name)
-        return false;
-    if (device->parent)
-        snprintf(whole, sizeof(whole), "%s-part%u", disk_name, device->partition);
+    if (device->parent && *disk_name)
+        snprintf(rest, REST_BYTES, "%s-part%u", disk_name, device->partition);
     else
-        snprintf(whole, sizeof(whole), "%s", disk_name);
-    return !strcmp(whole, wanted);
+        snprintf(rest, REST_BYTES, "%s", disk_name);
 }
 
-static bool by_serial(const struct block_device *device, const char *wanted)
+static void its_serial(const struct block_device *device, char rest[REST_BYTES])
 {
-    return is_disk_or_part(device, device->parent ? device->parent->serial : device->serial,
-                           wanted);
+    disk_or_part(device, device->parent ? device->parent->serial : device->serial, rest);
 }
 
-static bool by_place(const struct block_device *device, const char *wanted)
+static void its_place(const struct block_device *device, char rest[REST_BYTES])
 {
-    return is_disk_or_part(device, device->parent ? device->parent->place : device->place, wanted);
+    disk_or_part(device, device->parent ? device->parent->place : device->place, rest);
 }
 
-static const struct {
+static const struct kind {
     const char *prefix;
-    bool (*matches)(const struct block_device *device, const char *rest);
+    void (*rest)(const struct block_device *device, char rest[REST_BYTES]);
+    bool any_case;
 } kinds[] = {
-    { "PARTLABEL=", by_label },
-    { "PARTUUID=", by_uuid },
-    { "/dev/disk/by-partlabel/", by_label },
-    { "/dev/disk/by-partuuid/", by_uuid },
-    { "/dev/disk/by-id/virtio-", by_serial },
-    { "/dev/disk/by-path/pci-", by_place },
-    { "/dev/disk/by-path/virtio-pci-", by_place },
-    { "/dev/", by_name },
-    { "", by_name },
+    { "", its_name, false },
+    { "/dev/", its_name, false },
+    { "PARTLABEL=", its_label, false },
+    { "/dev/disk/by-partlabel/", its_label, false },
+    { "PARTUUID=", its_uuid, true },
+    { "/dev/disk/by-partuuid/", its_uuid, true },
+    { "/dev/disk/by-id/virtio-", its_serial, false },
+    { "/dev/disk/by-path/pci-", its_place, false },
+    { "/dev/disk/by-path/virtio-pci-", its_place, false },
 };
+#define KINDS (sizeof(kinds) / sizeof(kinds[0]))
+
+/* False: it has no name of this kind. */
+static bool name_make(const struct block_device *device, const struct kind *kind,
+                      char name[NAME_BYTES])
+{
+    char rest[REST_BYTES];
+
+    kind->rest(device, rest);
+    snprintf(name, NAME_BYTES, "%s%s", kind->prefix, rest);
+    return rest[0];
+}
+
+static bool answers_to(const struct block_device *device, const char *wanted)
+{
+    char name[NAME_BYTES];
+
+    for (size_t i = 0; i < KINDS; i++)
+        if (name_make(device, &kinds[i], name) &&
+            !(kinds[i].any_case ? strcasecmp : strcmp)(name, wanted))
+            return true;
+    return false;
+}
+
+void block_device_names(const struct block_device *device, char names[BLOCK_NAMES_MAX])
+{
+    char name[NAME_BYTES];
+    size_t used = 0;
+
+    _Static_assert(KINDS * NAME_BYTES <= BLOCK_NAMES_MAX, "a line each");
+    names[0] = '\0';
+    for (size_t i = 0; i < KINDS; i++)
+        if (name_make(device, &kinds[i], name))
+            used += (size_t)snprintf(names + used, BLOCK_NAMES_MAX - used, "%s\n", name);
+}
 
 int block_device_find(const char *name, struct block_device **device)
 {
-    size_t kind = 0;
-
-    while (strncmp(name, kinds[kind].prefix, strlen(kinds[kind].prefix)) != 0)
-        kind++; /* the last one fits all */
-    name += strlen(kinds[kind].prefix);
     *device = NULL;
     for (struct block_device *at = block_devices_first(); at; at = at->next) {
-        if (!kinds[kind].matches(at, name))
+        if (!answers_to(at, name))
             continue;
         if (*device)
             return -EMLINK;

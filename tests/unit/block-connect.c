@@ -2,7 +2,8 @@
  * The block backend's conversation, over the real store: it sleeps for no disk that hangs, and
  * what it could not do for want of memory it does later.  The data path is a fake.
  *
- * Sources: split-drivers/block/back/connect.c split-drivers/handshake/xenbus.c
+ * Sources: split-drivers/block/back/connect.c split-drivers/block/back/disk-nodes.c
+ * Sources: split-drivers/handshake/xenbus.c
  * Sources: split-drivers/handshake/backend.c
  * Sources: dom0/xenstore/access.c dom0/xenstore/connection.c dom0/xenstore/control.c
  * Sources: dom0/xenstore/domain.c dom0/xenstore/node.c dom0/xenstore/path.c
@@ -122,6 +123,16 @@ int block_device_find(const char *name, struct block_device **device)
 {
     *device = &disk;
     return strcmp(name, "/dev/vda") ? -ENODEV : 0;
+}
+
+struct block_device *block_devices_first(void)
+{
+    return &disk;
+}
+
+void block_device_names(const struct block_device *device, char names[BLOCK_NAMES_MAX])
+{
+    strcpy(names, device->name);
 }
 
 int block_device_claim(struct block_device *device, bool writable)

@@ -1,8 +1,10 @@
 /*
  * Names of disks and partitions, and which of them share sectors: what decides whose disk a config
- * means.
+ * means.  The toolstack, which knows the backend's nodes only, must come to the same.
  *
  * Sources: dom0/devices/block-names.c dom0/devices/block-device.c dom0/tasks/turns.c
+ * Sources: split-drivers/block/back/disk-nodes.c split-drivers/handshake/xenbus.c
+ * Sources: tools/vmctl/platform/dom0-disk.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,9 +14,12 @@
 #include <errno.h>
 #include <string.h>
 #include "devices/block-device.h"
+#include "fake-store.h"
 #include "pv-kernel/frames.h"
 #include "tasks/task.h"
+#include "split-drivers/block/back/disk-nodes.h"
 #include "tasks/wait-queue.h"
+#include "vmctl/platform/platform.h"
 
 uint64_t frames_virt_to_machine(const void *va)
 {
@@ -82,6 +87,7 @@ static struct block_device parts[4] = {
       .sectors = 50,
       .sector_size = 512 },
     { .name = "vdb1",
+      .read_only = true,
       .parent = &disks[1],
       .partition = 1,
       .first_sector = 104,
@@ -98,22 +104,33 @@ static int setup(void **state)
     for (size_t i = 0; i < 4; i++)
         assert_int_equal(block_device_register(&parts[i]), 0);
     assert_int_equal(block_device_register(&parts[0]), -EEXIST);
+    assert_int_equal(disk_nodes_publish(xs_open()), 0);
     return 0;
 }
 
 static void finds(const char *name, const struct block_device *want)
 {
+    const struct block_device *disk = want->parent ? want->parent : want;
     struct block_device *device;
+    struct platform_disk told;
 
     assert_int_equal(block_device_find(name, &device), 0);
     assert_ptr_equal(device, want);
+    assert_int_equal(platform_disk_find(name, &told), 0);
+    assert_string_equal(told.path + strlen("/dev/"), want->name);
+    assert_string_equal(told.disk, disk->name);
+    assert_int_equal(told.first, want->first_sector);
+    assert_int_equal(told.sectors, want->sectors);
+    assert_int_equal(told.read_only, want->read_only);
 }
 
 static void fails(const char *name, int error)
 {
     struct block_device *device;
+    struct platform_disk told;
 
     assert_int_equal(block_device_find(name, &device), error);
+    assert_int_equal(platform_disk_find(name, &told), error);
 }
 
 static void test_names(void **state)

@@ -13,10 +13,11 @@
 
 #include "xenstore/client.h"
 
-#define NODES 256
+#define NODES       256
+#define VALUE_BYTES 1024
 
 static struct {
-    char path[128], value[128];
+    char path[128], value[VALUE_BYTES];
 } nodes[NODES];
 
 static char *node_value(const char *path)
@@ -80,7 +81,7 @@ int xs_read_number(struct xs_client *client, uint32_t tx, const char *path, uint
 int xs_write(struct xs_client *client, uint32_t tx, const char *path, const void *value,
              size_t length)
 {
-    char text[128];
+    char text[VALUE_BYTES];
 
     (void)client;
     (void)tx;
@@ -92,7 +93,7 @@ int xs_write(struct xs_client *client, uint32_t tx, const char *path, const void
 int xs_printf(struct xs_client *client, uint32_t tx, const char *path, const char *format, ...)
 {
     va_list arguments;
-    char text[128];
+    char text[VALUE_BYTES];
 
     va_start(arguments, format);
     vsnprintf(text, sizeof(text), format, arguments);

@@ -3,6 +3,7 @@
  * path.
  */
 #include "split-drivers/block/back/block-back.h"
+#include "split-drivers/block/back/disk-nodes.h"
 #include "split-drivers/block/back/vbd.h"
 #include "pv-kernel/event-ports.h"
 #include <errno.h>
@@ -145,5 +146,7 @@ static struct backend_class vbds = { .name = "vbd",
 
 int block_back_start(void)
 {
-    return backend_start(&vbds);
+    int error = backend_start(&vbds);
+
+    return error ? error : disk_nodes_publish(vbds.store);
 }

@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "consoles/consoles.h"
-#include "devices/block-device.h"
 #include "hypercall-abi/guest-stubs.h"
 #include "libc/libc.h"
 #include "libc/ram-files.h"
@@ -19,7 +17,9 @@
 #include "pv-kernel/frames.h"
 #include "tasks/console-input.h"
 #include "tasks/task.h"
+#include "tasks/terminal.h"
 #include "vmctl/image/unpack.h"
+#include "xenstore/client.h"
 
 /* A guest's restart runs on such a task: image unpackers want some room. */
 #define BACKGROUND_STACK (256u << 10)
@@ -124,39 +124,41 @@ int platform_vif_up(uint32_t domid, const struct vif_config *vif, char *why, siz
     return 0;
 }
 
-int platform_disk_find(const char *name, struct platform_disk *disk)
+struct platform_console {
+    struct terminal_session *session;
+};
+
+/* -EAGAIN: the service has not said yet where it is. */
+static int terminal_find(struct xs_client *store, uint32_t domid, struct terminal_session **session)
 {
-    struct block_device *device;
-    int error = block_device_find(name, &device);
+    char path[64], *name;
+
+    snprintf(path, sizeof(path), "/local/domain/%u/console/tty", (unsigned int)domid);
+    int error = xs_read(store, XS_NO_TX, path, &name, NULL);
 
     if (error)
-        return error;
-    *disk = (struct platform_disk){ .first = device->first_sector,
-                                    .sectors = device->sectors,
-                                    .read_only = device->read_only };
-    snprintf(disk->path, sizeof(disk->path), "/dev/%s", device->name);
-    snprintf(disk->disk, sizeof(disk->disk), "%s",
-             device->parent ? device->parent->name : device->name);
-    return 0;
+        return error == -ENOENT ? -ESRCH : error;
+    error = name[0] ? terminal_open(name, session) : -EAGAIN;
+    free(name);
+    return error;
 }
-
-struct platform_console {
-    struct console_session *session;
-};
 
 int platform_console_open(uint32_t domid, struct platform_console **console)
 {
-    int error = -ESRCH;
+    struct xs_client *store = xs_open();
+    int error = -EAGAIN;
 
     *console = malloc(sizeof(**console));
-    if (!*console)
-        return -ENOMEM;
+    if (!store || !*console)
+        error = -ENOMEM;
     /* The service learns of a new domain through a watch: give it its turn. */
-    for (int i = 0; error == -ESRCH && i < 100; i++) {
-        error = console_session_open(domid, &(*console)->session);
-        if (error == -ESRCH)
+    for (int i = 0; error == -EAGAIN && i < 100; i++) {
+        error = terminal_find(store, domid, &(*console)->session);
+        if (error == -EAGAIN)
             task_sleep_ns(10000000);
     }
+    if (store)
+        xs_close(store);
     if (error)
         free(*console);
     return error;
@@ -164,20 +166,20 @@ int platform_console_open(uint32_t domid, struct platform_console **console)
 
 void platform_console_close(struct platform_console *console)
 {
-    console_session_close(console->session);
+    terminal_close(console->session);
     free(console);
 }
 
 int platform_console_read(struct platform_console *console, void *buffer, size_t size,
                           size_t *length, int64_t timeout_ns)
 {
-    return console_session_read(console->session, buffer, size, length, timeout_ns);
+    return terminal_read(console->session, buffer, size, length, timeout_ns);
 }
 
 int platform_console_write(struct platform_console *console, const void *data, size_t length,
                            size_t *written)
 {
-    return console_session_write(console->session, data, length, written);
+    return terminal_write(console->session, data, length, written);
 }
 
 /* The keyboard always is raw. */

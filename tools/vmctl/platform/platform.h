@@ -65,7 +65,8 @@ int platform_disk_find(const char *name, struct platform_disk *disk);
  * -errno and why not. */
 int platform_vif_up(uint32_t domid, const struct vif_config *vif, char *why, size_t size);
 
-/* A guest's console, as dom0/consoles/consoles.h describes it. */
+/* A guest's console: what is kept of it first, then what comes; dom0/tasks/terminal.h has the
+ * rules. */
 struct platform_console;
 int platform_console_open(uint32_t domid, struct platform_console **console);
 void platform_console_close(struct platform_console *console);
