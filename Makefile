@@ -82,4 +82,4 @@ help:
 	@echo 'With V=1 the whole commands are shown.'
 	@echo
 	@echo 'Variables of make run: SCRIPT EXTRA LINUX LINUX_SERIES DISK ISO DISKIF NETIF NETDEV FORWARD MEM SMP FIRMWARE HV CMDLINE DOM0_CMDLINE'
-	@echo 'DOM0_MEM DOM0 DOM0_INITRD HV_IMAGE TIMEOUT QEMU_ARGS ACCEL THREADS; docs/getting-started.md says what each does.'
+	@echo 'DOM0_MEM DOM0 DOM0_INITRD INITRD HV_IMAGE TIMEOUT QEMU_ARGS ACCEL THREADS; docs/getting-started.md says what each does.'

@@ -21,6 +21,7 @@ sys.path[:0] = [str(ROOT / "tests/system"), str(ROOT / "tests/matrix")]
 # pylint: disable=wrong-import-position
 import linux_dom0  # noqa: E402
 import net_guests  # noqa: E402
+from machine import main_kernel  # noqa: E402
 
 ICOUNT = "-icount shift=0,sleep=off"
 PORT = 5123
@@ -72,9 +73,12 @@ def guests(folder, program, names, seconds):
     """What dom0 needs to run the two: a folder for EXTRA."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    configs = {name: net_guests.config(name, words(ip, rows, seconds), tsc_mode='"native"')
+    configs = {name: net_guests.config(name, words(ip, rows, seconds), tsc_mode='"native"',
+                                       kernel='"/extra/vmlinuz"')
                for name, ip, rows in (("first", FIRST, names), ("second", SECOND, []))}
-    return net_guests.extra(folder, GUEST, configs, programs=[program])
+    extra = net_guests.extra(folder, GUEST, configs, programs=[program])
+    shutil.copy(main_kernel(), extra / "vmlinuz")
+    return extra
 
 
 def figures(output):
@@ -110,7 +114,7 @@ def native(folder, program, names, seconds):
                              drivers=("virtio_pci", "virtio_net"))
     command = ["timeout", "300", "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max,-smap", "-smp", "2",
                "-m", "1024", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
-               "-kernel", extra / "vmlinuz", "-initrd", extra / "initrd.gz",
+               "-kernel", main_kernel(), "-initrd", extra / "initrd.gz",
                "-append", f"console=ttyS0 quiet panic=1 {words(FIRST, names, seconds)}",
                "-netdev", "user,id=n", "-device", "virtio-net-pci,disable-legacy=on,netdev=n"]
     output = ""

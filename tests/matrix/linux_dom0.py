@@ -1,16 +1,14 @@
 """Debian's Linux as the initial domain on Xen, with Xen's own store and console daemons, netback, a
 bridge and our vmctl: the other end of guests' frontends as most people have it."""
-import lzma
 import os
 import pathlib
 import re
 import shutil
-import struct
 import subprocess
 
 import pytest
 
-from machine import BUILD, PATCHES_ITSELF, PATIENCE, RUN, environment, main_kernel
+from machine import BUILD, PATCHES_ITSELF, PATIENCE, RUN, environment, main_kernel, unpacked
 
 XEN = pathlib.Path("/usr/lib/xen-4.17/bin")
 TOOLS = [XEN / "xenstored", XEN / "xenconsoled", XEN / "xen-init-dom0", BUILD / "tools/vmctl",
@@ -48,15 +46,6 @@ said() {{ # guest, text, seconds
     done
 }}
 """
-
-
-def unpacked(kernel, target):
-    """The ELF file in a bzImage: an initial domain's kernel has to be one."""
-    data = kernel.read_bytes()
-    start = (data[0x1f1] + 1) * 512 + struct.unpack_from("<I", data, 0x248)[0]
-    length = struct.unpack_from("<I", data, 0x24c)[0]
-    target.write_bytes(lzma.LZMADecompressor().decompress(data[start:start + length]))
-    return target
 
 
 def add_modules(tree, names):

@@ -11,6 +11,7 @@ import pexpect
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
 RUN = ROOT / "tools" / "run"
+QUICK = BUILD / "tests" / "quick" # the demo's kernel packed so that dom0 has unpacked it sooner
 PROMPT = "dom0# "
 # Time limits in tests are for a quiet machine; busy and slow ones get so much more.
 PATIENCE = 3
@@ -20,6 +21,11 @@ PATIENCE = 3
 # lock under which stores to it drop translations; QEMU's deba78709a mends that).  Then a CPU runs
 # into a breakpoint that was long gone, and the kernel stops.
 PATCHES_ITSELF = {"THREADS": "one"}
+
+# The demo's kernel as Debian packs it.
+AS_SHIPPED = {"INITRD": ""}
+# Enough to unpack that kernel; to give dom0 more takes time, since all of it is zeroed.
+DOM0_MIB = 224
 
 # Free memory and node count; Xen frees the last of a dead domain from a softirq some time later.
 SETTLED = ["sleep 1", "vmctl info --json", "xenstore-control statistics"]
@@ -73,8 +79,15 @@ def environment(folder, hv, settings):
         env.pop(name, None)
     env["DISK"] = str(demo_disk(folder))
     env["LINUX"] = "none" # it makes images larger; its own tests ask for it
+    env["INITRD"] = str(QUICK / "initrd.cpio")
     env.update({key: str(value) for key, value in settings.items()})
+    env.setdefault("DOM0_MEM", str(DOM0_MIB + size_mib(env.get("EXTRA"))))
     return env
+
+
+def size_mib(folder):
+    """Of all its files, links followed."""
+    return sum(path.stat().st_size for path in pathlib.Path(folder).rglob("*")) >> 20 if folder else 0
 
 
 def run_script(folder, hv, lines, **settings):
@@ -160,6 +173,13 @@ def main_kernel():
     return BUILD / "demo" / "root0" / "boot" / "demo" / "vmlinuz"
 
 
+def unpacked(kernel, target):
+    """The ELF file in a bzImage: an initial domain's kernel has to be one."""
+    with open(target, "wb") as out:
+        subprocess.run([ROOT / "tests" / "unpack-kernel", kernel], stdout=out, check=True)
+    return target
+
+
 def linux_folder():
     """Our Linux for guests, or None if `make linux` has not built it."""
     cache = os.environ.get("CACHE") or pathlib.Path(
@@ -167,6 +187,12 @@ def linux_folder():
     found = subprocess.run([ROOT / "tools/linux", cache, "--find"],
                            capture_output=True, text=True)
     return None if found.returncode else pathlib.Path(found.stdout.strip())
+
+
+def small_kernel():
+    """For tests that start Linux again and again: ours, which is up in a third of the time, if it is there."""
+    found = linux_folder()
+    return found / "vmlinuz" if found else QUICK / "vmlinuz"
 
 
 if __name__ == "__main__":

@@ -5,8 +5,6 @@ import re
 import shutil
 import subprocess
 
-from machine import main_kernel
-
 CACHE = pathlib.Path(os.environ.get("CACHE") or pathlib.Path(
     os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "paravane")
 
@@ -64,18 +62,17 @@ def initrd(folder, script, drivers=("xen-netfront",), programs=()):
 
 
 def config(name, words="", **keys):
-    """A guest's config; the kernel and the initramfs lie in /extra."""
-    settings = {"memory": 256, "vcpus": 1, "vif": '[ "" ]', **keys}
-    lines = [f'name = "{name}"', 'kernel = "/extra/vmlinuz"', 'ramdisk = "/extra/initrd.gz"',
+    """A guest's config, with the demo's kernel; the initramfs lies in /extra."""
+    settings = {"kernel": '"/boot/demo/vmlinuz"', "memory": 256, "vcpus": 1, "vif": '[ "" ]', **keys}
+    lines = [f'name = "{name}"', 'ramdisk = "/extra/initrd.gz"',
              f'extra = "console=hvc0 quiet panic=1 {words}"', 'on_crash = "destroy"']
     return "\n".join(lines + [f"{key} = {value}" for key, value in settings.items()]) + "\n"
 
 
 def extra(folder, script, configs, **more):
-    """A folder for EXTRA=: kernel, initramfs and configs by name."""
+    """A folder for EXTRA=: initramfs and configs by name."""
     target = folder / "extra"
     target.mkdir()
-    shutil.copy(main_kernel(), target / "vmlinuz")
     shutil.move(initrd(folder, script, **more), target / "initrd.gz")
     for name, text in configs.items():
         (target / f"{name}.cfg").write_text(text)

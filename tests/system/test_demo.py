@@ -2,7 +2,7 @@
 import re
 import subprocess
 
-from machine import SETTLED, demo_disk, nodes, run_script, same_memory
+from machine import AS_SHIPPED, SETTLED, demo_disk, nodes, run_script, same_memory
 
 CONSOLE = "vmctl console demo "
 
@@ -27,7 +27,7 @@ def test_demo_guest(hv, tmp_path):
         CONSOLE + "--send 'md5sum -c /root/sum; echo again-$?' --expect 'again-0\\r' --timeout 60",
         "vmctl shutdown demo",
         "vmctl wait demo --state gone --timeout 30",
-    ], TIMEOUT=400).ok()
+    ], TIMEOUT=400, **AS_SHIPPED).ok()
     assert "processor" in result.of(CONSOLE + "--send 'cat")
     assert "vbd" in result.of(CONSOLE + "--send 'xenstore-ls")
     assert result.of("xenstore-read") == "world"

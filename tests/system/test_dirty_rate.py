@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from machine import BUILD, PATCHES_ITSELF, ROOT, linux_folder, main_kernel, make_initrd, run_script
+from machine import BUILD, PATCHES_ITSELF, QUICK, ROOT, linux_folder, make_initrd, run_script
 from test_hostile import CONFIG as ATTACKER, PROGRAMS
 
 CONFIG = """name = "g"
@@ -53,7 +53,7 @@ def extra(tmp_path_factory):
 def figures(extra, tmp_path, mode):
     """What the intervals said at rest, writing, testing."""
     kernel = extra / "vmlinuz"
-    shutil.copy(main_kernel() if mode == "stock" else linux_folder() / "vmlinuz", kernel)
+    shutil.copy(QUICK / "vmlinuz" if mode == "stock" else linux_folder() / "vmlinuz", kernel)
     (extra / "g.cfg").write_text(CONFIG.format(mode="direct" if mode == "stock" else mode))
     say = "vmctl console g --send go --timeout 100 --expect"
     result = run_script(tmp_path, "paravane", [

@@ -1,7 +1,7 @@
 """dom0 without memory refuses work and goes on; what was given back can be had again."""
 import re
 
-from machine import BUILD, run_script
+from machine import AS_SHIPPED, BUILD, run_script
 
 CONFIG = """name = "guest"
 kernel = "/extra/hostile.elf"
@@ -36,7 +36,7 @@ def test_memory_ends(tmp_path):
               "vmctl pause guest", "vmctl unpause guest", "vmctl destroy guest"]
     lines += [f"rm -f /tmp/last {' '.join(files)}", "vmctl create -q /extra/guest.cfg", "sleep 0.5",
               "free", f"cp {LARGE} /tmp/again"]
-    result = run_script(tmp_path, "paravane", lines, EXTRA=extra, DOM0_MEM=56, TIMEOUT=120).ok()
+    result = run_script(tmp_path, "paravane", lines, EXTRA=extra, DOM0_MEM=56, TIMEOUT=120, **AS_SHIPPED).ok()
     assert "guest" in result.of("vmctl list")
     assert "not enough memory" in result.of("! vmctl create")
     assert used(result, 1) > used(result, 0) + 20000

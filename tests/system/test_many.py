@@ -1,10 +1,12 @@
 """Many guests and many times: vCPUs, machine CPUs, three at once, cycles, reboots, crashes."""
+import shutil
+
 import pytest
 
-from machine import PATCHES_ITSELF, SETTLED, make_initrd, nodes, run_script, same_memory
+from machine import PATCHES_ITSELF, SETTLED, make_initrd, nodes, run_script, same_memory, small_kernel
 
 CONFIG = """name = "{name}"
-kernel = "/boot/demo/vmlinuz"
+kernel = "/extra/vmlinuz"
 ramdisk = "/extra/{ramdisk}"
 memory = 128
 vcpus = {vcpus}
@@ -21,6 +23,7 @@ def audit(hv):
 def extra_folder(folder, init, guests, on_reboot="restart"):
     extra = folder / "extra"
     extra.mkdir(exist_ok=True)
+    shutil.copy(small_kernel(), extra / "vmlinuz")
     make_initrd(extra / "rd.gz", init)
     for name, vcpus, words in guests:
         (extra / f"{name}.cfg").write_text(CONFIG.format(name=name, vcpus=vcpus, words=words,

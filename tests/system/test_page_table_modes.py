@@ -6,7 +6,7 @@ import subprocess
 import pexpect
 import pytest
 
-from machine import PATCHES_ITSELF, PATIENCE, ROOT, initial_domain, main_kernel, make_initrd, run_script
+from machine import PATCHES_ITSELF, PATIENCE, QUICK, ROOT, initial_domain, make_initrd, run_script
 
 CONFIG = """name = "{name}"
 kernel = "/extra/{kernel}"
@@ -71,7 +71,7 @@ def modes_of(hv):
 def extra(linux, tmp_path_factory):
     folder = tmp_path_factory.mktemp("modes")
     shutil.copy(linux / "vmlinuz", folder)
-    shutil.copy(main_kernel(), folder / "stock")
+    shutil.copy(QUICK / "vmlinuz", folder / "stock")
     program = folder / "user-pages"
     subprocess.run(["gcc", "-O2", "-static", "-o", program,
                     ROOT / "tests" / "system" / "user-pages.c"], check=True)
