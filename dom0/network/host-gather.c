@@ -148,33 +148,12 @@ static uint64_t get64(const uint8_t *at)
     return word;
 }
 
-static void header_copy(uint8_t *to, const uint8_t *from, unsigned int bytes)
+/* What may differ between segments of one packet, as 0; all else as ones. */
+static void fixed_bits(uint8_t *fixed, const struct frame *frame)
 {
-    uint64_t last = get64(from + bytes - 8);
+    uint8_t *ip = fixed + SIZEOF_ETH_HDR, *tcp = fixed + frame->tcp_at;
 
-    for (unsigned int at = 0; at + 8 < bytes; at += 8) {
-        uint64_t word = get64(from + at);
-
-        memcpy(to + at, &word, sizeof(word));
-    }
-    memcpy(to + bytes - 8, &last, sizeof(last));
-}
-
-static bool header_equal(const uint8_t *one, const uint8_t *other, unsigned int bytes)
-{
-    uint64_t differ = get64(one + bytes - 8) ^ get64(other + bytes - 8);
-
-    for (unsigned int at = 0; at + 8 < bytes; at += 8)
-        differ |= get64(one + at) ^ get64(other + at);
-    return !differ;
-}
-
-/* What differs between segments of one packet, as 0. */
-static void blank(uint8_t *header, const struct frame *frame)
-{
-    uint8_t *ip = header + SIZEOF_ETH_HDR, *tcp = header + frame->tcp_at;
-
-    header_copy(header, frame->bytes, frame->header_bytes);
+    memset(fixed, 0xff, frame->header_bytes);
     if (frame->is_ip6) {
         put16(ip + 4, 0);
     } else {
@@ -184,18 +163,22 @@ static void blank(uint8_t *header, const struct frame *frame)
     }
     put16(tcp + 4, 0);
     put16(tcp + 6, 0);
-    tcp[13] &= (uint8_t)~TCP_PSH;
+    tcp[13] = (uint8_t)~TCP_PSH;
     put16(tcp + 16, 0);
 }
 
 static bool headers_agree(const struct host_gather *gather, const struct frame *frame)
 {
-    uint8_t blanked[GATHER_HEADER_MAX];
+    const uint8_t *one = gather->header, *other = frame->bytes, *fixed = gather->fixed;
+    unsigned int last = frame->header_bytes - 8u;
+    uint64_t differ;
 
     if (gather->header_bytes != frame->header_bytes || gather->tcp_at != frame->tcp_at)
         return false;
-    blank(blanked, frame);
-    return header_equal(gather->blanked, blanked, frame->header_bytes);
+    differ = (get64(one + last) ^ get64(other + last)) & get64(fixed + last);
+    for (unsigned int at = 0; at < last; at += 8)
+        differ |= (get64(one + at) ^ get64(other + at)) & get64(fixed + at);
+    return !differ;
 }
 
 static bool may_be_gathered(const struct frame *frame)
@@ -232,7 +215,7 @@ static int begin(struct host_gather *gather, const struct frame *frame)
     gather->segment_bytes = (uint16_t)frame->payload_bytes;
     gather->full = !may_be_gathered(frame);
     if (!gather->full)
-        blank(gather->blanked, frame);
+        fixed_bits(gather->fixed, frame);
     return 0;
 }
 

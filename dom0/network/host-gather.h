@@ -29,7 +29,7 @@ struct host_gather {
     struct switch_port *port; /* whose packets these are */
     /* What is being gathered; header_bytes 0: nothing. */
     uint8_t header[GATHER_HEADER_MAX];
-    uint8_t blanked[GATHER_HEADER_MAX]; /* without what differs between its segments */
+    uint8_t fixed[GATHER_HEADER_MAX]; /* its bits that all segments have in common */
     uint16_t header_bytes;
     uint16_t tcp_at; /* where TCP begins; 0: it is something else */
     bool is_ip6;

@@ -3,6 +3,7 @@
  */
 #include "network/uplink.h"
 #include "network/batch.h"
+#include "network/fallback.h"
 #include "pv-kernel/frames.h"
 #include <errno.h>
 #include <stdio.h>
@@ -13,9 +14,10 @@
 #define FRAMES      512u
 #define PAGES_LARGE 17u /* of a packet of PACKET_BYTES_MAX */
 /* Kept for senders who do not wait: dom0's own stack. */
-#define PAGES_SPARE  128u
-#define FRAMES_SPARE 64u
-#define QUANTUM      (PACKET_BYTES_MAX + 1u)
+#define PAGES_SPARE    128u
+#define FRAMES_SPARE   64u
+#define QUANTUM        (PACKET_BYTES_MAX + 1u)
+#define LINK_BYTES_MAX 18u /* with a VLAN tag */
 
 struct uplink_frame {
     struct net_transmit transmit; /* first */
@@ -88,13 +90,25 @@ static void frame_fill(struct uplink_frame *frame, const struct packet *packet)
     }
 }
 
+/* What a packet may become on its way: for a card that does not cut large ones it is done before.
+ */
+static unsigned int frames_of(const struct uplink *uplink, uint32_t bytes)
+{
+    const uint16_t both = PORT_TAKES_TCP4 | PORT_TAKES_TCP6;
+    bool large = bytes > uplink->port.mtu + LINK_BYTES_MAX;
+
+    return large && (uplink->port.takes & both) != both ? FALLBACK_SEGMENTS_MAX : 1;
+}
+
 static bool admit(struct switch_port *port, uint32_t bytes, struct turn *turn)
 {
     struct uplink *uplink = (struct uplink *)port;
+    unsigned int frames = frames_of(uplink, bytes);
 
     if (!turns_take(&uplink->turns, turn, bytes))
         return false;
-    if (uplink->page_count >= PAGES_SPARE + pages_of(bytes) && uplink->frame_count >= FRAMES_SPARE)
+    if (uplink->page_count >= PAGES_SPARE + pages_of(bytes) + frames - 1 &&
+        uplink->frame_count >= FRAMES_SPARE + frames - 1)
         return true;
     turns_none_left(&uplink->turns, turn, bytes);
     return false;

@@ -287,6 +287,35 @@ static void the_card_gets_no_frame_longer_than_its_mtu(void **state)
     assert_in_range(longest, 1000, 1514);
 }
 
+/* One large packet is many frames to a card that does not cut it: all of them have room. */
+static void what_is_cut_here_has_room(void **state)
+{
+    unsigned int accepted = 0;
+
+    (void)state;
+    ((struct switch_port *)uplink)->takes = 0;
+    for (unsigned int i = 0; i < 500; i++) {
+        struct packet packet = large_packet(60000, 480);
+
+        if (!switch_input(&senders[0].port, &packet, &senders[0].turn))
+            accepted++;
+        batch_end();
+        if (i % 5 == 0)
+            card_sends(100);
+    }
+    for (unsigned int i = 0; i < 60; i++) {
+        struct packet packet = packet_of(GATEWAY, 2, 1514);
+
+        assert_int_equal(switch_input(&senders[1].port, &packet, NULL), 0);
+        batch_end();
+    }
+    card_sends_all();
+    assert_int_equal(((struct switch_port *)uplink)->counters.out_dropped, 0);
+    assert_in_range(accepted, 40, 499);
+    assert_int_equal(sent_from[1], accepted * ((60000 - 54 + 479) / 480));
+    assert_int_equal(sent_from[2], 60);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -295,6 +324,7 @@ int main(void)
         CASE(what_is_refused_has_been_seen_by_nobody),
         CASE(who_cannot_wait_finds_room),
         CASE(the_card_gets_no_frame_longer_than_its_mtu),
+        CASE(what_is_cut_here_has_room),
     };
 
     return cmocka_run_group_tests_name("net-uplink", tests, NULL, NULL);
