@@ -18,7 +18,7 @@ while :; do
     [ "$line" ] && eval "$line"
 done < /dev/console
 """
-MIB = 6 # busybox's nc takes about 1 ms a KiB
+MIB = 4 # busybox's nc takes about 1 ms a KiB
 
 
 def say(guest, command, expect, timeout=240):

@@ -7,7 +7,7 @@ import pytest
 from machine import SETTLED, free_kib, run_script
 from outside import Outside
 
-MIB = 8
+MIB = 4
 
 
 @pytest.fixture
