@@ -292,7 +292,7 @@ static bool is_admitted(struct delivery *delivery, struct switch_port *to, struc
     if (!turn || !to->operations->admit)
         return true;
     packet = packet_for(delivery, to);
-    return !packet || to->operations->admit(to, packet->bytes, turn);
+    return !packet || to->operations->admit(to, packet, turn);
 }
 
 static void hand_to(struct delivery *delivery, struct switch_port *to)

@@ -28,11 +28,11 @@ struct switch_port;
 
 struct switch_port_operations {
     /*
-     * NULL, or: may a packet of so many bytes come now?  If not it is kept by its sender, whose
+     * NULL, or: may this packet come now?  If not it is kept by its sender, whose
      * turn is called when it is time to ask again.  A sender waits in one line at a time: of the
      * ports of one switch only one may ask for turns, the uplink.
      */
-    bool (*admit)(struct switch_port *port, uint32_t bytes, struct turn *turn);
+    bool (*admit)(struct switch_port *port, const struct packet *packet, struct turn *turn);
     /*
      * Takes the packet, or drops it and counts that.  Its bytes may be copied at the batch's end;
      * the packet itself is gone after the call.

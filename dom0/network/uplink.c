@@ -14,10 +14,10 @@
 #define FRAMES      512u
 #define PAGES_LARGE 17u /* of a packet of PACKET_BYTES_MAX */
 /* Kept for senders who do not wait: dom0's own stack. */
-#define PAGES_SPARE    128u
-#define FRAMES_SPARE   64u
-#define QUANTUM        (PACKET_BYTES_MAX + 1u)
-#define LINK_BYTES_MAX 18u /* with a VLAN tag */
+#define PAGES_SPARE       128u
+#define FRAMES_SPARE      64u
+#define QUANTUM           (PACKET_BYTES_MAX + 1u)
+#define FRAME_BYTES_LEAST 60u /* without its check sequence */
 
 struct uplink_frame {
     struct net_transmit transmit; /* first */
@@ -90,27 +90,50 @@ static void frame_fill(struct uplink_frame *frame, const struct packet *packet)
     }
 }
 
-/* What a packet may become on its way: for a card that does not cut large ones it is done before.
- */
-static unsigned int frames_of(const struct uplink *uplink, uint32_t bytes)
+/* What is made of a packet here or by the card: frames on the wire. */
+static uint32_t segments_of(const struct packet *packet)
 {
-    const uint16_t both = PORT_TAKES_TCP4 | PORT_TAKES_TCP6;
-    bool large = bytes > uplink->port.mtu + LINK_BYTES_MAX;
+    const struct packet_offload *offload = &packet->offload;
 
-    return large && (uplink->port.takes & both) != both ? FALLBACK_SEGMENTS_MAX : 1;
+    if (offload->segmentation == PACKET_WHOLE || packet->bytes <= offload->header_bytes)
+        return 1;
+    return (packet->bytes - offload->header_bytes - 1) / offload->segment_bytes + 1;
 }
 
-static bool admit(struct switch_port *port, uint32_t bytes, struct turn *turn)
+/* What it costs the wire: each frame has its headers, and is padded. */
+static uint32_t wire_bytes(const struct packet *packet)
+{
+    uint32_t segments = segments_of(packet);
+    uint32_t bytes = packet->bytes + (segments - 1) * packet->offload.header_bytes;
+
+    return bytes < segments * FRAME_BYTES_LEAST ? segments * FRAME_BYTES_LEAST : bytes;
+}
+
+/* A card that does not cut large packets gets them cut (fallback.h): is there room for all of it?
+ */
+static bool has_room(const struct uplink *uplink, const struct packet *packet)
+{
+    uint32_t frames = 1, pages = pages_of(packet->bytes);
+    uint16_t cuts = packet->offload.segmentation == PACKET_TCP4 ? PORT_TAKES_TCP4 : PORT_TAKES_TCP6;
+
+    if (packet->offload.segmentation != PACKET_WHOLE && !(uplink->port.takes & cuts)) {
+        frames = segments_of(packet); /* not above FALLBACK_SEGMENTS_MAX: offload_is_possible */
+        pages = frames * pages_of(packet->offload.header_bytes + packet->offload.segment_bytes);
+    }
+    return uplink->page_count >= PAGES_SPARE + pages &&
+           uplink->frame_count >= FRAMES_SPARE + frames - 1;
+}
+
+static bool admit(struct switch_port *port, const struct packet *packet, struct turn *turn)
 {
     struct uplink *uplink = (struct uplink *)port;
-    unsigned int frames = frames_of(uplink, bytes);
+    uint32_t cost = wire_bytes(packet);
 
-    if (!turns_take(&uplink->turns, turn, bytes))
+    if (!turns_take(&uplink->turns, turn, cost))
         return false;
-    if (uplink->page_count >= PAGES_SPARE + pages_of(bytes) + frames - 1 &&
-        uplink->frame_count >= FRAMES_SPARE + frames - 1)
+    if (has_room(uplink, packet))
         return true;
-    turns_none_left(&uplink->turns, turn, bytes);
+    turns_none_left(&uplink->turns, turn, cost);
     return false;
 }
 

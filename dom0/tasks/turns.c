@@ -6,8 +6,13 @@
 #include <stddef.h>
 
 /* A quantum of a frontend's smallest packets, a ring's round at a time, takes some forty.  Who
- * takes less between two of them only keeps the others out. */
+ * takes less than such a part between two of them only keeps the others out. */
 #define PAUSES_MAX 48u
+
+static uint64_t quantum_of(const struct turns *turns)
+{
+    return turns->quantum ? turns->quantum : TURNS_QUANTUM;
+}
 
 static void line_append(struct turns *turns, struct turn *turn)
 {
@@ -44,15 +49,13 @@ void turns_more(struct turns *turns)
 /* The head of the line begins his turn; whose turn it was has had it, used up or not. */
 static void turn_begin(struct turns *turns, struct turn *turn)
 {
-    uint64_t quantum = turns->quantum ? turns->quantum : TURNS_QUANTUM;
-
     if (turns->current == turn)
         return;
     if (turns->current && !turns->current->waits)
         turns->current->credit = 0;
     turns->current = turn;
     turn->pauses = 0;
-    turn->credit += quantum * (turn->weight ? turn->weight : 1);
+    turn->credit += quantum_of(turns) * (turn->weight ? turn->weight : 1);
 }
 
 /* To the end of the line, with what is left for the next time. */
@@ -101,7 +104,8 @@ bool turns_take(struct turns *turns, struct turn *turn, uint64_t bytes)
 
     turn->holds = false;
     may = take(turns, turn, bytes);
-    turn->took |= may;
+    if (may)
+        turn->taken += bytes;
     return may;
 }
 
@@ -111,6 +115,7 @@ void turns_none_left(struct turns *turns, struct turn *turn, uint64_t bytes)
         return;
     if (turns->current == turn)
         turn->credit += bytes;
+    turn->taken -= turn->taken < bytes ? turn->taken : bytes;
     turn->next = turns->first;
     turn->line = turns;
     turn->waits = true;
@@ -141,11 +146,14 @@ void turn_give_up(struct turn *turn)
 
 void turn_pause(struct turn *turn)
 {
-    if (turn->took && turn->line && turn->line->current == turn && turn->pauses++ < PAUSES_MAX)
+    const struct turns *turns = turn->line;
+
+    if (turns && turns->current == turn && !turn->waits &&
+        turn->taken >= quantum_of(turns) / PAUSES_MAX && turn->pauses++ < PAUSES_MAX)
         turn->holds = true;
     else
         turn_give_up(turn);
-    turn->took = false;
+    turn->taken = 0;
 }
 
 uint64_t turn_rate_take(struct turn_rate *rate, uint64_t bytes, uint64_t now)

@@ -27,7 +27,7 @@ struct turn {
     struct turn *next;
     struct turns *line; /* where he waits, if he does */
     bool waits;
-    bool took;                       /* something, since he last paused */
+    uint64_t taken;                  /* bytes, since he last paused */
     bool holds;                      /* he pauses in his turn: nobody else has one */
     unsigned int pauses;             /* in this turn */
     uint32_t weight;                 /* times the quantum; 0 is 1 */
@@ -53,7 +53,8 @@ void turns_leave(struct turns *turns, struct turn *turn);
 void turn_give_up(struct turn *turn);
 /*
  * He was not refused, and others run before he asks again, as he will: his turn is still his.  If
- * he has taken nothing since he last said so, or has said so too often, he gives it up.
+ * he has taken too little since he last said so, or nothing was left for him, or he has said so too
+ * often, he gives it up.  Who is about to sleep says turn_give_up: nobody has a turn meanwhile.
  */
 void turn_pause(struct turn *turn);
 

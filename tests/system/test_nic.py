@@ -381,6 +381,10 @@ def test_virtio_flows_keep_their_order(tapped):
         head, _ = template(tapped.mac + OWN + b"\0\0", 4, UDP, 40)
         flow = struct.pack(">H", 1000 + i % 7)
         frames.append(head[:34] + flow + head[36:] + struct.pack(">I", i) + bytes(36))
+    # Linux moves a flow to the queue that its answers come from once it has seen one: not in the middle.
+    for frame in frames[:7]:
+        tapped.send(frame)
+        assert tapped.receive()
     seen = collections.defaultdict(list)
     for at in range(0, len(frames), 40):
         part = frames[at:at + 40]

@@ -329,7 +329,30 @@ static void a_pause_ends(void **state)
     }
 }
 
-/* A little between any two pauses does not make a turn last for ever. */
+/* Nor does who was let in, found nothing left, was called again, and has changed his mind. */
+static void who_waits_cannot_pause(void **state)
+{
+    struct flow flows[2] = { { { .come = flow_come }, 1514, 0, false },
+                             { { .come = flow_come }, 1514, 0, false } };
+    struct turn *a = &flows[0].turn, *b = &flows[1].turn;
+
+    (void)state;
+    uplink = (struct turns){ .quantum = 65536 };
+    turns_none_left(&uplink, a, 1514);
+    assert_false(turns_take(&uplink, b, 1514));
+    for (unsigned int i = 0; i < 3; i++)
+        assert_true(turns_take(&uplink, a, 1514));
+    turns_none_left(&uplink, a, 1514);
+    flows[0].woken = flows[1].woken = false;
+    turns_more(&uplink);
+    assert_true(flows[0].woken);
+    turn_pause(a);
+    assert_true(flows[1].woken);
+    assert_true(turns_take(&uplink, b, 1514));
+    turns_leave(&uplink, b);
+}
+
+/* A little between any two pauses does not make a turn last for long. */
 static void who_takes_little_at_a_time_keeps_nobody_out_for_long(void **state)
 {
     struct flow flows[2] = { { { .come = flow_come }, 14, 0, false },
@@ -343,6 +366,29 @@ static void who_takes_little_at_a_time_keeps_nobody_out_for_long(void **state)
     assert_false(turns_take(&uplink, b, 1514));
     for (; !flows[1].woken && rounds < 10000; rounds++) {
         assert_true(turns_take(&uplink, a, 14));
+        flows[1].woken = false;
+        turn_pause(a);
+    }
+    assert_in_range(rounds, 1, 2);
+    assert_true(turns_take(&uplink, b, 1514));
+    turns_leave(&uplink, b);
+    turns_leave(&uplink, a);
+}
+
+/* Nor do many pauses, with a weight that lets him take a lot. */
+static void pauses_are_counted(void **state)
+{
+    struct flow flows[2] = { { { .come = flow_come, .weight = 1000 }, 1514, 0, false },
+                             { { .come = flow_come }, 1514, 0, false } };
+    struct turn *a = &flows[0].turn, *b = &flows[1].turn;
+    unsigned int rounds = 0;
+
+    (void)state;
+    uplink = (struct turns){ .quantum = 65536 };
+    turns_none_left(&uplink, a, 1514);
+    assert_false(turns_take(&uplink, b, 1514));
+    for (; !flows[1].woken && rounds < 10000; rounds++) {
+        assert_true(turns_take(&uplink, a, 1514));
         flows[1].woken = false;
         turn_pause(a);
     }
@@ -424,6 +470,8 @@ int main(void)
         cmocka_unit_test(small_pieces_have_as_many_bytes),
         cmocka_unit_test(a_pause_ends),
         cmocka_unit_test(who_takes_little_at_a_time_keeps_nobody_out_for_long),
+        cmocka_unit_test(who_waits_cannot_pause),
+        cmocka_unit_test(pauses_are_counted),
         cmocka_unit_test(who_goes_is_forgotten),
         cmocka_unit_test(a_rate_is_kept_on_average),
         cmocka_unit_test(a_rate_saves_up_one_interval),

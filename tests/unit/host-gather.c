@@ -29,6 +29,7 @@ struct segment {
     bool is_ip6;
     uint32_t sequence, bytes;
     uint8_t flags;
+    uint32_t acknowledged;
     uint16_t window, port;
 };
 
@@ -69,11 +70,14 @@ static void fill_header(uint8_t *header, const struct segment *segment, uint16_t
         put16(ip + 2, 40 + segment->bytes);
         put16(ip + 4, id);
         ip[9] = 6;
+        put16(ip + 10, id * 77u & 0xffff);
     }
     memset(ip + (segment->is_ip6 ? 8 : 12), 7, segment->is_ip6 ? 32 : 8);
     put16(tcp, segment->port);
     put16(tcp + 4, segment->sequence >> 16);
     put16(tcp + 6, segment->sequence);
+    put16(tcp + 8, segment->acknowledged >> 16);
+    put16(tcp + 10, segment->acknowledged & 0xffff);
     tcp[12] = 5 << 4;
     tcp[13] = segment->flags;
     put16(tcp + 14, segment->window);
@@ -204,7 +208,7 @@ static void what_differs_stays_apart(void **state)
     struct segment next = {
         .sequence = MSS, .bytes = MSS, .flags = TCP_ACK, .window = 1000, .port = 80
     };
-    struct segment others[5] = { next, next, next, next, next };
+    struct segment others[8] = { next, next, next, next, next, next, next, next };
 
     (void)state;
     others[0].sequence++;
@@ -212,7 +216,10 @@ static void what_differs_stays_apart(void **state)
     others[2].window++;
     others[3].port++;
     others[4].bytes = 0;
-    for (unsigned int i = 0; i < 5; i++) {
+    others[5].acknowledged = 1;
+    others[6].acknowledged = 0x10000;
+    others[7].bytes = MSS + 8;
+    for (unsigned int i = 0; i < 8; i++) {
         reset(state);
         run(1, 0, MSS, false);
         send_segment(&others[i]);

@@ -22,7 +22,7 @@
  *
  * Flags: -Ihypervisor -DHOST_TEST -DHOST_MODEL
  * Libraries: -Wl,--wrap=frame_type_claim -Wl,--wrap=frames_allocate -Wl,--wrap=heap_free
- * -Wl,--wrap=virq_raise
+ * -Wl,--wrap=virq_raise -Wl,--wrap=guest_read -Wl,--wrap=guest_write -Wl,--wrap=preempt_point
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -41,6 +41,38 @@
 #include "unit/fake-machine.h"
 #include "unit/sides-grants.h"
 #include "unit/sides.h"
+
+/* The guest's memory ends after so many accesses; somebody else wants the CPU. */
+static unsigned reads_left = ~0u, writes_left = ~0u;
+static unsigned looks_left = ~0u; /* until somebody else wants the CPU, once */
+
+int __real_guest_read(void *to, guest_handle_t from, size_t bytes);
+int __real_guest_write(guest_handle_t to, const void *from, size_t bytes);
+bool __real_preempt_point(void);
+int __wrap_guest_read(void *to, guest_handle_t from, size_t bytes);
+int __wrap_guest_write(guest_handle_t to, const void *from, size_t bytes);
+bool __wrap_preempt_point(void);
+
+int __wrap_guest_read(void *to, guest_handle_t from, size_t bytes)
+{
+    if (!reads_left)
+        return -EFAULT;
+    reads_left--;
+    return __real_guest_read(to, from, bytes);
+}
+
+int __wrap_guest_write(guest_handle_t to, const void *from, size_t bytes)
+{
+    if (!writes_left)
+        return -EFAULT;
+    writes_left--;
+    return __real_guest_write(to, from, bytes);
+}
+
+bool __wrap_preempt_point(void)
+{
+    return !looks_left-- || __real_preempt_point();
+}
 
 static void frames_of_others_are_not_copied(void **state)
 {
@@ -147,9 +179,63 @@ static void copies_of_one_number(void **state)
     marked(ref, 0);
 }
 
+/* What was refused is refused again, and not taken for what the last copy left. */
+static void a_refusal_stays_one(void **state)
+{
+    struct gnttab_copy ops[3];
+    char *target = frame_virt(b.data[2]);
+
+    (void)state;
+    memset(target, 0x5a, PAGE_SIZE);
+    for (unsigned i = 0; i < 3; i++)
+        ops[i] = (struct gnttab_copy){ .source = { .u.ref = 5, .domid = a.d->id },
+                                       .dest = { .u.gmfn = b.data[2].n, .domid = DOMID_SELF },
+                                       .len = 64,
+                                       .flags = GNTCOPY_source_gref };
+    assert_int_equal(hypercall_do_grant_table_op(GNTTABOP_copy, ARG(ops), 3), 0);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(ops[i].status < 0);
+    for (unsigned i = 0; i < 64; i++)
+        assert_int_equal(target[i], 0x5a);
+}
+
+#define MANY 200
+
+/* However the call ends, nothing stays claimed. */
+static void nothing_stays_claimed(void **state)
+{
+    static struct gnttab_copy ops[MANY];
+    grant_ref_t read = give(b.d->id, a.data[1], GTF_readonly);
+
+    (void)state;
+    for (unsigned how = 0; how < 3; how++) {
+        for (unsigned i = 0; i < MANY; i++)
+            ops[i] = (struct gnttab_copy){ .source = { .u.ref = read, .domid = a.d->id },
+                                           .dest = { .u.gmfn = b.data[1].n, .domid = DOMID_SELF },
+                                           .len = 8,
+                                           .flags = GNTCOPY_source_gref,
+                                           .status = 77 };
+        reads_left = how == 0 ? 3 : ~0u;
+        writes_left = how == 1 ? 3 : ~0u;
+        looks_left = how == 2 ? 5 : ~0u;
+        int64_t result = hypercall_do_grant_table_op(GNTTABOP_copy, ARG(ops), MANY);
+
+        reads_left = writes_left = ~0u;
+        assert_true(how < 2 || looks_left > MANY);
+        assert_int_equal(result, how < 2 ? -EFAULT : 0);
+        assert_int_equal(ops[2].status, GNTST_okay);
+        assert_int_equal(ops[MANY - 1].status, how < 2 ? 77 : GNTST_okay);
+        marked(read, 0);
+        assert_int_equal(grant_pin_locked(a.d->grants, read)->readers, 0);
+        assert_int_equal(frame_of(b.data[1])->type & 0xff, frame_of(b.data[2])->type & 0xff);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_refusal_stays_one, sides_up, sides_down),
+        cmocka_unit_test_setup_teardown(nothing_stays_claimed, sides_up, sides_down),
         cmocka_unit_test_setup_teardown(frames_of_others_are_not_copied, sides_up, sides_down),
         cmocka_unit_test_setup_teardown(a_copy_ends_with_its_page, sides_up, sides_down),
         cmocka_unit_test_setup_teardown(copies_in_a_row, sides_up, sides_down),

@@ -122,10 +122,10 @@ static void a_storm_of_events_lets_the_others_run(void **state)
 
 static bool wire_admits;
 
-static bool wire_admit(struct switch_port *port, uint32_t bytes, struct turn *turn)
+static bool wire_admit(struct switch_port *port, const struct packet *packet, struct turn *turn)
 {
     (void)port;
-    (void)bytes;
+    (void)packet;
     (void)turn;
     return wire_admits;
 }
@@ -200,6 +200,73 @@ static void who_has_used_up_his_rate_is_not_looked_at(void **state)
     assert_int_equal(a.tx.header.rsp_prod, 2);
 }
 
+/* A port with turns, and no room but when it is given. */
+static struct turns line = { .quantum = 65536 };
+static uint32_t line_room;
+
+static bool line_admit(struct switch_port *port, const struct packet *packet, struct turn *turn)
+{
+    (void)port;
+    if (!turns_take(&line, turn, packet->bytes))
+        return false;
+    if (line_room >= packet->bytes) {
+        line_room -= packet->bytes;
+        return true;
+    }
+    turns_none_left(&line, turn, packet->bytes);
+    return false;
+}
+
+static const struct switch_port_operations line_operations = { .admit = line_admit,
+                                                               .output = wire_output };
+
+static bool next_called;
+
+static void next_come(struct turn *turn)
+{
+    (void)turn;
+    next_called = true;
+}
+
+/*
+ * In his turn, with nothing left at the moment, he waits for more; then he wants nothing any more,
+ * or his ring makes no sense.  Nobody's turn may wait for his.
+ */
+static void who_has_changed_his_mind_holds_nobody_up(void **state)
+{
+    struct turn next = { .come = next_come };
+
+    (void)state;
+    for (unsigned int broken = 0; broken < 2; broken++) {
+        struct switch_port port = wire;
+
+        port.operations = &line_operations;
+        assert_int_equal(switch_attach(net_switch, &port), 0);
+        a.tx.header.req_prod = a.tx.header.rsp_prod;
+        assert_int_equal(vif_serve_start(&a.vif), 0);
+        frame_write(&a, 1, 1500, wire.mac);
+        line_room = 0;
+        for (unsigned int i = 0; i < 4; i++)
+            tx_request(&a, 1, 0, 1500, 0);
+        served(10, NULL);
+        assert_true(a.queue.refused);
+        assert_false(turns_take(&line, &next, 100));
+        line_room = 3000;
+        turns_more(&line); /* his turn: two of four */
+        served(10, NULL);
+        assert_true(a.queue.refused);
+        a.tx.header.req_prod = broken ? a.tx.header.rsp_prod + 5000 : a.tx.header.rsp_prod;
+        next_called = false;
+        line_room = 100000;
+        turns_more(&line);
+        served(10, NULL);
+        assert_true(next_called);
+        assert_true(turns_take(&line, &next, 100));
+        turns_leave(&line, &next);
+        switch_detach(&port);
+    }
+}
+
 static void nothing_is_kept_for_who_is_not_served(void **state)
 {
     (void)state;
@@ -228,6 +295,7 @@ int main(void)
         CASE(a_storm_of_events_lets_the_others_run),
         CASE(who_was_refused_is_not_looked_at),
         CASE(who_has_used_up_his_rate_is_not_looked_at),
+        CASE(who_has_changed_his_mind_holds_nobody_up),
         CASE(nothing_is_kept_for_who_is_not_served),
     };
 

@@ -357,10 +357,10 @@ static void groups_are_filtered_on_request(void **state)
 /* A port with no room: the packet stays in the ring, and goes when there is. */
 static bool room;
 
-static bool admit(struct switch_port *port, uint32_t bytes, struct turn *turn)
+static bool admit(struct switch_port *port, const struct packet *packet, struct turn *turn)
 {
     (void)port;
-    (void)bytes;
+    (void)packet;
     (void)turn;
     return room;
 }
@@ -462,6 +462,33 @@ static void a_rate_is_kept(void **state)
     assert_in_range(sent, 6600, 6700);
 }
 
+/* What is kept for guests without pages: so much for a queue, so much for all, a little for each.
+ */
+static void what_is_kept_is_bounded(void **state)
+{
+    static struct vif_queue queues[20];
+    static uint8_t bytes[PAGE_SIZE] __attribute__((aligned(4096)));
+    struct packet packet = { .bytes = PAGE_SIZE, .piece_count = 1 };
+
+    (void)state;
+    packet.pieces[0] = (struct packet_piece){ .local = bytes, .length = PAGE_SIZE };
+    memory_is_short = true;
+    assert_false(stash_put(&a.queue, &packet));
+    memory_is_short = false;
+    for (unsigned int i = 0; i < 20; i++) {
+        unsigned int kept = 0;
+
+        queues[i].vif = &a.vif;
+        receive_start(&queues[i]);
+        while (stash_put(&queues[i], &packet))
+            kept++;
+        assert_int_equal(kept, i < 16 ? 128 : 16);
+        batch_copy_now();
+    }
+    for (unsigned int i = 0; i < 20; i++)
+        receive_stop(&queues[i]);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -485,6 +512,7 @@ int main(void)
         CASE(a_packet_without_room_stays_in_the_ring),
         CASE(packets_for_everybody_shorten_the_round),
         CASE(a_rate_is_kept),
+        CASE(what_is_kept_is_bounded),
     };
 
     return cmocka_run_group_tests_name("net-back", tests, NULL, NULL);

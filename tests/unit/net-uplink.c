@@ -316,6 +316,47 @@ static void what_is_cut_here_has_room(void **state)
     assert_int_equal(sent_from[2], 60);
 }
 
+/* Many segments in a packet that is not long: the same, and they are charged for. */
+static void small_segments_have_room_and_a_price(void **state)
+{
+    struct sender *many = &senders[0], *plain = &senders[1];
+    unsigned int dropped = 0;
+
+    (void)state;
+    for (unsigned int cuts = 0; cuts < 2; cuts++) {
+        unsigned int frames = (1514 - 54 + 11) / 12;
+        uint64_t of_many = 0, of_plain = 0;
+
+        ((struct switch_port *)uplink)->takes = cuts ? PORT_TAKES_ALL : 0;
+        for (unsigned int round = 0; round < 4000; round++) {
+            card_sends(cuts ? 8 : 64);
+            for (unsigned int i = 0; i < 32; i++) {
+                struct packet packet = large_packet(1514, 12);
+
+                if (switch_input(&many->port, &packet, &many->turn))
+                    break;
+                of_many += frames * 66;
+            }
+            batch_end();
+            if (!many->turn.waits)
+                turn_pause(&many->turn);
+            plain->accepted = 0;
+            round_of(plain, GATEWAY, 1514);
+            of_plain += plain->accepted * 1514;
+            for (unsigned int i = 0; i < 3; i++) { /* dom0's own */
+                struct packet packet = packet_of(GATEWAY, 3, 300);
+
+                assert_int_equal(switch_input(&senders[2].port, &packet, NULL), 0);
+            }
+            batch_end();
+        }
+        assert_in_range(of_many, of_plain * 9 / 10, of_plain * 11 / 10);
+        card_sends_all();
+    }
+    dropped = (unsigned int)((struct switch_port *)uplink)->counters.out_dropped;
+    assert_int_equal(dropped, 0);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -325,6 +366,7 @@ int main(void)
         CASE(who_cannot_wait_finds_room),
         CASE(the_card_gets_no_frame_longer_than_its_mtu),
         CASE(what_is_cut_here_has_room),
+        CASE(small_segments_have_room_and_a_price),
     };
 
     return cmocka_run_group_tests_name("net-uplink", tests, NULL, NULL);

@@ -43,8 +43,11 @@ static bool serve_round(struct vif *vif)
             moved |= transmit_round(&vif->queues[i]);
         refused |= vif->queues[i].refused;
     }
-    if (!refused)
-        turn_pause(&vif->turn); /* it may have been called, and others wait behind it */
+    /* It may have been called, and others wait behind it: who is about to sleep keeps no turn. */
+    if (!refused && moved)
+        turn_pause(&vif->turn);
+    else if (!refused)
+        turn_give_up(&vif->turn);
     return moved;
 }
 

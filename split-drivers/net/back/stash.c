@@ -1,9 +1,10 @@
 /*
  * The stash: packets for a guest that has given no pages for them.  It is bounded for each queue
- * and, beyond a small part that each has, for all together; and nothing stays for long: a guest
- * that never comes back costs nothing.
+ * and, beyond a small part that each has, for all together, and by what dom0 has to spare; and
+ * nothing stays for long: a guest that never comes back costs nothing.
  */
 #include "split-drivers/net/back/vif.h"
+#include "libc/libc.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/frames.h"
 #include <stdlib.h>
@@ -59,7 +60,8 @@ bool stash_put(struct vif_queue *queue, const struct packet *packet)
     struct stash_packet *kept;
 
     if (queue->stash_pages + pages > QUEUE_PAGES_MAX ||
-        (queue->stash_pages + pages > QUEUE_PAGES_OWN && all_pages + pages > ALL_PAGES_MAX))
+        (queue->stash_pages + pages > QUEUE_PAGES_OWN && all_pages + pages > ALL_PAGES_MAX) ||
+        !libc_memory_allows(packet->bytes))
         return false;
     kept = packet_make(packet->bytes);
     if (!kept)
