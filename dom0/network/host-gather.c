@@ -258,6 +258,18 @@ static uint16_t pseudo_sum(const uint8_t *ip, bool is_ip6, uint32_t tcp_bytes)
     return folded(sum + (is_ip6 ? sum16(ip + 8, 32) : sum16(ip + 12, 8)));
 }
 
+/* An IPv4 header's own sum is made here, once for each packet: lwIP leaves it out. */
+static void finish_ip4(uint8_t *header, unsigned int header_bytes)
+{
+    uint8_t *ip = header + SIZEOF_ETH_HDR;
+    unsigned int ip_bytes = (ip[0] & 0xfu) * 4;
+
+    if (SIZEOF_ETH_HDR + ip_bytes > header_bytes)
+        return; /* lwIP makes no such */
+    put16(ip + 10, 0);
+    put16(ip + 10, (uint16_t)~folded(sum16(ip, ip_bytes)));
+}
+
 /* Makes the headers those of the whole packet. */
 static void finish_tcp(const struct host_gather *gather, struct packet *packet, uint8_t *header)
 {
@@ -268,8 +280,6 @@ static void finish_tcp(const struct host_gather *gather, struct packet *packet, 
         put16(ip + 4, tcp_bytes);
     } else {
         put16(ip + 2, packet->bytes - SIZEOF_ETH_HDR);
-        put16(ip + 10, 0);
-        put16(ip + 10, (uint16_t)~folded(sum16(ip, gather->tcp_at - SIZEOF_ETH_HDR)));
     }
     put16(header + gather->tcp_at + 16, pseudo_sum(ip, gather->is_ip6, tcp_bytes));
     packet->offload = (struct packet_offload){ .checksum = PACKET_CHECKSUM_PARTIAL,
@@ -298,6 +308,8 @@ void host_gather_send(struct host_gather *gather)
     packet.bytes = gather->header_bytes + gather->payload_bytes;
     if (gather->tcp_at)
         finish_tcp(gather, &packet, header);
+    if (gather->header_bytes > SIZEOF_ETH_HDR && get16(header + 12) == ETHTYPE_IP)
+        finish_ip4(header, gather->header_bytes);
     gather->header_bytes = 0;
     switch_input(gather->port, &packet, NULL);
 }

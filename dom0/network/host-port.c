@@ -29,10 +29,9 @@
 #define LINK_BYTES SIZEOF_ETH_HDR
 #define IP_MOST    65535u
 
-/* Checksums lwIP makes: all but TCP's, which host-gather.c leaves to others. */
-#define SUMS_MADE                                                               \
-    (NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_UDP | NETIF_CHECKSUM_GEN_ICMP | \
-     NETIF_CHECKSUM_GEN_ICMP6)
+/* Checksums lwIP makes: not IPv4's, which host-gather.c makes, nor TCP's, which it leaves to
+ * others. */
+#define SUMS_MADE (NETIF_CHECKSUM_GEN_UDP | NETIF_CHECKSUM_GEN_ICMP | NETIF_CHECKSUM_GEN_ICMP6)
 /* And looks at: in any packet, and in one whose transport's nobody has looked at. */
 #define SUMS_OF_ALL \
     (NETIF_CHECKSUM_CHECK_IP | NETIF_CHECKSUM_CHECK_ICMP | NETIF_CHECKSUM_CHECK_ICMP6)

@@ -122,6 +122,15 @@ static void finish(void)
     assert_int_equal(gather.held_count, 0);
 }
 
+static void ip_sum_is_right(const uint8_t *ip)
+{
+    uint32_t sum = 0;
+
+    for (unsigned int i = 0; i < 20; i += 2)
+        sum += (uint32_t)(ip[i] << 8 | ip[i + 1]);
+    assert_int_equal((sum & 0xffff) + (sum >> 16), 0xffff);
+}
+
 /* Payload and sequence numbers of all that was sent are those of [first, first + bytes). */
 static void expect_stream(uint32_t first, uint32_t bytes, bool is_ip6)
 {
@@ -136,6 +145,8 @@ static void expect_stream(uint32_t first, uint32_t bytes, bool is_ip6)
         assert_memory_equal(frame->bytes + header, payload + at % PAYLOAD, part);
         assert_int_equal(is_ip6 ? get16(ip + 4) + 40 : get16(ip + 2), frame->length - 14);
         assert_int_equal(frame->offload.checksum, PACKET_CHECKSUM_PARTIAL);
+        if (!is_ip6)
+            ip_sum_is_right(frame->bytes + 14);
         assert_int_equal(frame->offload.checksum_start, header - 20);
         assert_int_equal(frame->offload.checksum_offset, 16);
         if (part > MSS)
@@ -267,6 +278,24 @@ static void other_packets_pass_as_they_are(void **state)
     assert_int_equal(world.sent[1].bytes[41], 0x11);
 }
 
+/* lwIP leaves the sum of IPv4's header out. */
+static void each_ip_header_gets_its_sum(void **state)
+{
+    struct pbuf *pbuf = pbuf_alloc(PBUF_RAW, 42, PBUF_RAM);
+    uint8_t *bytes = pbuf->payload;
+
+    (void)state;
+    memset(bytes, 0x11, 42);
+    put16(bytes + 12, 0x0800);
+    bytes[14] = 0x45;
+    assert_int_equal(host_gather_add(&gather, pbuf), 0);
+    pbuf_free(pbuf);
+    finish();
+    assert_int_equal(world.sent_count, 1);
+    ip_sum_is_right(world.sent[0].bytes + 14);
+    assert_int_equal(world.sent[0].bytes[34], 0x11);
+}
+
 /* More frames than are held at once: the copies are made in between. */
 static void many_small_ones_are_let_go(void **state)
 {
@@ -311,6 +340,7 @@ int main(void)
         cmocka_unit_test_setup(what_differs_stays_apart, reset),
         cmocka_unit_test_setup(pieces_that_are_used_up_end_it, reset),
         cmocka_unit_test_setup(other_packets_pass_as_they_are, reset),
+        cmocka_unit_test_setup(each_ip_header_gets_its_sum, reset),
         cmocka_unit_test_setup(many_small_ones_are_let_go, reset),
         cmocka_unit_test_setup(any_sequence_comes_out_whole, reset),
     };
