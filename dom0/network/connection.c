@@ -168,6 +168,8 @@ static void failed(void *argument, err_t error)
     /* ERR_CLSD: both sides have ended it, and lwIP has forgotten it. */
     connection->ended |= error == ERR_CLSD;
     connection->error = error == ERR_CLSD ? 0 : connection_error(error);
+    if (error == ERR_ABRT)
+        connection->error = -ETIMEDOUT; /* lwIP has tried often enough */
     if (error == ERR_RST && !connection->open)
         connection->error = -ECONNREFUSED;
     wait_queue_wake_all(&connection->changed);

@@ -14,6 +14,17 @@
 #define WORD_MAX   128u
 #define DHCP_TRIES 3 /* the next would come after 14 seconds */
 
+/* One machine's: not its network's own, nor everybody's there, nor one inside each machine. */
+static bool is_a_machines(const ip4_addr_t *address, const ip4_addr_t *mask)
+{
+    u32_t host = address->addr & ~mask->addr;
+
+    if (ip4_addr_isany(address) || ip4_addr_ismulticast(address) || ip4_addr_isloopback(address) ||
+        !~address->addr)
+        return false;
+    return lwip_ntohl(~mask->addr) < 2 || (host && host != ~mask->addr);
+}
+
 int host_address_parse_network(const char *text, ip4_addr_t *address, ip4_addr_t *mask)
 {
     char word[WORD_MAX], *slash, *end;
@@ -25,11 +36,10 @@ int host_address_parse_network(const char *text, ip4_addr_t *address, ip4_addr_t
         return -EINVAL;
     *slash = 0;
     bits = strtoul(slash + 1, &end, 10);
-    if (*end || end == slash + 1 || bits < 1 || bits > 32 || !ip4addr_aton(word, address) ||
-        ip4_addr_isany(address) || ip4_addr_ismulticast(address))
+    if (*end || end == slash + 1 || bits < 1 || bits > 32 || !ip4addr_aton(word, address))
         return -EINVAL;
     mask->addr = lwip_htonl(~0u << (32 - bits));
-    return 0;
+    return is_a_machines(address, mask) ? 0 : -EINVAL;
 }
 
 /* The comma-separated words behind the first. */

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "libc/ram-files.h"
 #include "network/connection.h"
@@ -287,6 +288,11 @@ int nc_command(int argc, char **argv)
         return shell_usage(USAGE);
     }
     what = nc->host;
+    if (nc->file && access(nc->file, R_OK)) {
+        error = shell_failed(nc->file, -errno);
+        free(nc);
+        return error;
+    }
     error = open_it(nc);
     if (!error && nc->file) {
         error = send_file(nc);

@@ -112,7 +112,7 @@ def native(folder, program, names, seconds):
     folder.mkdir()
     extra = net_guests.extra(folder, GUEST, {}, programs=[program],
                              drivers=("virtio_pci", "virtio_net"))
-    command = ["timeout", "300", "qemu-system-x86_64", "-accel", "tcg", "-cpu", "max,-smap", "-smp", "2",
+    command = ["timeout", "300", "qemu-system-x86_64", "-accel", "tcg,thread=single", "-cpu", "max,-smap", "-smp", "2",
                "-m", "1024", "-display", "none", "-monitor", "none", "-serial", "stdio", "-no-reboot",
                "-kernel", main_kernel(), "-initrd", extra / "initrd.gz",
                "-append", f"console=ttyS0 quiet panic=1 {words(FIRST, names, seconds)}",
@@ -152,7 +152,8 @@ def measure(work, rounds):
             outside = [name for name in ROWS if name not in INSIDE]
             collected["native"].append(native(work / f"native-{number}", program, outside, 3))
             for name, run in columns.items():
-                collected[name].append(run(work / f"{name}-{number}", program, list(ROWS), 3, SMP=2))
+                collected[name].append(run(work / f"{name}-{number}", program, list(ROWS), 3, SMP=2,
+                                           THREADS="one"))
     finally:
         os.killpg(server.pid, 15)
     for name, (kind, _) in ROWS.items():

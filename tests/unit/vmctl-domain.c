@@ -4,7 +4,8 @@
  * somebody waits.
  *
  * Sources: tools/vmctl/domain/start.c tools/vmctl/domain/end.c tools/vmctl/domain/disk-nodes.c
- * tools/vmctl/domain/device-nodes.c tools/vmctl/domain/vif-nodes.c tools/vmctl/config/vif.c
+ * tools/vmctl/domain/device-nodes.c tools/vmctl/domain/vif-nodes.c tools/vmctl/domain/vif-check.c
+ * tools/vmctl/config/vif.c
  * tools/vmctl/domain/writer.c tools/vmctl/domain/supervise.c tools/vmctl/failure.c
  */
 #include <setjmp.h>
@@ -444,6 +445,41 @@ static void test_files_are_closed(void **state)
     assert_int_equal(files_open, 0);
 }
 
+/* What another interface on the bridge answers to, in a VLAN of its or in all, is refused; and so
+ * is a bridge that is not there. */
+static void one_address_for_one_interface(void **state)
+{
+    struct vif_config vif = { .bridge = "lan", .has_mac = true, .mac = { 0, 0x16, 0x3e, 1, 2, 3 } };
+    struct failure said = { "" };
+    struct xs_client *store = xs_open();
+
+    (void)state;
+    assert_int_equal(vif_check(store, &vif, "g", &said), 0); /* a Linux dom0: no nodes */
+    node_set("/local/domain/0/bridge/xenbr0/state", "up");
+    assert_int_equal(vif_check(store, &vif, "g", &said), -ENODEV);
+    assert_non_null(strstr(said.text, "no bridge lan"));
+    node_set("/local/domain/0/bridge/lan/state", "up");
+    node_set("/local/domain/0/bridge/lan/mac", "00:16:3e:01:02:04");
+    assert_int_equal(vif_check(store, &vif, "g", &said), 0);
+    vif.mac[5] = 4;
+    assert_int_equal(vif_check(store, &vif, "g", &said), -EADDRINUSE);
+    assert_non_null(strstr(said.text, "dom0's own"));
+    node_set("/local/domain/0/backend/vif/7/1/bridge", "lan");
+    node_set("/local/domain/0/backend/vif/7/1/mac", "00:16:3E:01:02:05");
+    node_set("/local/domain/0/backend/vif/7/1/vlan", "9");
+    vif.mac[5] = 5;
+    vif.vlan = 8;
+    assert_int_equal(vif_check(store, &vif, "g", &said), 0);
+    vif.vlan = 9;
+    assert_int_equal(vif_check(store, &vif, "g", &said), -EADDRINUSE);
+    vif.vlan = 0;
+    assert_int_equal(vif_check(store, &vif, "g", &said), -EADDRINUSE);
+    vif.has_mac = false;
+    assert_int_equal(vif_check(store, &vif, "g", &said), 0);
+    xs_rm(store, XS_NO_TX, "/local/domain/0/bridge");
+    xs_rm(store, XS_NO_TX, "/local/domain/0/backend/vif");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +491,7 @@ int main(void)
         cmocka_unit_test_setup(test_interrupted, setup),
         cmocka_unit_test_setup(test_cpus, setup),
         cmocka_unit_test_setup(test_files_are_closed, setup),
+        cmocka_unit_test_setup(one_address_for_one_interface, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

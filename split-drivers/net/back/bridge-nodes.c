@@ -17,6 +17,16 @@
 
 static struct xs_client *store;
 
+/* dom0's own port; NULL: it is not on this bridge. */
+static const struct switch_port *bridge_host(const struct bridge *bridge)
+{
+    const struct switch_port *port = switch_ports_first(bridge->net_switch);
+
+    while (port && strcmp(port->name, "host") != 0)
+        port = port->next;
+    return port;
+}
+
 static void path_of(const char *name, char path[80])
 {
     snprintf(path, 80, ROOT "/%.20s", name);
@@ -24,9 +34,13 @@ static void path_of(const char *name, char path[80])
 
 static void describe(const struct bridge *bridge)
 {
+    const struct switch_port *host = bridge_host(bridge);
     char path[80];
 
     path_of(bridge->name, path);
+    if (host)
+        handshake_write(store, path, "mac", "%02x:%02x:%02x:%02x:%02x:%02x", host->mac[0],
+                        host->mac[1], host->mac[2], host->mac[3], host->mac[4], host->mac[5]);
     handshake_write(store, path, "uplink", "%s", bridge->uplink);
     handshake_write(store, path, "state", "up");
     handshake_write(store, path, "error", "%s", "");

@@ -5,6 +5,7 @@
  *                              /want-uplink toolstack, before wanted: the NIC to be its uplink
  *                              /state       we: up, or error
  *                              /error       we: why
+ *                              /mac         we: dom0's own address there, if it is on it
  *                              /uplink      we: the NIC, or empty
  *                              /look        toolstack: any number; asks for what follows
  *                              /port/N      we: a port's name, packets bytes drops from it and to

@@ -14,12 +14,14 @@
 
 #define ROOT    "/local/domain/0/bridge"
 #define WAIT_NS (5 * 1000000000LL)
+/* What a node's name may be made of, and a bridge's. */
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
 static int bridge_path(struct command_context *context, const char *name, char path[80])
 {
-    if (!name[0] || strlen(name) > 15 || strchr(name, '/'))
+    if (!name[0] || strlen(name) > 15 || name[0] == '-' || name[strspn(name, LETTERS)])
         return failure_set(&context->failure, -EINVAL,
-                           "%s: not a usable name (at most 15 letters, digits, - _ and .)", name);
+                           "%s: not a usable name (at most 15 letters, digits, - and _)", name);
     snprintf(path, 80, ROOT "/%s", name);
     return 0;
 }

@@ -163,7 +163,8 @@ int command_rename(struct command_context *context, int argc, char **argv)
 
     if (status)
         return status;
-    if (!argv[2][0] || strlen(argv[2]) > 63 || strspn(argv[2], "0123456789") == strlen(argv[2])) {
+    if (!argv[2][0] || strlen(argv[2]) > 63 || strspn(argv[2], "0123456789") == strlen(argv[2]) ||
+        strpbrk(argv[2], "/\n") || !strcmp(argv[2], "Domain-0")) {
         fprintf(stderr, "vmctl: %s: not a usable name (use letters, digits, - and _)\n", argv[2]);
         return STATUS_FAILED;
     }

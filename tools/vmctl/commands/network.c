@@ -231,7 +231,11 @@ int command_network_attach(struct command_context *context, int argc, char **arg
         error = vif_config_parse(&vif, text, "network-attach: vif", ignored, sizeof(ignored),
                                  &context->failure);
     if (!error && ignored[0])
-        fprintf(stderr, "network-attach: %s is ignored\n", ignored);
+        fprintf(stderr, "vmctl: network-attach: ignored: %s\n", ignored);
+    if (!error && !domid)
+        error = failure_set(&context->failure, -EINVAL, "not for dom0 itself (name a guest)");
+    if (!error)
+        error = vif_check(context->store, &vif, argv[1], &context->failure);
     if (!error)
         error = attach(context, domid, argv[1], &vif);
     return error ? command_failed(context, error, argv[1]) : 0;

@@ -64,7 +64,8 @@ static int set_mac(struct spec *spec, const char *value)
 static int set_name(struct spec *spec, const char *key, char to[16], const char *value)
 {
     if (!value[0] || strlen(value) > 15 || strpbrk(value, "/ \t"))
-        return spec_error(spec, key, "not a usable name", "use at most 15 letters, digits and -");
+        return spec_error(spec, key, "not a usable name",
+                          "use at most 15 letters, digits, - and _");
     snprintf(to, 16, "%s", value);
     return 0;
 }

@@ -26,6 +26,12 @@ int disk_nodes_write(struct xs_client *store, uint32_t domid, const struct disk_
                      const struct platform_disk *device);
 /* An interface gets the address it will keep, if it has none. */
 void vif_settle(struct vif_config *vif);
+/* Before it is made: is there its bridge, and has nobody on it its address (in a VLAN of its)?  0,
+ * or -errno and the failure's text. */
+int vif_check(struct xs_client *store, const struct vif_config *vif, const char *guest,
+              struct failure *failure);
+/* Would the two answer for each other? */
+bool vifs_collide(const struct vif_config *a, const struct vif_config *b);
 int vif_nodes_write(struct xs_client *store, uint32_t domid, const struct vif_config *vif);
 /* Waits until the interface is served and joined to its bridge, as device_nodes_wait does. */
 int vif_nodes_wait(struct xs_client *store, uint32_t domid, const struct vif_config *vif, char *why,

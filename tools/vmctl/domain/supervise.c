@@ -104,6 +104,18 @@ static int restart(struct xs_client *store, struct domain_config *config, uint32
     return error;
 }
 
+/* Who was renamed comes back under that name. */
+static void name_follow(struct xs_client *store, struct domain_config *config, uint32_t domid)
+{
+    char path[64], *name;
+
+    snprintf(path, sizeof(path), "/local/domain/%u/name", (unsigned int)domid);
+    if (xs_read(store, XS_NO_TX, path, &name, NULL))
+        return;
+    snprintf(config->name, sizeof(config->name), "%s", name);
+    free(name);
+}
+
 /* Does what the config says of this end; true if the guest runs again. */
 static bool settle(struct xs_client *store, struct domain_config *config, uint32_t *domid,
                    uint32_t reason)
@@ -113,6 +125,7 @@ static bool settle(struct xs_client *store, struct domain_config *config, uint32
 
     if (reason == END_REASON_GONE || action == END_PRESERVE)
         return false;
+    name_follow(store, config, *domid);
     if (action == END_RENAME_RESTART)
         rename_stopped(store, config, *domid);
     else
