@@ -63,16 +63,16 @@ def test_lifecycle_commands(hv, tmp_path):
         CONSOLE + "--expect 'demo:/# $' --timeout 60",
         "vmctl domid demo", "vmctl domname 1", "vmctl rename demo other", "vmctl domname 1",
         "! vmctl domid demo", "vmctl uptime other", "vmctl top -n 1 -d 1", "vmctl dmesg > /dmesg",
-        "vmctl rename other demo", "vmctl reboot demo",
-        "vmctl wait 1 --state gone --timeout 60", "vmctl wait demo --state running --timeout 60",
-        CONSOLE + "--expect 'demo: up after[^#]*# $' --timeout 60",
-        "vmctl domid demo",
+        "! vmctl rename other a/b", "vmctl reboot other",
+        "vmctl wait 1 --state gone --timeout 60", "vmctl wait other --state running --timeout 60",
+        "vmctl console other --expect 'demo: up after[^#]*# $' --timeout 60",
+        "vmctl domid other",
         "vmctl help", "vmctl help create", "! vmctl nonsense", "! vmctl destroy nobody",
     ]).ok()
     assert result.json("vmctl list --json")[1]["state"] == "paused"
     assert result.of("vmctl domid demo") == "1"
     assert result.of("vmctl domname 1", 1) == "other"
-    assert result.of("vmctl domid demo", 1) == "2"
+    assert result.of("vmctl domid other") == "2" # it keeps its name
     assert "vmctl: nobody: no such guest" in result.of("! vmctl destroy")
 
 

@@ -117,6 +117,11 @@ def test_bridges_and_what_is_refused(tmp_path):
         "! vmctl bridge-delete lan",
         "! vmctl network-attach demo bridge=nowhere",
         "! vmctl network-attach demo mac=1",
+        "! vmctl network-attach 0",
+        "vmctl network-attach demo bridge=lan,mac=00:16:3e:00:00:77,vlan=5",
+        "! vmctl network-attach demo bridge=lan,mac=00:16:3E:00:00:77",
+        "vmctl network-attach demo bridge=lan,mac=00:16:3e:00:00:77,vlan=6",
+        "! vmctl network-attach demo bridge=xenbr0,mac=52:54:00:12:34:56",
         "! vmctl network-detach demo 5",
         "vmctl bridge-list --json",
         "vmctl destroy demo",
@@ -129,5 +134,6 @@ def test_bridges_and_what_is_refused(tmp_path):
     for message in ("lan: there is such a bridge already", "bad/name: not a usable name",
                     "uplink eth7: No such device", "lan: in use", "there is no bridge nowhere",
                     "mac: not an address for one interface", "it has no interface 5",
-                    "lan: no such bridge"):
+                    "lan: no such bridge", "not for dom0 itself", "on bridge lan already, guest demo has it",
+                    "this mac is dom0's own on bridge xenbr0"):
         assert message in result.output, message

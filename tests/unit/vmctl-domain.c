@@ -462,6 +462,7 @@ static void one_address_for_one_interface(void **state)
     node_set("/local/domain/0/bridge/lan/mac", "00:16:3e:01:02:04");
     assert_int_equal(vif_check(store, &vif, "g", &said), 0);
     vif.mac[5] = 4;
+    said.text[0] = 0;
     assert_int_equal(vif_check(store, &vif, "g", &said), -EADDRINUSE);
     assert_non_null(strstr(said.text, "dom0's own"));
     node_set("/local/domain/0/backend/vif/7/1/bridge", "lan");
