@@ -19,6 +19,7 @@ static jmp_buf out;
 static unsigned int opened, open_limit, yields, reports;
 static void (*at_open)(void);
 static uint64_t slept_until;
+static unsigned int timeouts_left; /* so many waits end because time is up */
 
 void event_port_reopen(evtchn_port_t port)
 {
@@ -71,7 +72,11 @@ int wait_queue_wait_until(struct wait_queue *queue, uint64_t deadline)
 {
     (void)queue;
     slept_until = deadline;
-    longjmp(out, 2);
+    if (!timeouts_left)
+        longjmp(out, 2);
+    timeouts_left--;
+    fake_now = deadline;
+    return -ETIMEDOUT;
 }
 
 void wait_queue_wake_all(struct wait_queue *queue)
@@ -170,6 +175,26 @@ static void who_was_refused_is_not_looked_at(void **state)
     served(2, NULL);
     assert_int_equal(wire_got, 1);
     assert_int_equal(a.tx.header.rsp_prod, 1);
+    switch_detach(&wire);
+}
+
+/* A port that forgets to call him does not keep him for ever: he asks again by himself. */
+static void who_was_refused_asks_again(void **state)
+{
+    (void)state;
+    wire_got = 0;
+    assert_int_equal(switch_attach(net_switch, &wire), 0);
+    assert_int_equal(vif_serve_start(&a.vif), 0);
+    frame_write(&a, 1, 100, wire.mac);
+    tx_request(&a, 1, 0, 100, 0);
+    wire_admits = false;
+    assert_int_equal(served(10, NULL), 2);
+    assert_true(a.queue.refused);
+    assert_in_range(slept_until, fake_now + 1, fake_now + 2000000000);
+    wire_admits = true;
+    timeouts_left = 1;
+    assert_int_equal(served(10, NULL), 2);
+    assert_int_equal(wire_got, 1);
     switch_detach(&wire);
 }
 
@@ -294,6 +319,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(a_storm_of_events_lets_the_others_run),
         CASE(who_was_refused_is_not_looked_at),
+        CASE(who_was_refused_asks_again),
         CASE(who_has_used_up_his_rate_is_not_looked_at),
         CASE(who_has_changed_his_mind_holds_nobody_up),
         CASE(nothing_is_kept_for_who_is_not_served),
