@@ -99,7 +99,8 @@ def test_attackers(tmp_path):
     result = run_script(tmp_path, "paravane", lines, EXTRA=tmp_path / "extra", DISK="none",
                         TIMEOUT=400, SMP=2).ok()
     for i, name in enumerate(names):
-        assert "written in" in result.of("try vmctl dirty-rate", i)
+        # Who is through with all of it before the first look has no figures.
+        assert "written in" in result.of("try vmctl dirty-rate", i) or name == "pairs"
         said = result.of("cat /var/log/xen/console", i)
         assert [case for case in PROGRAMS[name][4] if f"hostile: {case} done" not in said] == [], said
 
