@@ -78,8 +78,12 @@ def test_fetch(tmp_path):
     assert "16 /text" in result.of("ls -l /text")
 
 
-def knock(port, heard):
-    """Connects until dom0 listens, says something and hears what comes."""
+def knock(port, web, heard):
+    """Connects until dom0 listens, says something and hears what comes.
+
+    Not before dom0 has a network: QEMU keeps a connection for it that nobody here waits for any more.
+    """
+    web.visited.wait(60)
     for _ in range(300):
         try:
             with socket.create_connection(("127.0.0.1", port), 5) as peer:
@@ -97,7 +101,7 @@ def knock(port, heard):
 def test_nc(tmp_path):
     port, heard = free_port(), []
     with Web({}) as web:
-        threading.Thread(target=knock, args=(port, heard), daemon=True).start()
+        threading.Thread(target=knock, args=(port, web, heard), daemon=True).start()
         result = run_script(tmp_path, "paravane", [
             "echo words > /words", f"nc -w 10 -f /words 10.0.2.2 {web.stream_port}",
             f"nc -u -w 2 -f /words 10.0.2.2 {web.datagram_port}", "! nc -w 1 -l 9",

@@ -70,6 +70,7 @@ class Web:
         self.datagrams.bind(("127.0.0.1", 0))
         self.stream_port = self.stream.getsockname()[1]
         self.datagram_port = self.datagrams.getsockname()[1]
+        self.visited = threading.Event() # a stream has come
 
     def __enter__(self):
         for serve in (self.server.serve_forever, self.echo_streams, self.echo_datagrams):
@@ -86,6 +87,7 @@ class Web:
         try:
             while True:
                 peer, _ = self.stream.accept()
+                self.visited.set()
                 said = b""
                 while piece := peer.recv(65536):
                     said += piece
