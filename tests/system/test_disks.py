@@ -86,7 +86,7 @@ def test_tables_that_lie_and_large_sectors(tmp_path):
     large_sectors(large)
     config(extra, "large", "phy:/dev/disk/by-id/virtio-large-part1,xvda,w")
     with open(extra / "large.cfg", "a", encoding="ascii") as more:
-        more.write('on_poweroff = "rename-restart"\ncpus = "1"\n')
+        more.write('on_poweroff = "rename-restart"\ncpus = "1"\nvif = [ "" ]\n')
     typing = "dd if=/dev/urandom of=/d bs=4k count=9 && dd if=/d of=/dev/xvda bs=4k conv=fsync && " \
              "dd if=/dev/xvda bs=4k count=9 | cmp - /d && " \
              "echo same-$(cat /sys/block/xvda/queue/logical_block_size)"
