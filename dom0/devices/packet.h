@@ -58,4 +58,20 @@ struct packet {
     struct packet_piece pieces[PACKET_PIECES_MAX];
 };
 
+/* Frames that are made of it, by whoever cuts it. */
+static inline uint32_t packet_segments(const struct packet *packet)
+{
+    const struct packet_offload *offload = &packet->offload;
+
+    if (offload->segmentation == PACKET_WHOLE || packet->bytes <= offload->header_bytes)
+        return 1;
+    return (packet->bytes - offload->header_bytes - 1) / offload->segment_bytes + 1;
+}
+
+/* And their bytes: each has its headers. */
+static inline uint32_t packet_segmented_bytes(const struct packet *packet)
+{
+    return packet->bytes + (packet_segments(packet) - 1) * packet->offload.header_bytes;
+}
+
 #endif

@@ -17,7 +17,7 @@
 #include "lwip/prot/ip6.h"
 #include "lwip/prot/tcp.h"
 
-#define PLAIN_HEADER_BYTES 64u /* of a frame that is not TCP: more is looked at by nobody */
+#define PLAIN_HEADER_BYTES 74u /* of a frame that is not TCP: IPv4's header may be so long */
 /* An IP packet's most is 65535, but a request of a frontend's has 16 bits for all of a packet, link
  * header and tag included. */
 #define IP_BYTES_MAX (65535u - 18u)

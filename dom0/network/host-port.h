@@ -30,6 +30,9 @@ int host_port_attach(struct net_switch *net_switch, const char *bridge, const ui
 /* Takes it away again. */
 void host_port_detach(struct netif *netif);
 
+/* Hands what was sent to an address of our own to lwIP. */
+void host_ports_poll(void);
+
 /* lwIP's interface on the bridge; NULL: none. */
 struct netif *host_port_netif(const char *bridge);
 /* The bridge an interface is on; its own name if it is on none (the loopback). */

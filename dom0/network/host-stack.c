@@ -4,6 +4,7 @@
 #include "network/host-stack.h"
 #include "libc/libc.h"
 #include "network/batch.h"
+#include "network/host-port.h"
 #include "pv-kernel/clock.h"
 #include "tasks/task.h"
 
@@ -33,7 +34,7 @@ uint32_t stack_random(void)
 
 void host_stack_flush(void)
 {
-    netif_poll_all();
+    host_ports_poll();
     batch_end();
 }
 

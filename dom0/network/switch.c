@@ -128,8 +128,18 @@ void switch_age(struct net_switch *net_switch)
     stations_sweep(net_switch, NULL);
 }
 
+/* Whether a packet for the one could be for the other. */
+static bool is_same_station(const struct switch_port *a, const struct switch_port *b)
+{
+    return a->guarded && b->guarded && !memcmp(a->mac, b->mac, sizeof(a->mac)) &&
+           (!a->vlan || !b->vlan || a->vlan == b->vlan);
+}
+
 int switch_attach(struct net_switch *net_switch, struct switch_port *port)
 {
+    for (const struct switch_port *other = net_switch->first; other; other = other->next)
+        if (is_same_station(port, other))
+            return -EADDRINUSE;
     port->learnt = 0;
     if (port->guarded && !station_add(net_switch, address_of(port->mac, port->vlan), port))
         return -ENOMEM;
@@ -152,7 +162,7 @@ void switch_detach(struct switch_port *port)
 
 /*
  * Who has this address in this VLAN.  A guarded port without a VLAN takes part in all of them: its
- * address is its own there, too, but where another guarded port has it.
+ * address is its own there, too, whoever else was learnt with it.
  */
 static struct station *station_of(struct net_switch *net_switch, const uint8_t mac[6],
                                   uint16_t vlan)
@@ -311,6 +321,17 @@ static bool is_reached(const struct switch_port *from, const struct switch_port 
 }
 
 /*
+ * Cutting a large packet for each of many ports is too much in one go.  Who cannot take it whole
+ * gets the smaller ones that the sender tries when this one is not acknowledged; but the uplink,
+ * of which there is one, has it cut.
+ */
+static bool is_for_all(const struct packet *packet, const struct switch_port *to)
+{
+    return packet->offload.segmentation == PACKET_WHOLE || to->operations->admit ||
+           can_take(to, packet);
+}
+
+/*
  * To all, or to nobody yet: who sends to everybody waits for his turn as others do, and what is
  * tried again has not been seen by anyone.
  */
@@ -321,9 +342,14 @@ static int flood(struct delivery *delivery, uint16_t vlan, struct turn *turn)
     for (struct switch_port *to = first; to; to = to->next)
         if (is_reached(delivery->from, to, vlan) && !is_admitted(delivery, to, turn))
             return -EAGAIN;
-    for (struct switch_port *to = first; to; to = to->next)
-        if (is_reached(delivery->from, to, vlan))
+    for (struct switch_port *to = first; to; to = to->next) {
+        if (!is_reached(delivery->from, to, vlan))
+            continue;
+        if (is_for_all(delivery->packet, to))
             hand_to(delivery, to);
+        else
+            to->counters.out_dropped++;
+    }
     return 0;
 }
 

@@ -71,7 +71,7 @@ struct switch_port {
 struct net_switch *switch_create(void);
 /* It has no ports any more. */
 void switch_destroy(struct net_switch *net_switch);
-/* -ENOMEM.  A guarded port's address is known from here on. */
+/* A guarded port's address is known from here on.  -ENOMEM; -EADDRINUSE: it is another's. */
 int switch_attach(struct net_switch *net_switch, struct switch_port *port);
 /* Nothing is handed to it any more; what was learnt behind it is forgotten. */
 void switch_detach(struct switch_port *port);

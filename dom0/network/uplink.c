@@ -14,10 +14,13 @@
 #define FRAMES      512u
 #define PAGES_LARGE 17u /* of a packet of PACKET_BYTES_MAX */
 /* Kept for senders who do not wait: dom0's own stack. */
-#define PAGES_SPARE       128u
-#define FRAMES_SPARE      64u
-#define QUANTUM           (PACKET_BYTES_MAX + 1u)
-#define FRAME_BYTES_LEAST 60u /* without its check sequence */
+#define PAGES_SPARE  128u
+#define FRAMES_SPARE 64u
+#define QUANTUM      (PACKET_BYTES_MAX + 1u)
+/* A frame on the wire (IEEE 802.3): padded to the least, and around it preamble, check sequence and
+ * the gap to the next. */
+#define FRAME_BYTES_LEAST  60u
+#define FRAME_BYTES_AROUND 24u
 
 struct uplink_frame {
     struct net_transmit transmit; /* first */
@@ -90,23 +93,19 @@ static void frame_fill(struct uplink_frame *frame, const struct packet *packet)
     }
 }
 
-/* What is made of a packet here or by the card: frames on the wire. */
-static uint32_t segments_of(const struct packet *packet)
+static uint32_t frame_wire_bytes(uint32_t bytes)
 {
-    const struct packet_offload *offload = &packet->offload;
-
-    if (offload->segmentation == PACKET_WHOLE || packet->bytes <= offload->header_bytes)
-        return 1;
-    return (packet->bytes - offload->header_bytes - 1) / offload->segment_bytes + 1;
+    return (bytes < FRAME_BYTES_LEAST ? FRAME_BYTES_LEAST : bytes) + FRAME_BYTES_AROUND;
 }
 
-/* What it costs the wire: each frame has its headers, and is padded. */
+/* What it costs the wire. */
 static uint32_t wire_bytes(const struct packet *packet)
 {
-    uint32_t segments = segments_of(packet);
-    uint32_t bytes = packet->bytes + (segments - 1) * packet->offload.header_bytes;
+    uint32_t whole = packet_segments(packet) - 1; /* and the last one, with what is left */
+    uint32_t segment = (uint32_t)packet->offload.header_bytes + packet->offload.segment_bytes;
 
-    return bytes < segments * FRAME_BYTES_LEAST ? segments * FRAME_BYTES_LEAST : bytes;
+    return whole * frame_wire_bytes(segment) +
+           frame_wire_bytes(packet->bytes - whole * packet->offload.segment_bytes);
 }
 
 /* A card that does not cut large packets gets them cut (fallback.h): is there room for all of it?
@@ -117,7 +116,7 @@ static bool has_room(const struct uplink *uplink, const struct packet *packet)
     uint16_t cuts = packet->offload.segmentation == PACKET_TCP4 ? PORT_TAKES_TCP4 : PORT_TAKES_TCP6;
 
     if (packet->offload.segmentation != PACKET_WHOLE && !(uplink->port.takes & cuts)) {
-        frames = segments_of(packet); /* not above FALLBACK_SEGMENTS_MAX: offload_is_possible */
+        frames = packet_segments(packet); /* not above FALLBACK_SEGMENTS_MAX: offload_is_possible */
         pages = frames * pages_of(packet->offload.header_bytes + packet->offload.segment_bytes);
     }
     return uplink->page_count >= PAGES_SPARE + pages &&

@@ -77,7 +77,8 @@ static bool take_at_head(struct turns *turns, struct turn *turn, uint64_t bytes)
         turn_end(turns, turn);
         return false;
     }
-    turn->credit = turn->credit < bytes ? 0 : turn->credit - bytes;
+    turn->charged = turn->credit < bytes ? turn->credit : bytes;
+    turn->credit -= turn->charged;
     turns_more(turns); /* there may be another piece, which is the next one's */
     return true;
 }
@@ -91,6 +92,7 @@ static bool take(struct turns *turns, struct turn *turn, uint64_t bytes)
     if (turn->waits)
         return false;
     if (turns->current == turn && turn->credit >= bytes) {
+        turn->charged = bytes;
         turn->credit -= bytes;
         return true;
     }
@@ -103,6 +105,7 @@ bool turns_take(struct turns *turns, struct turn *turn, uint64_t bytes)
     bool may;
 
     turn->holds = false;
+    turn->charged = 0;
     may = take(turns, turn, bytes);
     if (may)
         turn->taken += bytes;
@@ -114,7 +117,8 @@ void turns_none_left(struct turns *turns, struct turn *turn, uint64_t bytes)
     if (turn->waits)
         return;
     if (turns->current == turn)
-        turn->credit += bytes;
+        turn->credit += turn->charged; /* no more: who asks in vain does not save up */
+    turn->charged = 0;
     turn->taken -= turn->taken < bytes ? turn->taken : bytes;
     turn->next = turns->first;
     turn->line = turns;

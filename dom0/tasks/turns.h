@@ -28,6 +28,7 @@ struct turn {
     struct turns *line; /* where he waits, if he does */
     bool waits;
     uint64_t taken;                  /* bytes, since he last paused */
+    uint64_t charged;                /* what the last piece cost him: nothing if nobody waited */
     bool holds;                      /* he pauses in his turn: nobody else has one */
     unsigned int pauses;             /* in this turn */
     uint32_t weight;                 /* times the quantum; 0 is 1 */

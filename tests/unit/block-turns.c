@@ -458,6 +458,47 @@ static void no_rate_no_limit(void **state)
         assert_int_equal(turn_rate_take(&rate, UINT32_MAX, 0), 0);
 }
 
+static void nobody_comes(struct turn *turn)
+{
+    (void)turn;
+}
+
+static void takes_all(struct turns *line, struct turn *turn, unsigned int *room, uint64_t *bytes)
+{
+    while (turns_take(line, turn, 1500)) {
+        if (!*room) {
+            turns_none_left(line, turn, 1500);
+            return;
+        }
+        --*room;
+        *bytes += 1500;
+    }
+}
+
+/* Who is alone, asks for much in vain and then takes little, does not save up for when he is not.
+ */
+static void what_was_not_paid_is_not_given_back(void **state)
+{
+    struct turns line = { .quantum = 65536 };
+    struct turn sly = { .come = nobody_comes }, other = { .come = nobody_comes };
+    uint64_t of_sly = 0, of_other = 0;
+
+    (void)state;
+    for (unsigned int i = 0; i < 1000; i++) {
+        if (turns_take(&line, &sly, 65536))
+            turns_none_left(&line, &sly, 65536);
+        assert_true(turns_take(&line, &sly, 60));
+    }
+    for (unsigned int round = 0; round < 2000; round++) {
+        unsigned int room = 8;
+
+        takes_all(&line, &sly, &room, &of_sly);
+        takes_all(&line, &other, &room, &of_other);
+        takes_all(&line, &sly, &room, &of_sly);
+    }
+    assert_in_range(of_sly, of_other * 9 / 10, of_other * 11 / 10);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -476,6 +517,7 @@ int main(void)
         cmocka_unit_test(a_rate_is_kept_on_average),
         cmocka_unit_test(a_rate_saves_up_one_interval),
         cmocka_unit_test(no_rate_no_limit),
+        cmocka_unit_test(what_was_not_paid_is_not_given_back),
     };
 
     return cmocka_run_group_tests_name("block-turns", tests, NULL, NULL);

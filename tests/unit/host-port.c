@@ -16,6 +16,7 @@
 
 #include "lwip/inet_chksum.h"
 #include "lwip/prot/tcp.h"
+#include "lwip/raw.h"
 #include "lwip/tcp.h"
 #include "network/host-address.h"
 
@@ -144,6 +145,56 @@ static void an_echo_comes_back(void **state)
 }
 
 /* The switch floods: what is for others takes no memory, nor does what is too short. */
+/* The longest header there is comes back with it, and its sum. */
+static void an_echo_with_options_comes_back(void **state)
+{
+    uint8_t *ip = frame + 14, *icmp = ip + 60;
+
+    (void)state;
+    begin_ip(1, 40 + 8 + 100);
+    ip[0] = 0x4f;
+    memset(ip + 20, 1, 40); /* no operation */
+    put16(ip + 10, 0);
+    put16(ip + 10, lwip_htons(inet_chksum(ip, 60)));
+    memset(icmp, 0, 108);
+    icmp[0] = 8;
+    put16(icmp + 2, lwip_htons(inet_chksum(icmp, 108)));
+    world_deliver(frame, 14 + 60 + 108, there);
+    assert_int_equal(world.sent_count, 1);
+    assert_int_equal(world.sent[0].length, 14 + 60 + 108);
+    assert_int_equal(inet_chksum(world.sent[0].bytes + 14, 60), 0);
+}
+
+static u8_t heard(void *argument, struct raw_pcb *pcb, struct pbuf *packet, const ip_addr_t *from)
+{
+    (void)pcb;
+    (void)packet;
+    (void)from;
+    ++*(unsigned int *)argument;
+    return 0;
+}
+
+/* What we send to our own address arrives, though nobody makes its sums. */
+static void our_own_address_answers(void **state)
+{
+    struct raw_pcb *pcb = raw_new(IP_PROTO_ICMP);
+    struct pbuf *request = pbuf_alloc(PBUF_IP, 8, PBUF_RAM);
+    ip_addr_t to = IPADDR4_INIT(PP_HTONL(OUR_ADDRESS));
+    unsigned int packets = 0;
+
+    (void)state;
+    memset(request->payload, 0, 8);
+    ((uint8_t *)request->payload)[0] = 8;
+    put16((uint8_t *)request->payload + 2, lwip_htons(inet_chksum(request->payload, 8)));
+    raw_recv(pcb, heard, &packets);
+    raw_bind(pcb, IP_ANY_TYPE);
+    assert_int_equal(raw_sendto(pcb, request, &to), ERR_OK);
+    pbuf_free(request);
+    world_wait(200);
+    assert_int_equal(packets, 2); /* the request and the answer */
+    raw_remove(pcb);
+}
+
 static void packets_for_others_cost_nothing(void **state)
 {
     size_t before = world.allocations;
@@ -348,6 +399,8 @@ static void the_command_line_is_understood(void **state)
     expect_address("none", 0, HOST_ADDRESS_NONE);
     expect_address("10.1.2.3/24", 0, HOST_ADDRESS_STATIC);
     expect_address("10.1.2.3/32,,fec0::3", 0, HOST_ADDRESS_STATIC);
+    expect_address("10.1.2.0/31", 0, HOST_ADDRESS_STATIC); /* RFC 3021 */
+    expect_address("10.1.2.255/23", 0, HOST_ADDRESS_STATIC);
     assert_int_equal(host_address_parse("10.1.2.3/20,10.1.0.1,10.1.0.2", &address), 0);
     assert_int_equal(address.address.addr, PP_HTONL(0x0a010203));
     assert_int_equal(address.mask.addr, PP_HTONL(0xfffff000));
@@ -357,7 +410,8 @@ static void the_command_line_is_understood(void **state)
              (const char *const[]){ "", "10.1.2.3", "10.1.2.3/0", "10.1.2.3/33", "10.1.2.3/",
                                     "10.1.2.3/x", "0.0.0.0/8", "224.0.0.1/4", "a/24",
                                     "10.1.2.3/24,x", "10.1.2.3/24,10.1.2.1,y",
-                                    "10.1.2.3/24,10.1.2.1,10.1.2.1,z", NULL };
+                                    "10.1.2.3/24,10.1.2.1,10.1.2.1,z", "10.1.2.0/24",
+                                    "10.1.2.255/24", "127.0.0.1/8", "255.255.255.255/32", NULL };
          *bad; bad++)
         expect_address(*bad, -EINVAL, 0);
 }
@@ -367,6 +421,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(arp_is_answered, attach, detach),
         cmocka_unit_test_setup_teardown(an_echo_comes_back, attach, detach),
+        cmocka_unit_test_setup_teardown(an_echo_with_options_comes_back, attach, detach),
+        cmocka_unit_test_setup_teardown(our_own_address_answers, attach, detach),
         cmocka_unit_test_setup_teardown(packets_for_others_cost_nothing, attach, detach),
         cmocka_unit_test_setup_teardown(without_memory_it_drops_and_counts, attach, detach),
         cmocka_unit_test_setup_teardown(what_cannot_be_copied_is_dropped, attach, detach),

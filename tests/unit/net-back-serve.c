@@ -292,6 +292,87 @@ static void who_has_changed_his_mind_holds_nobody_up(void **state)
     }
 }
 
+/*
+ * One queue is refused and first in the line; another, in the same round, finds its packet small
+ * enough and takes their place: nobody will call the first one, so it asks again by itself.
+ */
+static void a_queue_is_not_forgotten_for_the_other(void **state)
+{
+    struct switch_port port = wire;
+    static struct vif_queue both[2];
+    static struct vif_tx_ring second;
+    struct turn next = { .come = next_come };
+
+    (void)state;
+    port.operations = &line_operations;
+    assert_int_equal(switch_attach(net_switch, &port), 0);
+    memset(&second, 0, sizeof(second));
+    both[0] = both[1] = a.queue;
+    both[1].tx = &second;
+    a.vif.queues = both;
+    a.vif.queue_count = 2;
+    assert_int_equal(vif_serve_start(&a.vif), 0);
+    frame_write(&a, 1, 1500, wire.mac);
+    tx_request(&a, 1, 0, 1500, 0);
+    second.header.req_prod = 1;
+    second.slots[0].request = (struct netif_tx_request){ .gref = 1, .size = 60 };
+    line_room = 100;
+    wire_got = 0;
+    served(10, NULL);
+    assert_int_equal(wire_got, 1);
+    assert_true(a.vif.turn.waits); /* again, for the large one */
+    assert_false(turns_take(&line, &next, 100));
+    line_room = 10000;
+    turns_more(&line);
+    served(10, NULL);
+    assert_int_equal(wire_got, 2);
+    turns_leave(&line, &next);
+    switch_detach(&port);
+    a.vif.queues = &a.queue;
+    a.vif.queue_count = 1;
+}
+
+/* His turn comes while he is at work, by a packet's end: he keeps his place and asks again. */
+static bool call_at_once;
+
+static bool calling_admit(struct switch_port *port, const struct packet *packet, struct turn *turn)
+{
+    bool may = line_admit(port, packet, turn);
+
+    if (!may && call_at_once) {
+        call_at_once = false;
+        line_room = 10000;
+        turns_more(&line);
+    }
+    return may;
+}
+
+static const struct switch_port_operations calling_operations = { .admit = calling_admit,
+                                                                  .output = wire_output };
+
+static void a_turn_that_comes_at_once_is_not_lost(void **state)
+{
+    static struct switch_port port;
+    struct turn next = { .come = next_come };
+
+    (void)state;
+    port = wire;
+    port.operations = &calling_operations;
+    assert_int_equal(switch_attach(net_switch, &port), 0);
+    assert_int_equal(vif_serve_start(&a.vif), 0);
+    frame_write(&a, 1, 1500, wire.mac);
+    line_room = 0;
+    tx_request(&a, 1, 0, 1500, 0);
+    tx_request(&a, 1, 0, 1500, 0);
+    call_at_once = true;
+    wire_got = 0;
+    assert_int_equal(served(10, NULL), 2);
+    assert_int_equal(wire_got, 2);
+    assert_true(turns_take(&line, &next, 100));
+    turns_leave(&line, &next);
+    switch_detach(&port);
+}
+
 static void nothing_is_kept_for_who_is_not_served(void **state)
 {
     (void)state;
@@ -322,6 +403,8 @@ int main(void)
         CASE(who_was_refused_asks_again),
         CASE(who_has_used_up_his_rate_is_not_looked_at),
         CASE(who_has_changed_his_mind_holds_nobody_up),
+        CASE(a_queue_is_not_forgotten_for_the_other),
+        CASE(a_turn_that_comes_at_once_is_not_lost),
         CASE(nothing_is_kept_for_who_is_not_served),
     };
 

@@ -462,6 +462,28 @@ static void a_rate_is_kept(void **state)
     assert_in_range(sent, 6600, 6700);
 }
 
+/* What a packet will be on the wire is what counts: cut into the smallest, forty times as much. */
+static void a_rate_is_of_frames(void **state)
+{
+    union vif_tx_slot *extra;
+
+    (void)state;
+    rx_post(&b, VIF_SLOTS);
+    frame_write(&a, 0, 54 + 128, mac_b);
+    tcp_header(&a, 0);
+    a.vif.rate = (struct turn_rate){
+        .bytes = 1000, .interval_ns = 1000000, .left = 1000, .refilled = fake_now
+    };
+    tx_request(&a, 0, 0, 54 + 128, NETTXF_csum_blank | NETTXF_data_validated | NETTXF_extra_info);
+    extra = tx_slot(&a);
+    extra->extra.type = XEN_NETIF_EXTRA_TYPE_GSO;
+    extra->extra.u.gso.type = XEN_NETIF_GSO_TYPE_TCPV4;
+    extra->extra.u.gso.size = 1;
+    assert_true(transmit_round(&a.queue));
+    assert_int_equal(a.vif.rate.left, 1000 - 128 * 55);
+    rx_take(&b);
+}
+
 /* What is kept for guests without pages: so much for a queue, so much for all, a little for each.
  */
 static void what_is_kept_is_bounded(void **state)
@@ -512,6 +534,7 @@ int main(void)
         CASE(a_packet_without_room_stays_in_the_ring),
         CASE(packets_for_everybody_shorten_the_round),
         CASE(a_rate_is_kept),
+        CASE(a_rate_is_of_frames),
         CASE(what_is_kept_is_bounded),
     };
 

@@ -149,6 +149,29 @@ static void segments_too_long_for_a_port(void **state)
     assert_int_equal(ports[1]->port.counters.out_dropped, 6);
 }
 
+/* One for everybody, or for an address nobody knows, is cut for nobody but the uplink. */
+static void a_flood_is_not_cut_for_each(void **state)
+{
+    static const struct switch_port_operations not_an_uplink = { .output = output };
+    struct packet packet;
+
+    (void)state;
+    port_add(0, false, 0);
+    for (unsigned int i = 1; i < 4; i++)
+        port_add(i, false, 0);
+    ports[1]->port.operations = ports[2]->port.operations = &not_an_uplink;
+    ports[1]->port.takes = ports[3]->port.takes = 0;
+    ports[2]->port.takes = PORT_TAKES_ALL;
+    packet = tcp_packet(4, 0, 4000, 1000);
+    frame[5] ^= 0x55; /* nobody's */
+    assert_int_equal(switch_input(&ports[0]->port, &packet, NULL), 0);
+    batch_end();
+    assert_int_equal(ports[1]->got, 0);
+    assert_int_equal(ports[1]->port.counters.out_dropped, 1);
+    assert_int_equal(ports[2]->got, 1);
+    assert_int_equal(ports[3]->got, 4);
+}
+
 static void segments_with_a_tag(void **state)
 {
     (void)state;
@@ -224,8 +247,9 @@ int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        CASE(large_segments_are_cut), CASE(segments_too_long_for_a_port), CASE(segments_with_a_tag),
-        CASE(checksums_are_made),     CASE(impossible_offloads),
+        CASE(large_segments_are_cut),      CASE(segments_too_long_for_a_port),
+        CASE(a_flood_is_not_cut_for_each), CASE(segments_with_a_tag),
+        CASE(checksums_are_made),          CASE(impossible_offloads),
     };
 
     return cmocka_run_group_tests_name("net-fallback", tests, NULL, NULL);

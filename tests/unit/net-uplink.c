@@ -316,6 +316,8 @@ static void what_is_cut_here_has_room(void **state)
     assert_int_equal(sent_from[2], 60);
 }
 
+#define AROUND 24 /* a frame on the wire */
+
 /* Many segments in a packet that is not long: the same, and they are charged for. */
 static void small_segments_have_room_and_a_price(void **state)
 {
@@ -335,14 +337,14 @@ static void small_segments_have_room_and_a_price(void **state)
 
                 if (switch_input(&many->port, &packet, &many->turn))
                     break;
-                of_many += frames * 66;
+                of_many += frames * (66 + AROUND);
             }
             batch_end();
             if (!many->turn.waits)
                 turn_pause(&many->turn);
             plain->accepted = 0;
             round_of(plain, GATEWAY, 1514);
-            of_plain += plain->accepted * 1514;
+            of_plain += plain->accepted * (1514 + AROUND);
             for (unsigned int i = 0; i < 3; i++) { /* dom0's own */
                 struct packet packet = packet_of(GATEWAY, 3, 300);
 
@@ -357,6 +359,25 @@ static void small_segments_have_room_and_a_price(void **state)
     assert_int_equal(dropped, 0);
 }
 
+/* A frame that is padded costs what it is on the wire. */
+static void the_smallest_frames_have_their_price(void **state)
+{
+    struct sender *small = &senders[0], *plain = &senders[1];
+    uint64_t of_small = 0, of_plain = 0;
+
+    (void)state;
+    for (unsigned int round = 0; round < 20000; round++) {
+        card_sends(20);
+        small->accepted = plain->accepted = 0;
+        round_of(small, GATEWAY, 20);
+        round_of(plain, GATEWAY, 1514);
+        of_small += small->accepted * (60 + AROUND);
+        of_plain += plain->accepted * (1514 + AROUND);
+    }
+    assert_in_range(of_small, of_plain * 9 / 10, of_plain * 11 / 10);
+    card_sends_all();
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -367,6 +388,7 @@ int main(void)
         CASE(the_card_gets_no_frame_longer_than_its_mtu),
         CASE(what_is_cut_here_has_room),
         CASE(small_segments_have_room_and_a_price),
+        CASE(the_smallest_frames_have_their_price),
     };
 
     return cmocka_run_group_tests_name("net-uplink", tests, NULL, NULL);

@@ -267,9 +267,15 @@ void switch_detach(struct switch_port *port)
         world.port = NULL;
 }
 
-void host_stack_flush(void)
+/* Where there is no port: only lwIP's own loop. */
+__attribute__((weak)) void host_ports_poll(void)
 {
     netif_poll_all();
+}
+
+void host_stack_flush(void)
+{
+    host_ports_poll();
     batch_end();
 }
 

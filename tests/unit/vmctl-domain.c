@@ -115,9 +115,11 @@ bool platform_interrupted(void)
     return interrupted;
 }
 
+static uint8_t random_next = 7;
+
 void platform_random(void *buffer, size_t size)
 {
-    memset(buffer, 7, size);
+    memset(buffer, size == 16 ? 7 : random_next++, size); /* a uuid, or part of an address */
 }
 
 static int files_open;
@@ -451,32 +453,49 @@ static void one_address_for_one_interface(void **state)
 {
     struct vif_config vif = { .bridge = "lan", .has_mac = true, .mac = { 0, 0x16, 0x3e, 1, 2, 3 } };
     struct failure said = { "" };
+    struct vif_config two[2] = { { .bridge = "lan", .has_mac = true, .mac = { 0, 0x16, 0x3e } },
+                                 { .bridge = "lan" } };
     struct xs_client *store = xs_open();
+    char text[18];
 
     (void)state;
-    assert_int_equal(vif_check(store, &vif, "g", &said), 0); /* a Linux dom0: no nodes */
+    assert_int_equal(vif_settle(store, &vif, 0, "g", &said), 0); /* a Linux dom0: no nodes */
     node_set("/local/domain/0/bridge/xenbr0/state", "up");
-    assert_int_equal(vif_check(store, &vif, "g", &said), -ENODEV);
+    assert_int_equal(vif_settle(store, &vif, 0, "g", &said), -ENODEV);
     assert_non_null(strstr(said.text, "no bridge lan"));
     node_set("/local/domain/0/bridge/lan/state", "up");
     node_set("/local/domain/0/bridge/lan/mac", "00:16:3e:01:02:04");
-    assert_int_equal(vif_check(store, &vif, "g", &said), 0);
+    assert_int_equal(vif_settle(store, &vif, 0, "g", &said), 0);
     vif.mac[5] = 4;
     said.text[0] = 0;
-    assert_int_equal(vif_check(store, &vif, "g", &said), -EADDRINUSE);
+    assert_int_equal(vif_settle(store, &vif, 0, "g", &said), -EADDRINUSE);
     assert_non_null(strstr(said.text, "dom0's own"));
     node_set("/local/domain/0/backend/vif/7/1/bridge", "lan");
     node_set("/local/domain/0/backend/vif/7/1/mac", "00:16:3E:01:02:05");
     node_set("/local/domain/0/backend/vif/7/1/vlan", "9");
     vif.mac[5] = 5;
     vif.vlan = 8;
-    assert_int_equal(vif_check(store, &vif, "g", &said), 0);
+    assert_int_equal(vif_settle(store, &vif, 0, "g", &said), 0);
     vif.vlan = 9;
-    assert_int_equal(vif_check(store, &vif, "g", &said), -EADDRINUSE);
+    assert_int_equal(vif_settle(store, &vif, 0, "g", &said), -EADDRINUSE);
     vif.vlan = 0;
-    assert_int_equal(vif_check(store, &vif, "g", &said), -EADDRINUSE);
+    assert_int_equal(vif_settle(store, &vif, 0, "g", &said), -EADDRINUSE);
     vif.has_mac = false;
-    assert_int_equal(vif_check(store, &vif, "g", &said), 0);
+    assert_int_equal(vif_settle(store, &vif, 0, "g", &said), 0);
+    assert_true(vif.has_mac);
+    /* The first two that are drawn are somebody's: another is. */
+    snprintf(text, sizeof(text), "00:16:3e:%02x:%02x:%02x", random_next, random_next, random_next);
+    node_set("/local/domain/0/backend/vif/7/1/mac", text);
+    memset(two[0].mac + 3, random_next + 1, 3);
+    assert_int_equal(vif_settle(store, &two[1], 1, "g", &said), 0);
+    assert_int_equal(two[1].mac[5], random_next - 1);
+    assert_memory_not_equal(two[0].mac, two[1].mac, 6);
+    two[1] = two[0];
+    assert_int_equal(vif_settle(store, &two[1], 1, "g", &said), -EADDRINUSE);
+    memcpy(config.vifs, two, sizeof(two));
+    config.vif_count = 2;
+    refused("guest", "two interfaces with one mac");
+    config.vif_count = 0;
     xs_rm(store, XS_NO_TX, "/local/domain/0/bridge");
     xs_rm(store, XS_NO_TX, "/local/domain/0/backend/vif");
 }

@@ -50,16 +50,6 @@ int device_nodes_remove(struct xs_client *store, const char *class, uint32_t dom
     return -ENOENT;
 }
 
-int vif_check(struct xs_client *store, const struct vif_config *vif, const char *guest,
-              struct failure *failure)
-{
-    (void)store;
-    (void)vif;
-    (void)guest;
-    (void)failure;
-    return 0;
-}
-
 int mac_parse(uint8_t mac[6], const char *text)
 {
     (void)mac;
@@ -79,9 +69,15 @@ int vif_config_parse(struct vif_config *vif, const char *text, const char *where
     return -EINVAL;
 }
 
-void vif_settle(struct vif_config *vif)
+int vif_settle(struct xs_client *store, struct vif_config *vif, size_t before, const char *guest,
+               struct failure *failure)
 {
+    (void)store;
     (void)vif;
+    (void)before;
+    (void)guest;
+    (void)failure;
+    return 0;
 }
 
 int vif_nodes_write(struct xs_client *store, uint32_t domid, const struct vif_config *vif)

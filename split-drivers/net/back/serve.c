@@ -31,10 +31,36 @@ static bool may_transmit(const struct vif_queue *queue)
     return !queue->refused && !queue->vif->wake_at;
 }
 
+static void ask_again(struct vif *vif)
+{
+    for (unsigned int i = 0; i < vif->queue_count; i++)
+        vif->queues[i].refused = false;
+}
+
+/* The end of a round: its place in the line and its turn.  True: there is another round. */
+static bool turn_settle(struct vif *vif, bool moved, bool refused)
+{
+    if (vif->called) { /* by somebody's end of a packet, in the middle of the round */
+        ask_again(vif);
+        return true;
+    }
+    if (refused && (vif->turn.waits || !moved))
+        return moved;
+    if (refused)
+        ask_again(vif); /* another of its queues took its place in the line: nobody will call it */
+    /* It may have been called, and others wait behind it: who is about to sleep keeps no turn. */
+    if (moved)
+        turn_pause(&vif->turn);
+    else
+        turn_give_up(&vif->turn);
+    return moved;
+}
+
 static bool serve_round(struct vif *vif)
 {
     bool moved = false, refused = false;
 
+    vif->called = false;
     if (vif->wake_at && clock_monotonic_ns() >= vif->wake_at)
         vif->wake_at = 0;
     for (unsigned int i = 0; i < vif->queue_count && !vif->broken; i++) {
@@ -43,12 +69,7 @@ static bool serve_round(struct vif *vif)
             moved |= transmit_round(&vif->queues[i]);
         refused |= vif->queues[i].refused;
     }
-    /* It may have been called, and others wait behind it: who is about to sleep keeps no turn. */
-    if (!refused && moved)
-        turn_pause(&vif->turn);
-    else if (!refused)
-        turn_give_up(&vif->turn);
-    return moved;
+    return turn_settle(vif, moved, refused);
 }
 
 static bool is_more(struct vif *vif)
@@ -82,12 +103,6 @@ static void events_open(struct vif *vif)
         if (vif->queues[i].rx_port != vif->queues[i].tx_port)
             event_port_reopen(vif->queues[i].rx_port);
     }
-}
-
-static void ask_again(struct vif *vif)
-{
-    for (unsigned int i = 0; i < vif->queue_count; i++)
-        vif->queues[i].refused = false;
 }
 
 static void wait_for_work(struct vif *vif)
@@ -146,6 +161,7 @@ static void our_turn(struct turn *turn)
     struct vif *vif = (struct vif *)((char *)turn - offsetof(struct vif, turn));
 
     ask_again(vif);
+    vif->called = true;
     vif_wake(vif);
 }
 

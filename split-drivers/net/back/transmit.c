@@ -71,22 +71,14 @@ static bool offload_set(struct vif_transmit *t)
     return offload_is_possible(packet);
 }
 
-/* -EAGAIN: not now. */
-static int packet_send(struct vif_queue *queue, struct vif_transmit *t, const uint8_t *head)
+/* False: it is answered with an error. */
+static bool packet_complete(struct vif *vif, struct vif_transmit *t, const uint8_t *head)
 {
-    struct vif *vif = queue->vif;
-    int error;
-
-    if (!t->to_be_sent)
-        return 0;
-    if (t->error || !head_replace(&t->packet, head) || !offload_set(t)) {
-        t->status = NETIF_RSP_ERROR;
-        vif->port.counters.in_dropped++;
-        return 0;
-    }
-    error = switch_input(&vif->port, &t->packet, &vif->turn);
-    queue->refused = error == -EAGAIN;
-    return error;
+    if (!t->error && head_replace(&t->packet, head) && offload_set(t))
+        return true;
+    t->status = NETIF_RSP_ERROR;
+    vif->port.counters.in_dropped++;
+    return false;
 }
 
 static void heads_copy(unsigned int count)
@@ -109,15 +101,18 @@ static void status_set(struct vif_queue *queue, const struct vif_transmit *t)
 static bool packet_may_go(struct vif_queue *queue, struct vif_transmit *t, const uint8_t *head)
 {
     struct vif *vif = queue->vif;
+    uint32_t bytes;
 
-    if (t->to_be_sent)
-        vif->wake_at =
-            vif->rate.bytes ? turn_rate_take(&vif->rate, t->packet.bytes, clock_monotonic_ns()) : 0;
+    if (!t->to_be_sent || !packet_complete(vif, t, head))
+        return true;
+    bytes = packet_segmented_bytes(&t->packet);
+    vif->wake_at = vif->rate.bytes ? turn_rate_take(&vif->rate, bytes, clock_monotonic_ns()) : 0;
     if (vif->wake_at)
         return false;
-    if (!packet_send(queue, t, head))
+    queue->refused = switch_input(&vif->port, &t->packet, &vif->turn) == -EAGAIN;
+    if (!queue->refused)
         return true;
-    vif->rate.left += t->packet.bytes;
+    vif->rate.left += bytes;
     return false;
 }
 

@@ -101,6 +101,7 @@ struct vif {
 
     /* The task's. */
     struct turn turn;      /* at the port it sends to */
+    bool called;           /* its turn came in this round */
     struct turn_rate rate; /* of what the guest sends */
     uint64_t wake_at;      /* when the rate lets it go on; 0: it does */
     struct wait_queue work;

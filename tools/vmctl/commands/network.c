@@ -202,7 +202,6 @@ static int attach(struct command_context *context, uint32_t domid, const char *g
 
     if (error)
         return error;
-    vif_settle(vif);
     error = vif_nodes_write(context->store, domid, vif);
     if (error)
         return error;
@@ -235,7 +234,7 @@ int command_network_attach(struct command_context *context, int argc, char **arg
     if (!error && !domid)
         error = failure_set(&context->failure, -EINVAL, "not for dom0 itself (name a guest)");
     if (!error)
-        error = vif_check(context->store, &vif, argv[1], &context->failure);
+        error = vif_settle(context->store, &vif, 0, argv[1], &context->failure);
     if (!error)
         error = attach(context, domid, argv[1], &vif);
     return error ? command_failed(context, error, argv[1]) : 0;

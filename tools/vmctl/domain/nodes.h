@@ -24,14 +24,13 @@ void domain_nodes_remove(struct xs_client *store, uint32_t domid);
  * so that it opens what was checked here. */
 int disk_nodes_write(struct xs_client *store, uint32_t domid, const struct disk_config *disk,
                      const struct platform_disk *device);
-/* An interface gets the address it will keep, if it has none. */
-void vif_settle(struct vif_config *vif);
-/* Before it is made: is there its bridge, and has nobody on it its address (in a VLAN of its)?  0,
- * or -errno and the failure's text. */
-int vif_check(struct xs_client *store, const struct vif_config *vif, const char *guest,
-              struct failure *failure);
-/* Would the two answer for each other? */
-bool vifs_collide(const struct vif_config *a, const struct vif_config *b);
+/*
+ * Before an interface is made: there is its bridge, and nobody on it, in a VLAN of its, has its
+ * address; if it names none it gets one that it will keep.  `before`: so many of the same guest's
+ * stand in front of it in memory and are settled.  -ENODEV, -EADDRINUSE, and the failure's text.
+ */
+int vif_settle(struct xs_client *store, struct vif_config *vif, size_t before, const char *guest,
+               struct failure *failure);
 int vif_nodes_write(struct xs_client *store, uint32_t domid, const struct vif_config *vif);
 /* Waits until the interface is served and joined to its bridge, as device_nodes_wait does. */
 int vif_nodes_wait(struct xs_client *store, uint32_t domid, const struct vif_config *vif, char *why,

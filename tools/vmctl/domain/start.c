@@ -120,18 +120,6 @@ static int check_cpus(struct start *start)
     return 0;
 }
 
-static int check_vif(struct start *start, size_t index)
-{
-    struct vif_config *vifs = start->config->vifs;
-
-    for (size_t i = 0; i < index; i++)
-        if (vifs_collide(&vifs[i], &vifs[index]))
-            return failure_set(start->failure, -EADDRINUSE,
-                               "%s: two interfaces with one mac on bridge %s (choose another)",
-                               start->config->name, vifs[i].bridge);
-    return vif_check(start->store, &vifs[index], start->config->name, start->failure);
-}
-
 /* Opens the files and checks the rest: nothing has been made yet. */
 static int start_prepare(struct start *start)
 {
@@ -143,7 +131,7 @@ static int start_prepare(struct start *start)
     for (size_t i = 0; i < config->disk_count && !error; i++)
         error = check_disk(start, i);
     for (size_t i = 0; i < config->vif_count && !error; i++)
-        error = check_vif(start, i);
+        error = vif_settle(start->store, &config->vifs[i], i, config->name, start->failure);
     if (!error && config->ramdisk[0]) {
         error = platform_file_open(config->ramdisk, &start->ramdisk);
         if (error)
@@ -160,8 +148,6 @@ static int start_prepare(struct start *start)
         config->uuid[8] = (config->uuid[8] & 0x3f) | 0x80;
         config->has_uuid = true;
     }
-    for (size_t i = 0; i < config->vif_count; i++)
-        vif_settle(&config->vifs[i]);
     return error;
 }
 

@@ -9,18 +9,6 @@
 #include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
 
-void vif_settle(struct vif_config *vif)
-{
-    if (vif->has_mac)
-        return;
-    vif->mac[0] = 0x00; /* Xen's */
-    vif->mac[1] = 0x16;
-    vif->mac[2] = 0x3e;
-    platform_random(&vif->mac[3], 3);
-    vif->mac[3] &= 0x7f;
-    vif->has_mac = true;
-}
-
 static void write_both(struct node_writer *writer, const struct vif_config *vif)
 {
     char mac[18];
