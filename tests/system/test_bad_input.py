@@ -49,6 +49,8 @@ def make_extra(folder):
         "syntax": (config(disk="['phy:/dev/vda2']"), "no name for the guest"),
         "taken": (config(name='"demo"'), "a guest of this name is there already"),
         "key": (config(memmory="3"), 'unknown key "memmory" (did you mean "memory"?)'),
+        "keys": (config(pci="['1']", sched='"x"', vnc="1"),
+                 "2 keys cannot be used: pci (line 4): not supported yet; sched (line 5): unknown (take"),
         "vif": (config(vif="['mac=1']"), "vif \"mac=1\": mac: not an address for one interface"),
         "bridge": (config(vif="['bridge=nowhere']"), "there is no bridge nowhere"),
         "nokernel": (config(kernel=None), "no kernel given"),
@@ -71,7 +73,10 @@ def test_bad_configs(hv, tmp_path):
     lines = ["vmctl console demo --expect 'demo:/# $' --timeout 60", *look]
     for name in cases:
         lines.append(f"! vmctl create /extra/{name}.cfg")
-    lines += ["! vmctl create /extra/nonexistent.cfg", *look, "xenstore-control check"]
+    lines += ["! vmctl create /extra/nonexistent.cfg", "! vmctl create /etc/vmctl/demo.cfg maxvcpus=0"]
+    if hv == "paravane":
+        lines += ["! vmctl create /etc/vmctl/demo.cfg 'name=\"other\"' disk=[] tsc_mode=1"]
+    lines += [*look, "xenstore-control check"]
     lines += [f"! vmctl {words}" for words in NO_NUMBERS]
     lines += ["vmctl dmesg -c", "echo said-on-the-console", "try vmctl dmesg", "uptime"]
     result = run_script(tmp_path, hv, lines, EXTRA=extra).ok()
@@ -84,6 +89,9 @@ def test_bad_configs(hv, tmp_path):
         said = result.of(f"! vmctl create /extra/{name}.cfg").strip()
         assert said.startswith("vmctl: ") and message in said and "\n" not in said, f"{name}: {said}"
         assert "(" in said, f"{name}: no remedy in: {said}"
+    assert "vmctl: command line: maxvcpus: out of range" in result.of("! vmctl create /etc/vmctl/demo.cfg max")
+    if hv == "paravane":
+        assert "does not emulate the time-stamp counter" in result.of("! vmctl create /etc/vmctl/demo.cfg 'name")
     assert len(result.json("vmctl list --json", 1)) == 2
     same_memory(hv, result, 0, 1)
     assert nodes(result, 0) == nodes(result, 1)

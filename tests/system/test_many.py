@@ -31,14 +31,21 @@ def extra_folder(folder, init, guests, on_reboot="restart"):
     return extra
 
 
-COUNT = "echo cpus-$(grep -c ^processor /proc/cpuinfo)-up\nwhile :; do sleep 1000; done\n"
+COUNT = """echo cpus-$(grep -c ^processor /proc/cpuinfo)-up
+until grep -q later /proc/cmdline && echo 1 > /sys/devices/system/cpu/cpu1/online; do sleep 1; done 2>/dev/null
+echo cpus-$(grep -c ^processor /proc/cpuinfo)-later
+while :; do sleep 1000; done
+"""
 
 
 @pytest.mark.parametrize("hv,smp", [("paravane", 1), ("paravane", 2), ("paravane", 4), ("xen", 2)])
 def test_vcpus(hv, smp, tmp_path):
     guests = [(f"g{n}", n, "") for n in (1, 2, 4)]
-    extra = extra_folder(tmp_path, COUNT, guests)
-    lines = ["vmctl destroy demo"]
+    extra = extra_folder(tmp_path, COUNT, [*guests, ("more", 1, "later")])
+    lines = ["vmctl destroy demo", "vmctl create /extra/more.cfg maxvcpus=2",
+             "vmctl console more --expect 'cpus-1-up' --timeout 90",
+             "xenstore-write /local/domain/2/cpu/1/availability online",
+             "vmctl console more --expect 'cpus-2-later' --timeout 30", "vmctl destroy more"]
     for name, vcpus, _ in guests:
         lines += [f"vmctl create /extra/{name}.cfg",
                   f"vmctl console {name} --expect 'cpus-{vcpus}-up' --timeout 90"]

@@ -227,8 +227,7 @@ int domain_set_affinity(uint32_t domid, uint32_t vcpu, uint64_t cpus)
 int domain_set_tsc_mode(uint32_t domid, uint32_t mode)
 {
     (void)domid;
-    (void)mode;
-    return 0;
+    return mode == 1 ? -EOPNOTSUPP : 0;
 }
 
 int domain_alloc_port(uint32_t domid, uint32_t *port)
@@ -290,7 +289,7 @@ static int setup(void **state)
     memset(nodes, 0, sizeof(nodes));
     memset(domains, 0, sizeof(domains));
     memset(&failure, 0, sizeof(failure));
-    config = (struct domain_config){ .name = "guest", .vcpus = 1 };
+    config = (struct domain_config){ .name = "guest", .vcpus = 1, .max_vcpus = 1 };
     backend = SERVES;
     interrupted = false;
     return 0;
@@ -426,7 +425,7 @@ static void test_interrupted(void **state)
 static void test_cpus(void **state)
 {
     (void)state;
-    config.vcpus = 2;
+    config.max_vcpus = 2;
     config.cpus[1] = 4;
     refused("guest", "none of those for vCPU 1");
     config.cpus[1] = 6;
@@ -434,6 +433,15 @@ static void test_cpus(void **state)
     assert_int_equal(start("guest"), 0);
     assert_int_equal(affinity[0], 0);
     assert_int_equal(affinity[1], 6);
+}
+
+static void test_tsc_mode(void **state)
+{
+    (void)state;
+    config.tsc_mode = 2;
+    assert_int_equal(start("guest"), 0);
+    config.tsc_mode = 1;
+    refused("other", "tsc_mode: this hypervisor does not emulate the time-stamp counter");
 }
 
 static void test_files_are_closed(void **state)
@@ -510,6 +518,7 @@ int main(void)
         cmocka_unit_test_setup(test_rename_restart, setup),
         cmocka_unit_test_setup(test_interrupted, setup),
         cmocka_unit_test_setup(test_cpus, setup),
+        cmocka_unit_test_setup(test_tsc_mode, setup),
         cmocka_unit_test_setup(test_files_are_closed, setup),
         cmocka_unit_test_setup(one_address_for_one_interface, setup),
     };

@@ -16,44 +16,24 @@ struct create_options {
     bool console, paused, quiet, foreground;
 };
 
-/* The file and the KEY=VALUE words behind it, as one text. */
-static int config_text(const char *file, int count, char **words, char **text, size_t *size,
+/* The file and the KEY=VALUE words behind it. */
+static int config_read(struct domain_config *config, const char *path, int count, char **words,
                        struct failure *failure)
 {
-    struct platform_file config;
-    int error = platform_file_open(file, &config);
+    struct platform_file file;
+    int error = platform_file_open(path, &file);
 
     if (error)
-        return failure_set(failure, error, "%s: %s (name a config file)", file,
+        return failure_set(failure, error, "%s: %s (name a config file)", path,
                            failure_reason(error));
-    *size = config.size;
-    for (int i = 0; i < count; i++)
-        *size += strlen(words[i]) + 1;
-    *text = malloc(*size + 1);
-    if (*text) {
-        char *at = *text;
+    struct config_source source = { .file = path,
+                                    .text = file.size ? file.data : "",
+                                    .size = file.size,
+                                    .words = words,
+                                    .word_count = (size_t)count };
 
-        if (config.size)
-            memcpy(at, config.data, config.size);
-        at += config.size;
-        for (int i = 0; i < count; i++)
-            at += sprintf(at, "\n%s", words[i]);
-    }
-    platform_file_close(&config);
-    return *text ? 0 : -ENOMEM;
-}
-
-static int config_read(struct domain_config *config, const char *file, int count, char **words,
-                       struct failure *failure)
-{
-    char *text = NULL;
-    size_t size = 0;
-    int error = config_text(file, count, words, &text, &size, failure);
-
-    if (error)
-        return error;
-    error = domain_config_parse(config, file, text, size, failure);
-    free(text);
+    error = domain_config_parse(config, &source, failure);
+    platform_file_close(&file);
     return error;
 }
 

@@ -1,20 +1,20 @@
 /*
  * What a guest is to be.  See domain-config.h.
  *
- * Three tables: keys we know; keys of xl.cfg which may be ignored, with a notice; keys of
- * xl.cfg that would change what the user gets and are therefore refused unless they ask for
- * nothing (0, "", []).  All three are searched for the nearest name of an unknown key.
+ * First all keys are looked at (key-check.h): those that cannot be used are named at once.  Then
+ * values are read in their order; what may be ignored comes out in one notice.
  */
 #include "vmctl/config/domain-config.h"
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "vmctl/config/cpu-list.h"
-#include "vmctl/config/other-keys.h"
+#include "vmctl/config/key-check.h"
 #include "vmctl/config/parse.h"
 
 #define MEMORY_MIB_MAX (1 << 24)
@@ -30,8 +30,11 @@ struct reader {
 
 static int key_error(struct reader *reader, const char *why, const char *remedy)
 {
-    return failure_set(reader->failure, -EINVAL, "%s:%u: %s: %s (%s)", reader->config->file,
-                       reader->entry->line, reader->entry->key, why, remedy);
+    char place[300];
+
+    config_place(reader->config, reader->entry->line, place, sizeof(place));
+    return failure_set(reader->failure, -EINVAL, "%s: %s: %s (%s)", place, reader->entry->key, why,
+                       remedy);
 }
 
 static int read_string(struct reader *reader, char *to, size_t size)
@@ -144,6 +147,15 @@ static int read_vcpus(struct reader *reader)
     return error;
 }
 
+static int read_maxvcpus(struct reader *reader)
+{
+    int64_t count = 0;
+    int error = read_number(reader, 1, VCPUS_MAX, &count);
+
+    reader->domain->max_vcpus = error ? 1 : (uint32_t)count;
+    return error;
+}
+
 /* One item of `cpus`: a list in a string, or a plain number. */
 static int read_cpu_list(struct reader *reader, const struct config_value *value, uint64_t *cpus)
 {
@@ -196,7 +208,7 @@ static int read_disk(struct reader *reader)
     if (list->count > DISKS_MAX)
         return key_error(reader, "too many disks", "at most 16");
     for (size_t i = 0; i < list->count; i++) {
-        snprintf(where, sizeof(where), "%.250s:%u", reader->config->file, list->items[i]->line);
+        config_place(reader->config, list->items[i]->line, where, sizeof(where));
         if (list->items[i]->kind != CONFIG_STRING)
             return key_error(reader, "its items must be strings", "put them in quotes");
         int error =
@@ -212,27 +224,31 @@ static int read_disk(struct reader *reader)
     return 0;
 }
 
-static void ignored_word(struct reader *reader, unsigned int line, const char *key)
+__attribute__((format(printf, 2, 3))) static void notice(struct reader *reader, const char *format,
+                                                         ...)
 {
     size_t used = strlen(reader->domain->notices);
+    va_list arguments;
 
-    snprintf(reader->domain->notices + used, sizeof(reader->domain->notices) - used,
-             "%s:%u: %s is ignored\n", reader->config->file, line, key);
+    va_start(arguments, format);
+    vsnprintf(reader->domain->notices + used, sizeof(reader->domain->notices) - used, format,
+              arguments);
+    va_end(arguments);
 }
 
 static int read_vif(struct reader *reader)
 {
     const struct config_value *list = reader->entry->value;
     struct domain_config *domain = reader->domain;
-    char where[300], ignored[64];
+    char place[300], where[306], ignored[64];
 
     if (list->kind != CONFIG_LIST)
         return key_error(reader, "must be a list", "write vif = [ \"bridge=xenbr0\" ]");
     if (list->count > VIFS_MAX)
         return key_error(reader, "too many interfaces", "at most 8");
     for (size_t i = 0; i < list->count; i++) {
-        snprintf(where, sizeof(where), "%.250s:%u: vif", reader->config->file,
-                 list->items[i]->line);
+        config_place(reader->config, list->items[i]->line, place, sizeof(place));
+        snprintf(where, sizeof(where), "%s: vif", place);
         if (list->items[i]->kind != CONFIG_STRING)
             return key_error(reader, "its items must be strings", "put them in quotes");
         int error = vif_config_parse(&domain->vifs[i], list->items[i]->string, where, ignored,
@@ -241,7 +257,7 @@ static int read_vif(struct reader *reader)
         if (error)
             return error;
         if (ignored[0])
-            ignored_word(reader, list->items[i]->line, ignored);
+            notice(reader, "%s: %s is ignored\n", place, ignored);
         if (!domain->vifs[i].has_device_id)
             domain->vifs[i].device_id = (uint32_t)i;
         for (size_t j = 0; j < i; j++)
@@ -289,20 +305,23 @@ static int read_on_crash(struct reader *reader)
     return read_action(reader, &reader->domain->on_crash);
 }
 
+/* By xl.cfg's names and numbers; the last one is native to a guest that does nothing for it. */
 static int read_tsc_mode(struct reader *reader)
 {
-    static const char *const modes[] = { "default", "always_emulate", "native" };
+    static const char *const modes[] = { "default", "always_emulate", "native", "native_paravirt" };
     const struct config_value *value = reader->entry->value;
-    int64_t number = 0;
+    bool is_name = value->kind == CONFIG_STRING && !isdigit((unsigned char)value->string[0]);
+    int64_t mode = 0;
+    int error = 0;
 
-    for (uint32_t i = 0; i < 3; i++)
-        if (value->kind == CONFIG_STRING && !strcmp(value->string, modes[i])) {
-            reader->domain->tsc_mode = i;
-            return 0;
-        }
-    int error = read_number(reader, 0, 2, &number);
-
-    reader->domain->tsc_mode = error ? 0 : (uint32_t)number;
+    if (is_name)
+        while (mode < 4 && strcmp(value->string, modes[mode]) != 0)
+            mode++;
+    else
+        error = read_number(reader, 0, 3, &mode);
+    if (mode == 4)
+        error = key_error(reader, "unknown mode", "use default, native or native_paravirt");
+    reader->domain->tsc_mode = error ? 0 : mode == 3 ? 2 : (uint32_t)mode;
     return error;
 }
 
@@ -342,6 +361,7 @@ static const struct {
     { "memory", read_memory },
     { "maxmem", read_maxmem },
     { "vcpus", read_vcpus },
+    { "maxvcpus", read_maxvcpus },
     { "disk", read_disk },
     { "vif", read_vif },
     { "on_poweroff", read_on_poweroff },
@@ -355,42 +375,52 @@ static const struct {
     { "pgtable", read_pgtable },
 };
 
-static bool value_asks_nothing(const struct config_value *value)
-{
-    return (value->kind == CONFIG_NUMBER && !value->number) ||
-           (value->kind == CONFIG_STRING && !value->string[0]) ||
-           (value->kind == CONFIG_LIST && !value->count);
-}
-
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static int unknown_key(struct reader *reader)
+static const char *known_key(size_t i)
 {
-    const char *key = reader->entry->key, *best = known_keys[0].name;
-    unsigned int least = 1000;
-
-    for (size_t i = 0; i < COUNT(known_keys); i++)
-        nearest_key_try(key, known_keys[i].name, &best, &least);
-    nearest_key_try_others(key, &best, &least);
-    return failure_set(reader->failure, -EINVAL, "%s:%u: unknown key \"%s\" (did you mean \"%s\"?)",
-                       reader->config->file, reader->entry->line, key, best);
+    return i < COUNT(known_keys) ? known_keys[i].name : NULL;
 }
 
-static int read_entry(struct reader *reader)
+static size_t known_key_find(const char *key)
 {
-    const char *key = reader->entry->key;
+    size_t i = 0;
 
-    for (size_t i = 0; i < COUNT(known_keys); i++)
-        if (!strcmp(key, known_keys[i].name))
-            return known_keys[i].read(reader);
-    enum other_key other = other_key_find(key);
+    while (i < COUNT(known_keys) && strcmp(key, known_keys[i].name) != 0)
+        i++;
+    return i;
+}
 
-    if (other == OTHER_KEY_UNKNOWN)
-        return unknown_key(reader);
-    if (other == OTHER_KEY_REFUSED && !value_asks_nothing(reader->entry->value))
-        return key_error(reader, "not supported yet", "take the line out");
-    ignored_word(reader, reader->entry->line, key);
-    return 0;
+/* Keys without a meaning here share one line. */
+static void notice_ignored_keys(struct reader *reader)
+{
+    bool any = false;
+
+    for (struct config_entry *entry = reader->config->first; entry; entry = entry->next)
+        if (known_key_find(entry->key) == COUNT(known_keys)) {
+            if (!any)
+                notice(reader, "%s: ignored, as it changes nothing here: ", reader->config->file);
+            notice(reader, "%s%s", any ? ", " : "", entry->key);
+            any = true;
+        }
+    if (any)
+        notice(reader, "\n");
+}
+
+static int read_entries(struct reader *reader)
+{
+    int error = key_check(reader->config, known_key, reader->failure);
+
+    if (!error)
+        notice_ignored_keys(reader);
+    for (reader->entry = reader->config->first; reader->entry && !error;
+         reader->entry = reader->entry->next) {
+        size_t i = known_key_find(reader->entry->key);
+
+        if (i < COUNT(known_keys))
+            error = known_keys[i].read(reader);
+    }
+    return error;
 }
 
 static int command_line_too_long(struct reader *reader)
@@ -449,17 +479,37 @@ static int check_whole(struct reader *reader)
         return failure_set(reader->failure, -EINVAL,
                            "%s: maxmem is less than memory (raise it or leave it out)",
                            reader->config->file);
+    if (!domain->max_vcpus)
+        domain->max_vcpus = domain->vcpus;
+    if (domain->max_vcpus < domain->vcpus)
+        return failure_set(reader->failure, -EINVAL,
+                           "%s: maxvcpus is less than vcpus (raise it or leave it out)",
+                           reader->config->file);
     int error = join_command_line(reader);
 
     return error ? error : settle_page_tables(reader);
 }
 
-int domain_config_parse(struct domain_config *domain, const char *file, const char *text,
-                        size_t size, struct failure *failure)
+/* The file's lines, then the command line's words. */
+static int parse_source(struct config **config, const struct config_source *source,
+                        struct failure *failure)
+{
+    int error = config_parse(config, source->file, source->text, source->size, failure);
+
+    for (size_t i = 0; i < source->word_count && !error; i++) {
+        error = config_parse_word(*config, source->words[i], failure);
+        if (error)
+            config_free(*config);
+    }
+    return error;
+}
+
+int domain_config_parse(struct domain_config *domain, const struct config_source *source,
+                        struct failure *failure)
 {
     struct reader reader = { .domain = domain, .failure = failure };
     struct config *config;
-    int error = config_parse(&config, file, text, size, failure);
+    int error = parse_source(&config, source, failure);
 
     if (error)
         return error;
@@ -469,8 +519,7 @@ int domain_config_parse(struct domain_config *domain, const char *file, const ch
     domain->on_reboot = END_RESTART;
     domain->on_crash = END_DESTROY;
     reader.config = config;
-    for (reader.entry = config->first; reader.entry && !error; reader.entry = reader.entry->next)
-        error = read_entry(&reader);
+    error = read_entries(&reader);
     if (!error)
         error = check_whole(&reader);
     config_free(config);

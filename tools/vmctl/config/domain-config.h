@@ -29,21 +29,31 @@ struct domain_config {
     char command_line[1024];
     uint64_t memory_kib;
     uint64_t maxmem_kib;
-    uint32_t vcpus;
+    uint32_t vcpus;           /* online when it starts */
+    uint32_t max_vcpus;       /* made: it can have as many online */
     uint64_t cpus[VCPUS_MAX]; /* of each vCPU, those of the machine's it may run on; 0: any */
-    uint32_t tsc_mode;        /* 0 default, 1 emulate, 2 native */
+    uint32_t tsc_mode;        /* 0 default, 1 emulate, 2 native, as the hypervisor has it */
     enum page_table_mode page_tables;
     struct disk_config disks[DISKS_MAX];
     size_t disk_count;
     struct vif_config vifs[VIFS_MAX];
     size_t vif_count;
     enum end_action on_poweroff, on_reboot, on_crash;
-    char notices[1024]; /* lines about keys that were ignored */
+    char notices[4096]; /* lines about what was ignored */
 };
 
-/* From a config's text.  0, -EINVAL with a failure naming file, line and remedy, -ENOMEM. */
-int domain_config_parse(struct domain_config *config, const char *file, const char *text,
-                        size_t size, struct failure *failure);
+/* A config as it was given: the file, and words KEY=VALUE of the command line. */
+struct config_source {
+    const char *file;
+    const char *text;
+    size_t size;
+    size_t word_count;
+    char *const *words;
+};
+
+/* 0, -EINVAL with a failure naming file, line (or the command line) and remedy, -ENOMEM. */
+int domain_config_parse(struct domain_config *config, const struct config_source *source,
+                        struct failure *failure);
 
 /* "destroy", "restart", ... */
 const char *end_action_name(enum end_action action);

@@ -1,37 +1,120 @@
 /*
  * Keys of xl.cfg without a meaning here.  See other-keys.h.
+ *
+ * The names are those of xl.cfg(5), release 4.17, and of its elder brothers that old configs still
+ * have.
  */
 #include "vmctl/config/other-keys.h"
 
-#include <stdbool.h>
 #include <string.h>
 
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-/* Without these the guest runs all the same. */
+/* Without these the guest runs all the same: they speak of machines that are emulated (HVM), of the
+ * program that emulates them, of pictures, of processors other than x86, or of bounds that are not
+ * ours to set. */
 static const char *const ignored_keys[] = {
+    /* how HVM guests start, and what their machine is like */
     "loader",
+    "boot",
+    "bios",
+    "bios_path_override",
+    "firmware",
+    "firmware_override",
+    "acpi",
+    "acpi_s3",
+    "acpi_s4",
+    "acpi_laptop_slate",
+    "acpi_firmware",
+    "smbios_firmware",
+    "ms_vm_genid",
+    "apic",
+    "pae",
+    "nx",
+    "hpet",
+    "hap",
+    "oos",
+    "shadow_memory",
+    "nestedhvm",
+    "altp2m",
+    "altp2mhvm",
+    "viridian",
+    "timer_mode",
+    "vpt_align",
+    "timeoffset",
+    "mmio_hole",
+    "xen_platform_pci",
+    "mca_caps",
+    "hdtype",
+    "vendor_device",
+    /* who emulates it */
+    "device_model",
+    "device_model_version",
+    "device_model_override",
+    "device_model_user",
+    "device_model_args",
+    "device_model_args_pv",
+    "device_model_args_hvm",
+    "device_model_stubdomain_override",
+    "device_model_stubdomain_seclabel",
+    "stubdomain_kernel",
+    "stubdomain_cmdline",
+    "stubdomain_ramdisk",
+    "stubdomain_memory",
+    "dm_restrict",
+    /* pictures, sound, and what hangs on an emulated bus */
     "vfb",
-    "localtime",
-    "rtc_timeoffset",
+    "vga",
+    "stdvga",
+    "videoram",
     "vnc",
     "vnclisten",
     "vncdisplay",
     "vncunused",
     "vncpasswd",
+    "vncconsole",
+    "vncviewer",
     "sdl",
     "opengl",
+    "display",
+    "xauthority",
+    "nographic",
     "keymap",
-    "stdvga",
+    "spice",
+    "spicehost",
+    "spiceport",
+    "spicetls_port",
+    "spicedisable_ticketing",
+    "spicepasswd",
+    "spiceagent_mouse",
+    "spicevdagent",
+    "spice_clipboard_sharing",
+    "spiceusbredirection",
+    "spice_image_compression",
+    "spice_streaming_video",
+    "soundhw",
+    "serial",
+    "parallel",
+    "monitor",
+    "vkb_device",
+    "usb",
+    "usbversion",
+    "usbdevice",
+    /* how devices that are passed through behave: `pci` itself is refused */
+    "pci_msitranslate",
+    "pci_permissive",
+    "pci_seize",
+    "pci_power_mgmt",
+    "rdm_mem_boundary",
+    /* other processors, clocks, labels, bounds */
+    "device_tree",
+    "gic_version",
+    "tee",
+    "localtime",
+    "rtc_timeoffset",
     "on_watchdog",
     "on_soft_reset",
     "pool",
     "seclabel",
     "init_seclabel",
-    "device_tree",
-    "acpi",
-    "apic",
-    "pae",
     "nomigrate",
     "driver_domain",
     "claim_mode",
@@ -40,111 +123,70 @@ static const char *const ignored_keys[] = {
     "max_grant_version",
     "max_event_channels",
     "event_channels",
-    "spice",
-    "serial",
-    "usb",
-    "soundhw",
-    "boot",
-    "hap",
-    "nestedhvm",
-    "viridian",
+    "suppress_spurious_page_faults",
     "xend_suspend_evtchn_compat",
+    "pvshim_path",
+    "pvshim_cmdline",
+    "pvshim_extra",
 };
 
 /* With these ignored he would not get what he asked for. */
 static const char *const refused_keys[] = {
     "cap",
+    "period",
+    "slice",
+    "latency",
+    "extratime",
     "cpus_soft",
-    "pci",
-    "bootloader",
-    "bootloader_args",
-    "maxvcpus",
+    "vnuma",
+    "vpmu",
+    "vmtrace_buf_kb",
     "cpuid",
     "e820_host",
-    "usbctrl",
-    "usbdev",
-    "vtpm",
-    "p9",
-    "vdispl",
-    "vsnd",
-    "vkb",
+    "bootloader",
+    "bootloader_args",
+    "pvshim",
+    "pci",
+    "gfx_passthru",
+    "rdm",
+    "vpci",
+    "passthrough",
+    "dtdev",
     "iomem",
     "ioports",
     "irqs",
+    "usbctrl",
+    "usbdev",
+    "vtpm",
+    "virtio",
+    "vscsi",
+    "p9",
+    "pvcalls",
+    "vdispl",
+    "vsnd",
+    "vkb",
+    "vuart",
     "channel",
     "console",
-    "firmware",
-    "bios",
-    "vnuma",
-    "pvshim",
-    "device_model_version",
-    "dtdev",
-    "vscsi",
-    "pvcalls",
-    "altp2m",
-    "passthrough",
-    "vpci",
-    "gfx_passthru",
-    "rdm",
     "xenstore_feature_mask",
 };
 
-static bool is_one_of(const char *key, const char *const *names, size_t count)
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+const char *other_key_name(size_t i)
 {
-    for (size_t i = 0; i < count; i++)
-        if (!strcmp(key, names[i]))
-            return true;
-    return false;
+    if (i < COUNT(ignored_keys))
+        return ignored_keys[i];
+    i -= COUNT(ignored_keys);
+    return i < COUNT(refused_keys) ? refused_keys[i] : NULL;
 }
 
 enum other_key other_key_find(const char *key)
 {
-    if (is_one_of(key, ignored_keys, COUNT(ignored_keys)))
-        return OTHER_KEY_IGNORED;
-    return is_one_of(key, refused_keys, COUNT(refused_keys)) ? OTHER_KEY_REFUSED
-                                                             : OTHER_KEY_UNKNOWN;
-}
+    const char *name;
 
-/* How many letters must be changed, added or taken away to make one word of the other. */
-static unsigned int distance(const char *a, const char *b)
-{
-    unsigned int row[66];
-    size_t length = strlen(b) < 65 ? strlen(b) : 65;
-
-    for (size_t j = 0; j <= length; j++)
-        row[j] = (unsigned int)j;
-    for (size_t i = 1; a[i - 1]; i++) {
-        unsigned int diagonal = row[0];
-
-        row[0] = (unsigned int)i;
-        for (size_t j = 1; j <= length; j++) {
-            unsigned int change = diagonal + (a[i - 1] != b[j - 1]);
-
-            diagonal = row[j];
-            if (row[j] + 1 < change)
-                change = row[j] + 1;
-            if (row[j - 1] + 1 < change)
-                change = row[j - 1] + 1;
-            row[j] = change;
-        }
-    }
-    return row[length];
-}
-
-void nearest_key_try(const char *key, const char *name, const char **best, unsigned int *least)
-{
-    unsigned int d = distance(key, name);
-
-    if (d < *least) {
-        *least = d;
-        *best = name;
-    }
-}
-
-void nearest_key_try_others(const char *key, const char **best, unsigned int *least)
-{
-    for (size_t i = 0; i < COUNT(refused_keys); i++)
-        nearest_key_try(key, refused_keys[i], best, least);
-    for (size_t i = 0; i < COUNT(ignored_keys); i++)
-        nearest_key_try(key, ignored_keys[i], best, least);
+    for (size_t i = 0; (name = other_key_name(i)); i++)
+        if (!strcmp(key, name))
+            return i < COUNT(ignored_keys) ? OTHER_KEY_IGNORED : OTHER_KEY_REFUSED;
+    return OTHER_KEY_UNKNOWN;
 }

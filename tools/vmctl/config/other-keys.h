@@ -5,12 +5,12 @@
 #ifndef TOOLS_VMCTL_CONFIG_OTHER_KEYS_H
 #define TOOLS_VMCTL_CONFIG_OTHER_KEYS_H
 
+#include <stddef.h>
+
 enum other_key { OTHER_KEY_UNKNOWN, OTHER_KEY_IGNORED, OTHER_KEY_REFUSED };
 
 enum other_key other_key_find(const char *key);
-
-/* The name that takes the fewest changes to become `key`; *least starts high. */
-void nearest_key_try(const char *key, const char *name, const char **best, unsigned int *least);
-void nearest_key_try_others(const char *key, const char **best, unsigned int *least);
+/* The i-th of them all; NULL behind the last. */
+const char *other_key_name(size_t i);
 
 #endif

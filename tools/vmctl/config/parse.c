@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,10 +28,26 @@ struct parser {
     struct failure *failure;
 };
 
+void config_place(const struct config *config, unsigned int line, char *text, size_t size)
+{
+    if (line == CONFIG_COMMAND_LINE)
+        snprintf(text, size, "command line");
+    else
+        snprintf(text, size, "%s:%u", config->file, line);
+}
+
 static int syntax_error(struct parser *parser, const char *what, const char *remedy)
 {
-    return failure_set(parser->failure, -EINVAL, "%s:%u: %s (%s)", parser->config->file,
-                       parser->line, what, remedy);
+    char place[300];
+
+    config_place(parser->config, parser->line, place, sizeof(place));
+    return failure_set(parser->failure, -EINVAL, "%s: %s (%s)", place, what, remedy);
+}
+
+/* All of a word is on the command line, however many lines it has. */
+static void next_line(struct parser *parser)
+{
+    parser->line += parser->line != CONFIG_COMMAND_LINE;
 }
 
 static bool at_end(const struct parser *parser)
@@ -55,7 +72,7 @@ static void skip(struct parser *parser, bool lines)
             continue;
         }
         if (c == '\n' && lines)
-            parser->line++;
+            next_line(parser);
         else if (c != ' ' && c != '\t' && c != '\r' &&
                  !(c == '\\' && parser->at + 1 < parser->end && parser->at[1] == '\n'))
             return;
@@ -122,7 +139,7 @@ static int parse_string(struct parser *parser, struct config_value *value)
         if (c == '\n') {
             if (quotes == 1)
                 return syntax_error(parser, "string without an end", "close the quotes");
-            parser->line++;
+            next_line(parser);
         }
         if (c == '\\' && !at_end(parser))
             c = unescape(*parser->at++);
@@ -201,7 +218,10 @@ static int parse_value(struct parser *parser, struct config_value **value, unsig
     else if (isdigit((unsigned char)c) || c == '-')
         error = parse_number(parser, *value);
     else
-        error = syntax_error(parser, "no value", "a value is a number, a \"string\" or a [list]");
+        error = syntax_error(parser, "no value",
+                             parser->line == CONFIG_COMMAND_LINE
+                                 ? "the shell takes quotes away: write 'KEY=\"string\"'"
+                                 : "a value is a number, a \"string\" or a [list]");
     if (error) {
         value_free(*value);
         *value = NULL;
@@ -339,6 +359,23 @@ static int check_text(const char *text, size_t size)
     return 0;
 }
 
+/* The text's lines go into the parser's config. */
+static int parse_text(struct parser *parser, const char *text, size_t size)
+{
+    const char *source =
+        parser->line == CONFIG_COMMAND_LINE ? "command line" : parser->config->file;
+
+    if (check_text(text, size < BYTES_MAX ? size : BYTES_MAX))
+        return failure_set(parser->failure, -EINVAL,
+                           "%s: not a text file (a config has lines KEY = VALUE)", source);
+    if (size > BYTES_MAX)
+        return failure_set(parser->failure, -EINVAL, "%s: too long (a config has at most 64 KiB)",
+                           source);
+    parser->at = text;
+    parser->end = text + size;
+    return parse_file(parser);
+}
+
 int config_parse(struct config **config, const char *file, const char *text, size_t size,
                  struct failure *failure)
 {
@@ -347,19 +384,21 @@ int config_parse(struct config **config, const char *file, const char *text, siz
         return -ENOMEM;
     (*config)->file = file;
     (*config)->last = &(*config)->first;
-    struct parser parser = { *config, text, text + size, 1, 0, failure };
-    int error = check_text(text, size < BYTES_MAX ? size : BYTES_MAX)
-                    ? failure_set(failure, -EINVAL,
-                                  "%s: not a text file (a config has lines KEY = VALUE)", file)
-                : size > BYTES_MAX ? failure_set(failure, -EINVAL,
-                                                 "%s: too long (a config has at most 64 KiB)", file)
-                                   : parse_file(&parser);
+    struct parser parser = { .config = *config, .line = 1, .failure = failure };
+    int error = parse_text(&parser, text, size);
 
     if (error) {
         config_free(*config);
         *config = NULL;
     }
     return error;
+}
+
+int config_parse_word(struct config *config, const char *word, struct failure *failure)
+{
+    struct parser parser = { .config = config, .line = CONFIG_COMMAND_LINE, .failure = failure };
+
+    return parse_text(&parser, word, strlen(word));
 }
 
 void config_free(struct config *config)

@@ -13,6 +13,9 @@
 
 enum config_kind { CONFIG_STRING, CONFIG_NUMBER, CONFIG_LIST };
 
+/* Where a line of the config stands: in the file from 1 on, or on the command line. */
+#define CONFIG_COMMAND_LINE 0u
+
 struct config_value {
     enum config_kind kind;
     unsigned int line;
@@ -37,6 +40,11 @@ struct config {
 /* 0; -EINVAL with a failure naming file and line; -ENOMEM. */
 int config_parse(struct config **config, const char *file, const char *text, size_t size,
                  struct failure *failure);
+/* A word KEY=VALUE of the command line goes behind what is there.  The config stays, whatever comes
+ * of it; failures name the command line. */
+int config_parse_word(struct config *config, const char *word, struct failure *failure);
+/* "FILE:LINE", or "command line". */
+void config_place(const struct config *config, unsigned int line, char *text, size_t size);
 void config_free(struct config *config);
 
 #endif

@@ -88,11 +88,11 @@ static void write_domain(struct node_writer *writer, const struct domain_config 
     node_put(writer, "domid", "%u", (unsigned int)build->domid);
     node_put(writer, "memory/static-max", "%llu", (unsigned long long)config->maxmem_kib);
     node_put(writer, "memory/target", "%llu", (unsigned long long)config->memory_kib);
-    for (uint32_t i = 0; i < config->vcpus; i++) {
+    for (uint32_t i = 0; i < config->max_vcpus; i++) {
         char path[48];
 
         snprintf(path, sizeof(path), "cpu/%u/availability", (unsigned int)i);
-        node_put(writer, path, "online");
+        node_put(writer, path, i < config->vcpus ? "online" : "offline");
     }
     write_control(writer);
     write_guests_folders(writer);

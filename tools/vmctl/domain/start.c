@@ -111,7 +111,7 @@ static int check_cpus(struct start *start)
 
     if (machine_info(&machine) || machine.nr_cpus >= 64)
         return 0;
-    for (uint32_t i = 0; i < config->vcpus; i++)
+    for (uint32_t i = 0; i < config->max_vcpus; i++)
         if (config->cpus[i] && !(config->cpus[i] & ((1ULL << machine.nr_cpus) - 1)))
             return failure_set(start->failure, -EINVAL,
                                "%s: cpus: the machine has none of those for vCPU %u (it has CPUs 0 "
@@ -157,6 +157,19 @@ static void start_release_files(struct start *start)
     platform_file_close(&start->ramdisk);
 }
 
+/* Paravane leaves the counter to the guest, and Xen emulates it if it is asked to. */
+static int set_tsc_mode(struct start *start)
+{
+    int error = domain_set_tsc_mode(start->build.domid, start->config->tsc_mode);
+
+    if (error == -EOPNOTSUPP)
+        return failure_set(start->failure, error,
+                           "%s: tsc_mode: this hypervisor does not emulate the time-stamp counter: "
+                           "guests read the CPU's (use default or native)",
+                           start->config->name);
+    return error;
+}
+
 static int start_make_domain(struct start *start)
 {
     struct domain_config *config = start->config;
@@ -168,7 +181,7 @@ static int start_make_domain(struct start *start)
                            "%s: kernel: it cannot run with pgtable = \"shadow\" (use direct, or a "
                            "kernel made for it, such as that of make linux)",
                            config->name);
-    int error = domain_create(config->uuid, config->vcpus, shadow, &build->domid);
+    int error = domain_create(config->uuid, config->max_vcpus, shadow, &build->domid);
 
     if (shadow && error == -EINVAL)
         return failure_set(start->failure, error,
@@ -180,14 +193,14 @@ static int start_make_domain(struct start *start)
                            "%s: the hypervisor refuses a new domain: %s (see vmctl dmesg)",
                            config->name, failure_reason(error));
     }
-    error = domain_set_max_vcpus(build->domid, config->vcpus);
+    error = domain_set_max_vcpus(build->domid, config->max_vcpus);
     if (!error)
         error = domain_set_max_memory(build->domid, config->maxmem_kib + MAX_MEMORY_SLACK_KIB);
-    for (uint32_t i = 0; i < config->vcpus && !error; i++)
+    for (uint32_t i = 0; i < config->max_vcpus && !error; i++)
         if (config->cpus[i])
             error = domain_set_affinity(build->domid, i, config->cpus[i]);
     if (!error && config->tsc_mode)
-        domain_set_tsc_mode(build->domid, config->tsc_mode); /* a wish */
+        error = set_tsc_mode(start);
     if (!error)
         error = domain_alloc_port(build->domid, &build->store_port);
     if (!error)
@@ -206,7 +219,7 @@ static int start_build(struct start *start)
     build->ramdisk_size = start->ramdisk.size;
     build->command_line = config->command_line;
     build->memory_kib = config->memory_kib;
-    build->vcpus = config->vcpus;
+    build->vcpus = config->max_vcpus;
     build->translated = config->page_tables == PAGE_TABLES_SHADOW;
     build->failure = start->failure;
     return guest_build(build);
