@@ -67,12 +67,14 @@ def test_lifecycle_commands(hv, tmp_path):
         "vmctl wait 1 --state gone --timeout 60", "vmctl wait other --state running --timeout 60",
         "vmctl console other --expect 'demo: up after[^#]*# $' --timeout 60",
         "vmctl domid other",
-        "vmctl help", "vmctl help create", "! vmctl nonsense", "! vmctl destroy nobody",
+        "vmctl help", "vmctl help create", "vmctl help console", "! vmctl nonsense", "! vmctl destroy nobody",
     ]).ok()
     assert result.json("vmctl list --json")[1]["state"] == "paused"
     assert result.of("vmctl domid demo") == "1"
     assert result.of("vmctl domname 1", 1) == "other"
     assert result.of("vmctl domid other") == "2" # it keeps its name
+    assert "KEY=VALUE  " in result.of("vmctl help create")
+    assert all(f"  --{option} " in result.of("vmctl help console") for option in ("send", "expect", "timeout"))
     assert "vmctl: nobody: no such guest" in result.of("! vmctl destroy")
 
 

@@ -102,10 +102,16 @@ def test_ends_of_guests(hv, tmp_path):
         "try vmctl create -F /extra/crasher.cfg",
         "! vmctl create -q -F /extra/crasher.cfg",
         "vmctl list --json",
+        "vmctl create -q /extra/crasher.cfg 'on_crash=\"preserve\"'", "vmctl wait crasher --state shutdown --timeout 60",
+        "! vmctl unpause crasher", "! vmctl reboot crasher", "! vmctl shutdown -w crasher",
+        "try vmctl audit crasher", "vmctl destroy crasher",
         "vmctl console demo --send 'echo still-$((40+2))' --expect 'still-42' --timeout 60",
         "sleep 1", "vmctl info --json", "vmctl create -F /extra/off.cfg",
     ], EXTRA=extra).ok()
     assert "crasher: crashed" in result.of("try vmctl create")
     assert [d["name"] for d in result.json("vmctl list --json")] == ["Domain-0", "demo"]
+    for command in ("unpause", "reboot", "shutdown"):
+        assert result.of(f"! vmctl {command}").startswith("vmctl: crasher: has ended: crashed (")
+    assert result.of("try vmctl audit").count("\n") == 0 and ("0 differences" in result.of("try vmctl audit")) == (hv == "paravane")
     assert "off: powered off" in result.of("vmctl create -F /extra/off.cfg")
     same_memory(hv, result, 0, 1)

@@ -5,6 +5,7 @@
 #define TOOLS_VMCTL_COMMAND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "vmctl/failure.h"
@@ -32,6 +33,12 @@ struct command {
     const char *help;
     bool without_store; /* works when there is no xenstore */
 };
+
+/* Lines for `help COMMAND` where one line does not say it all; else "". */
+const char *help_details(const char *command);
+
+/* The i-th command's name; NULL behind the last. */
+const char *command_name(size_t i);
 
 /* Prints the command's usage; returns STATUS_USAGE. */
 int command_usage(const struct command_context *context);

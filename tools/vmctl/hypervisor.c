@@ -18,6 +18,8 @@
 #include "hypercall-abi/paravane.h"
 #include "vmctl/platform/platform.h"
 
+#define LIST_ROOM 32u /* domains that one call tells of */
+
 #define ADDRESS(pointer) ((uint64_t)(uintptr_t)(pointer))
 
 /* One call whose argument is a structure, copied in and out; `before` are the arguments in
@@ -109,23 +111,48 @@ int domain_info(uint32_t domid, struct xen_domctl_getdomaininfo *info)
     return info->domain == domid ? 0 : -ESRCH; /* it may answer for the next one */
 }
 
-int domain_info_list(struct xen_domctl_getdomaininfo *list, size_t room, size_t *count)
+/* The next of them, up to LIST_ROOM, from `first` on. */
+static int info_list(uint32_t first, void *buffer, size_t *count)
 {
-    size_t size = room * sizeof(*list);
-    void *buffer = platform_buffer_alloc(size);
     struct xen_sysctl control = { .cmd = XEN_SYSCTL_getdomaininfolist };
 
-    if (!buffer)
-        return -ENOMEM;
-    control.u.getdomaininfolist.max_domains = (uint32_t)room;
+    control.u.getdomaininfolist.first_domain = (domid_t)first;
+    control.u.getdomaininfolist.max_domains = LIST_ROOM;
     control.u.getdomaininfolist.buffer = ADDRESS(buffer);
     int error = hypervisor_sysctl(&control);
 
-    if (!error) {
-        *count = control.u.getdomaininfolist.num_domains;
-        memcpy(list, buffer, *count * sizeof(*list));
+    *count = error ? 0 : control.u.getdomaininfolist.num_domains;
+    return error;
+}
+
+int domain_info_all(struct xen_domctl_getdomaininfo **list, size_t *count)
+{
+    struct xen_domctl_getdomaininfo *buffer = platform_buffer_alloc(LIST_ROOM * sizeof(*buffer));
+    size_t got = LIST_ROOM;
+    uint32_t first = 0;
+    int error = buffer ? 0 : -ENOMEM;
+
+    *list = NULL;
+    *count = 0;
+    while (!error && got == LIST_ROOM) {
+        error = info_list(first, buffer, &got);
+        void *longer = error ? NULL : realloc(*list, (*count + got + 1) * sizeof(**list));
+
+        if (!error && !longer)
+            error = -ENOMEM;
+        if (error)
+            break;
+        *list = longer;
+        memcpy(*list + *count, buffer, got * sizeof(**list));
+        *count += got;
+        first = got ? buffer[got - 1].domain + 1u : first;
     }
-    platform_buffer_free(buffer, size);
+    platform_buffer_free(buffer, LIST_ROOM * sizeof(*buffer));
+    if (error) {
+        free(*list);
+        *list = NULL;
+        *count = 0;
+    }
     return error;
 }
 

@@ -27,8 +27,8 @@ int domain_pause(uint32_t domid);
 int domain_unpause(uint32_t domid);
 /* -ESRCH if there is no such domain. */
 int domain_info(uint32_t domid, struct xen_domctl_getdomaininfo *info);
-/* All domains, up to room; *count of them. */
-int domain_info_list(struct xen_domctl_getdomaininfo *list, size_t room, size_t *count);
+/* All domains, by number: *count of them in a malloc'ed list. */
+int domain_info_all(struct xen_domctl_getdomaininfo **list, size_t *count);
 int domain_set_max_memory(uint32_t domid, uint64_t kib);
 int domain_set_max_vcpus(uint32_t domid, uint32_t count);
 /* cpus: a bit for each of the machine's CPUs the vCPU may run on. */

@@ -13,9 +13,7 @@
 static int command_help(struct command_context *context, int argc, char **argv);
 
 static const struct command commands[] = {
-    { "create", command_create, "[-c] [-p] [-q] [-F] CONFIG [KEY=VALUE...]",
-      "start a guest: -c attach its console, -p leave it paused, -q say nothing, -F stay until it "
-      "is gone",
+    { "create", command_create, "[-c] [-p] [-q] [-F] CONFIG [KEY=VALUE...]", "start a guest",
       false },
     { "list", command_list, "[--json] [-v] [NAME...]",
       "guests, with memory, vCPUs, state and CPU time", false },
@@ -33,7 +31,8 @@ static const struct command commands[] = {
     { "rename", command_rename, "NAME NEW-NAME", "give a guest another name", false },
     { "uptime", command_uptime, "[--json] [NAME...]", "how long guests have been there", false },
     { "dmesg", command_dmesg, "[-c]", "the hypervisor's log; -c clears it", true },
-    { "audit", command_audit, "[--json]", "recount every reference to the domains' memory", true },
+    { "audit", command_audit, "[--json] [NAME...]",
+      "recount every reference to all domains' memory, or to those guests'", true },
     { "counters", command_counters, "[--json] [-c] [NAME]",
       "how often a guest made hypercalls, faulted, ...; the longest time without interrupts",
       false },
@@ -131,6 +130,11 @@ int command_pause_ns(uint64_t duration_ns)
     return 0;
 }
 
+const char *command_name(size_t i)
+{
+    return i < COMMAND_COUNT ? commands[i].name : NULL;
+}
+
 static const struct command *command_find(const char *name)
 {
     for (size_t i = 0; i < COMMAND_COUNT; i++)
@@ -161,7 +165,8 @@ static int command_help(struct command_context *context, int argc, char **argv)
         fprintf(stderr, "vmctl: %s: no such command (vmctl help lists them)\n", argv[1]);
         return STATUS_USAGE;
     }
-    printf("vmctl %s %s\n    %s\n", command->name, command->usage, command->help);
+    printf("vmctl %s %s\n    %s\n%s", command->name, command->usage, command->help,
+           help_details(command->name));
     return 0;
 }
 

@@ -1,59 +1,101 @@
 /*
- * vmctl audit: has the hypervisor recount every reference to every domain's frames.
+ * vmctl audit: has the hypervisor recount every reference to domains' frames: all domains', or
+ * those of the guests that are named.
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "hypercall-abi/domctl.h"
 #include "vmctl/command.h"
+#include "vmctl/domain/domain.h"
 #include "vmctl/hypervisor.h"
 #include "vmctl/json.h"
+#include "xenstore/client.h"
 
-#define DOMAINS 64
+struct audit {
+    bool json;
+    unsigned int shown;
+    uint64_t differences; /* of all that were recounted */
+};
 
-static int audit_one(uint32_t domid, bool json, bool last, uint64_t *differences)
+static void show(struct audit *audit, uint32_t domid, uint64_t frames, uint64_t differences)
 {
-    uint64_t frames;
-    int error = domain_audit(domid, &frames, differences);
-
-    if (error)
-        return error;
-    if (json) {
-        printf("%s{", domid ? " " : "[");
+    if (audit->json) {
+        printf("%s{", audit->shown ? ",\n " : "[");
         json_number("domid", domid, 1);
         json_number("frames", frames, 1);
-        json_number("differences", *differences, 0);
-        printf("}%s\n", last ? "]" : ",");
+        json_number("differences", differences, 0);
+        printf("}");
     } else {
         printf("domain %u: %llu frames, %llu differences\n", (unsigned int)domid,
-               (unsigned long long)frames, (unsigned long long)*differences);
+               (unsigned long long)frames, (unsigned long long)differences);
     }
-    return 0;
+    audit->shown++;
+    audit->differences += differences;
+}
+
+static int audit_one(struct audit *audit, uint32_t domid)
+{
+    uint64_t frames, differences;
+    int error = domain_audit(domid, &frames, &differences);
+
+    if (!error)
+        show(audit, domid, frames, differences);
+    return error;
+}
+
+/* Who ends meanwhile is passed over. */
+static int audit_all(struct audit *audit)
+{
+    struct xen_domctl_getdomaininfo *list = NULL;
+    size_t count = 0;
+    int error = domain_info_all(&list, &count);
+
+    for (size_t i = 0; !error && i < count; i++) {
+        error = audit_one(audit, list[i].domain);
+        error = error == -ESRCH ? 0 : error;
+    }
+    free(list);
+    return error;
+}
+
+/* Only names need the store, and without them the command shall work where there is none. */
+static int audit_named(struct command_context *context, struct audit *audit, int argc, char **argv)
+{
+    uint32_t domid = 0;
+    int error = 0;
+
+    context->store = xs_open();
+    if (!context->store)
+        return failure_set(&context->failure, -ENOTCONN,
+                           "xenstore cannot be reached (is xenstored running?)");
+    for (int i = 1; !error && i < argc; i++) {
+        error = domain_find(context->store, argv[i], &domid, &context->failure);
+        if (!error)
+            error = audit_one(audit, domid);
+    }
+    return error;
 }
 
 int command_audit(struct command_context *context, int argc, char **argv)
 {
-    struct xen_domctl_getdomaininfo list[DOMAINS];
-    uint64_t differences, all = 0;
-    size_t count;
+    struct audit audit = { .json = context->json };
 
-    (void)argv;
-    if (argc != 1)
+    if (argc > 1 && argv[1][0] == '-')
         return command_usage(context);
-    int error = domain_info_list(list, DOMAINS, &count);
+    int error = argc > 1 ? audit_named(context, &audit, argc, argv) : audit_all(&audit);
 
-    for (size_t i = 0; !error && i < count; i++) {
-        error = audit_one(list[i].domain, context->json, i + 1 == count, &differences);
-        all += error ? 0 : differences;
-    }
+    if (audit.json && audit.shown)
+        printf("]\n");
     if (error == -ENOSYS)
         failure_set(&context->failure, error,
                     "audit: this hypervisor does not offer it (only Paravane does)");
     if (error)
         return command_failed(context, error, "the references cannot be recounted");
-    if (!all)
+    if (!audit.differences)
         return 0;
     fprintf(stderr, "vmctl: audit: %llu counts are wrong (vmctl dmesg names them; please report)\n",
-            (unsigned long long)all);
+            (unsigned long long)audit.differences);
     return STATUS_FAILED;
 }

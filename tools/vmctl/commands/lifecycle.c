@@ -28,6 +28,23 @@ static int one_guest(struct command_context *context, int argc, char **argv, int
     return command_failed(context, -EINVAL, argv[1]);
 }
 
+/* One that has ended hears nothing and never runs again. */
+static int must_live(struct command_context *context, uint32_t domid, const char *name)
+{
+    struct xen_domctl_getdomaininfo info;
+    int error = domain_info(domid, &info);
+
+    if (error || !(info.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying)))
+        return error;
+    if (info.flags & XEN_DOMINF_dying)
+        return failure_set(&context->failure, -ESRCH,
+                           "%s: is being destroyed (vmctl wait %s --state gone)", name, name);
+    return failure_set(&context->failure, -ESRCH,
+                       "%s: has ended: %s (vmctl destroy %s takes it away, vmctl create starts it "
+                       "anew)",
+                       name, domain_end_reason_name(domain_end_reason(&info)), name);
+}
+
 int command_pause(struct command_context *context, int argc, char **argv)
 {
     uint32_t domid = 0;
@@ -41,8 +58,10 @@ int command_unpause(struct command_context *context, int argc, char **argv)
 {
     uint32_t domid = 0;
     int status = one_guest(context, argc, argv, 1, &domid);
-    int error = status ? 0 : domain_unpause(domid);
+    int error = status ? 0 : must_live(context, domid, argv[1]);
 
+    if (!status && !error)
+        error = domain_unpause(domid);
     return error ? command_failed(context, error, argv[1]) : status;
 }
 
@@ -61,9 +80,11 @@ static int ask_guest(struct command_context *context, uint32_t domid, const char
 {
     struct xen_domctl_getdomaininfo info;
     char path[64];
+    int error = must_live(context, domid, name);
 
-    if (!domain_info(domid, &info) && info.flags & XEN_DOMINF_paused &&
-        !(info.flags & XEN_DOMINF_shutdown))
+    if (error)
+        return error;
+    if (!domain_info(domid, &info) && info.flags & XEN_DOMINF_paused)
         return failure_set(&context->failure, -EBUSY,
                            "%s: is paused and would not hear it (vmctl unpause %s first)", name,
                            name);

@@ -14,8 +14,6 @@
 #include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
 
-#define DOMAINS_MAX 1024
-
 /* What the store has of a guest, for list -v. */
 struct store_facts {
     char uuid[40], pgtable[16];
@@ -30,13 +28,14 @@ struct domain_list {
 static int list_get(struct command_context *context, int argc, char **argv,
                     struct domain_list *list)
 {
-    list->items = calloc(DOMAINS_MAX, sizeof(*list->items));
+    list->items = NULL;
+    list->count = 0;
+    if (argc <= 1)
+        return domain_info_all(&list->items, &list->count);
+    list->items = calloc((size_t)argc, sizeof(*list->items));
     if (!list->items)
         return -ENOMEM;
-    if (argc <= 1)
-        return domain_info_list(list->items, DOMAINS_MAX, &list->count);
-    list->count = 0;
-    for (int i = 1; i < argc && i < DOMAINS_MAX; i++) {
+    for (int i = 1; i < argc; i++) {
         uint32_t domid;
         int error = domain_find(context->store, argv[i], &domid, &context->failure);
 
