@@ -17,6 +17,9 @@ SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all
 # $(call say,CC,file)command: one short line for a command, or with V=1 the command as it is.
 say = $(if $(filter 1,$(V)),,@echo "  $(1) $(2)";)
 
+# Nor a line for each make that another one calls.
+MAKEFLAGS += --no-print-directory
+
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -43,8 +46,8 @@ all: $(ALL)
 .PHONY: lint format clean help mutants
 # make mutants [MUTANTS=word]: takes checks out one at a time; the tests must notice each.
 mutants:
-	$(MAKE) deps
-	tools/mutants $(MUTANTS)
+	@$(MAKE) deps
+	@tools/mutants $(MUTANTS)
 
 lint:
 	tools/lint
@@ -58,11 +61,12 @@ format:
 	find hypervisor dom0 split-drivers hypercall-abi tools tests docs -name '*.[ch]' | xargs clang-format-14 -i
 
 clean:
-	rm -rf $(BUILD)
+	$(call say,RM,$(BUILD))rm -rf $(BUILD)
 
 help:
-	@echo 'make          build everything under build/'
-	@echo 'make run      boot it all in QEMU; the demo guest runs, dom0 is at its prompt (Ctrl-A X ends)'
+	@echo 'make          build everything under build/; build/paravane.iso boots it'
+	@echo 'make run      boot it all in QEMU; the demo guest runs, dom0 is at its prompt (Ctrl-A X ends);'
+	@echo '              with SCRIPT=file the script runs, and its status is that of make'
 	@echo 'make test     every suite: unit, guest, system; SUITE=unit or T=name narrow it, JOBS=2 at once'
 	@echo 'make matrix   what takes too long for every day: Linux as dom0 on Xen, 256 MiB files, Debian with networkd and apt'
 	@echo 'make mutants  take checks out of the code one at a time: a test must notice each'
@@ -70,7 +74,7 @@ help:
 	@echo 'make soak     a Debian guest under load for MINUTES=5 in each page-table mode, after make linux'
 	@echo 'make soak-net guests, dom0 and the outside send each other files for MINUTES=5, while a guest comes and goes'
 	@echo 'make linux    a Linux for guests with our patches, in the cache; LINUX_SERIES=6.12: a newer one'
-	@echo 'make dist     build/dist/paravane.iso, a bootable image for BIOS and UEFI'
+	@echo 'make dist     build/dist: paravane.iso again, for CD or USB stick, BIOS or UEFI; paravane-files.tar.gz for an installed Debian'
 	@echo 'make install  files and a GRUB menu entry below DESTDIR, for an installed Debian'
 	@echo 'make deps     install the Debian packages that building and testing need'
 	@echo 'make fuzz     the parsers of hostile input, FUZZ_SECONDS=60 each; FUZZ=name narrows it'

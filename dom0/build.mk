@@ -79,7 +79,7 @@ ALL += $(BUILD)/dom0/hello.gz
 DEMO := $(BUILD)/demo
 
 $(DEMO)/pristine.img: tools/make-demo
-	tools/make-demo $(DEMO) $(CACHE)
+	$(call say,DEMO,$@)tools/make-demo $(DEMO) $(CACHE)
 
 $(BUILD)/dom0/initrd.cpio: $(DEMO)/pristine.img
 	@mkdir -p $(@D)
@@ -87,20 +87,24 @@ $(BUILD)/dom0/initrd.cpio: $(DEMO)/pristine.img
 
 ALL += $(BUILD)/dom0/dom0.gz $(BUILD)/dom0/initrd.cpio
 
-.PHONY: deps run
+.PHONY: deps run run-machine
 deps:
-	tools/deps
+	@tools/deps
 
 # One make first installs, a second one builds: what is there decides what the rules see.
-run: deps
-	+$(MAKE) all
-	tools/run
+run-machine: deps
+	+@$(MAKE) all
+	@tools/run; echo $$? > $(BUILD)/run.status
+
+# make's status becomes the machine's (tools/make_status.c); with -n nothing has run.
+run: run-machine
+	@$(if $(findstring n,$(firstword -$(MAKEFLAGS))),,$(eval load $(BUILD)/tools/make_status.so)$(make-status $(file <$(BUILD)/run.status))):
 
 include dom0/dist.mk
 
 .PHONY: bench
 bench: deps
-	+$(MAKE) all
-	tools/bench
+	+@$(MAKE) all
+	@tools/bench
 
 include tests/guest.mk

@@ -13,15 +13,14 @@ ALL += $(BUILD)/paravane.iso
 
 .PHONY: dist install
 dist: $(BUILD)/paravane.iso
-	mkdir -p $(BUILD)/dist
-	cp $(BUILD)/paravane.iso $(BUILD)/dist/
-	rm -rf $(BUILD)/dist/root
-	+$(MAKE) install DESTDIR=$(abspath $(BUILD)/dist/root)
-	tar -C $(BUILD)/dist/root --owner=0 --group=0 --sort=name -czf $(BUILD)/dist/paravane-files.tar.gz .
-	rm -rf $(BUILD)/dist/root
+	$(call say,CP,$(BUILD)/dist/paravane.iso)mkdir -p $(BUILD)/dist && cp $(BUILD)/paravane.iso $(BUILD)/dist/ && \
+	    rm -rf $(BUILD)/dist/root
+	+@$(MAKE) install DESTDIR=$(abspath $(BUILD)/dist/root)
+	$(call say,TAR,$(BUILD)/dist/paravane-files.tar.gz)tar -C $(BUILD)/dist/root --owner=0 --group=0 --sort=name -czf \
+	    $(BUILD)/dist/paravane-files.tar.gz . && rm -rf $(BUILD)/dist/root
 	@ls -l $(BUILD)/dist
 
 install: $(DIST_FILES)
-	install -d $(DESTDIR)/boot/paravane $(DESTDIR)/etc/grub.d
-	install -m 644 $(DIST_FILES) $(DESTDIR)/boot/paravane/
-	install -m 755 tools/grub-entry $(DESTDIR)/etc/grub.d/25_paravane
+	$(call say,INSTALL,$(DESTDIR)/boot/paravane)install -d $(DESTDIR)/boot/paravane $(DESTDIR)/etc/grub.d && \
+	    install -m 644 $(DIST_FILES) $(DESTDIR)/boot/paravane/
+	$(call say,INSTALL,$(DESTDIR)/etc/grub.d/25_paravane)install -m 755 tools/grub-entry $(DESTDIR)/etc/grub.d/25_paravane

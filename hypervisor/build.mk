@@ -38,7 +38,7 @@ $(HV_OUT)/link.lds: hypervisor/boot/link.lds.S hypervisor/address-map.h
 CONSOLE_FONTS := $(CACHE)/console-setup-linux/usr/share/consolefonts
 
 $(CONSOLE_FONTS)/Lat15-Fixed16.psf.gz:
-	tools/fetch-deb console-setup-linux $(CACHE)/console-setup-linux
+	$(if $(filter 1,$(V)),,@)tools/fetch-deb console-setup-linux $(CACHE)/console-setup-linux
 
 $(HV_OUT)/font.psf: $(CONSOLE_FONTS)/Lat15-Fixed16.psf.gz
 	@mkdir -p $(@D)

@@ -115,7 +115,7 @@ define fuzz_rules
 $(BUILD)/fuzz/$(1): tests/fuzz/$(1).c $$(call fuzz_line,$(1),Sources) \
     $$(if $$(call fuzz_line,$(1),Stack),$(BUILD)/fuzz/liblwip.a)
 	@mkdir -p $$(@D)
-	$$(FUZZ_CC) -std=gnu11 -O1 -g $$(WARNINGS) -I. -Idom0 -Itools -D_GNU_SOURCE \
+	$$(call say,CC,$$<)$$(FUZZ_CC) -std=gnu11 -O1 -g $$(WARNINGS) -I. -Idom0 -Itools -D_GNU_SOURCE \
 	    $$(if $$(call fuzz_line,$(1),Stack),$$(STACK_FLAGS)) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $$@ $$^ \
 	    $$(call fuzz_line,$(1),Libraries)
 endef
@@ -136,19 +136,19 @@ unit-tests: $(TEST_PROGRAMS)
 
 test:
 	$(if $(filter-out unit guest system,$(SUITE)),$(error SUITE=$(SUITE): not of unit, guest, system))
-	$(MAKE) deps
-	+$(MAKE) -j$(JOBS) all unit-tests
-	$(RUN_TESTS) $(wildcard $(addprefix tests/,$(SUITE))) $(if $(T),-k '$(T)')
+	@$(MAKE) deps
+	+@$(MAKE) -j$(JOBS) all unit-tests
+	$(call say,TEST,$(SUITE))$(RUN_TESTS) $(wildcard $(addprefix tests/,$(SUITE))) $(if $(T),-k '$(T)')
 
 # make matrix [T=name] [JOBS=2]: what takes too long for every day.
 matrix:
-	$(MAKE) deps
-	+$(MAKE) -j$(JOBS) all unit-tests
-	$(RUN_TESTS) tests/matrix $(if $(T),-k '$(T)')
+	@$(MAKE) deps
+	+@$(MAKE) -j$(JOBS) all unit-tests
+	$(call say,TEST,tests/matrix)$(RUN_TESTS) tests/matrix $(if $(T),-k '$(T)')
 
 # make soak-net [MINUTES=5] [HV=xen] [NETIF=e1000e]: streams between guests, dom0 and the outside.
 .PHONY: soak-net
 soak-net:
-	$(MAKE) deps
-	+$(MAKE) -j$(JOBS) all
-	tools/soak-net
+	@$(MAKE) deps
+	+@$(MAKE) -j$(JOBS) all
+	@tools/soak-net

@@ -24,3 +24,10 @@ $(BUILD)/tools/vmctl: $(VMCTL_SOURCES:%.c=$(BUILD)/tools/obj/%.o)
 	$(call say,LD,$@)$(CC) -static -o $@ $^ $(VMCTL_LIBRARIES)
 
 ALL += $(BUILD)/tools/xenstored $(BUILD)/tools/vmctl
+
+# What lets make end with the status of the machine that it ran.
+$(BUILD)/tools/make_status.so: tools/make_status.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(HOST_CFLAGS) -fPIC -shared -o $@ $<
+
+ALL += $(BUILD)/tools/make_status.so

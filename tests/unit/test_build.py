@@ -1,0 +1,52 @@
+"""What a build prints: one short line a file, or the whole commands; and how make ends."""
+import os
+import pathlib
+import re
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
+
+
+def make(*words, cwd=ROOT):
+    environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MAKELEVEL", "V")}
+    return subprocess.run(["make", *map(str, words)], cwd=cwd, env=environment, capture_output=True, text=True)
+
+
+def test_one_short_line_a_file(tmp_path):
+    target = tmp_path / "dom0/hello/hello.o"
+    done = make(f"BUILD={tmp_path}", target)
+    assert done.stdout == "  CC dom0/hello/hello.c\n" and not done.stderr, done
+    target.unlink()
+    whole = make(f"BUILD={tmp_path}", "V=1", target).stdout
+    assert "-ffreestanding" in whole and "  CC" not in whole, whole
+
+
+def recipes():
+    """(file, line number, text) of recipe lines that run a compiler, an archiver or a linker."""
+    for path in [ROOT / "Makefile", *ROOT.glob("*/*.mk")]:
+        before = ""
+        for number, line in enumerate(path.read_text().splitlines(), 1):
+            starts = line.startswith("\t") and not before.endswith("\\")
+            if starts and re.search(r"\$+\((CC|FUZZ_CC|GUEST_LINK|HV_LINK)\)|\bar rcs|\bgzip\b|\bcpio\b", line):
+                yield path.relative_to(ROOT), number, line.strip()
+            before = line
+
+
+def test_no_rule_prints_its_command():
+    found = list(recipes())
+    assert len(found) > 30
+    for path, number, text in found:
+        assert re.match(r"@|\$+\(call say,", text), f"{path}:{number}: {text}"
+
+
+@pytest.mark.parametrize("written,status", [("37", 37), ("0", 0), ("", 0), ("124", 124)])
+def test_make_can_end_with_any_status(written, status, tmp_path):
+    (tmp_path / "status").write_text(written + "\n")
+    (tmp_path / "Makefile").write_text(
+        f"all:\n\t@$(eval load {BUILD}/tools/make_status.so)$(make-status $(file <status))echo went on\n")
+    done = make(cwd=tmp_path)
+    assert done.returncode == status, done
+    assert (done.stdout == "went on\n") == (status == 0)
