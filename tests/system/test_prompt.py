@@ -43,6 +43,11 @@ def test_prompt(hv, tmp_path):
         machine.expect_exact("in-42")
         machine.send("printf '\\033]0;ti\\007t%s\\n' le\r")  # not so in its echo
         machine.expect_exact("\x1b]0;ti\x07tle")  # who sits there sees what the guest means
+        machine.send("reboot\r")  # who sits there stays through it
+        machine.expect("demo: up after")
+        machine.expect("demo:/# ")
+        machine.send("printf '\\033]0;ti\\007t%s\\n' le\r")
+        machine.expect_exact("\x1b]0;ti\x07tle")
         machine.send("\x1d")
         machine.expect_exact(PROMPT)
         for look in ("cat /var/log/xen/console/guest-demo.log", "vmctl console demo --expect tle"):

@@ -1,10 +1,10 @@
 /*
  * vmctl console with a guest that does not read what is typed, or never stops printing: the key
- * that leaves is heard, and --send ends when its time is up.  Console, keyboard and clock are
- * fakes.
+ * that leaves is heard, and --send ends when its time is up; and with one that reboots.  Console,
+ * keyboard, store and clock are fakes.
  *
  * Sources: tools/vmctl/commands/console.c tools/vmctl/expression.c tools/vmctl/failure.c
- * dom0/libc/terminal-text.c
+ * Sources: tools/vmctl/domain/comeback.c dom0/libc/terminal-text.c
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -16,8 +16,11 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "fake-store.h"
 #include "vmctl/command.h"
+#include "vmctl/domain/comeback.h"
 #include "vmctl/domain/domain.h"
+#include "vmctl/hypervisor.h"
 #include "vmctl/platform/platform.h"
 
 static int64_t now;
@@ -28,6 +31,9 @@ static const char *line_option, *pattern_option, *timeout_option;
 static bool chatty; /* there is always more to read */
 static int64_t interrupt_at;
 static struct command_context context;
+/* A guest that reboots: it ends after so many readings, and is back after so many looks. */
+static unsigned int lives, reads_left, looks_until_back, opened;
+static const uint8_t uuid[16] = { 1, 2, 3 };
 
 static void time_passes(int64_t ns)
 {
@@ -49,7 +55,7 @@ void platform_sleep_ns(uint64_t duration_ns)
 
 int platform_console_open(uint32_t domid, struct platform_console **console)
 {
-    (void)domid;
+    assert_int_equal(domid, 5 + opened++);
     *console = (struct platform_console *)taken;
     return 0;
 }
@@ -63,6 +69,13 @@ int platform_console_read(struct platform_console *console, void *buffer, size_t
                           size_t *length, int64_t timeout_ns)
 {
     (void)console;
+    if (lives && !reads_left--) {
+        *length = 0;
+        reads_left = 3;
+        if (--lives)
+            comeback_begin(xs_open(), uuid, "guest");
+        return 0;
+    }
     *length = chatty ? size : 0;
     memset(buffer, '.', *length);
     time_passes(chatty ? 1000 : timeout_ns);
@@ -102,6 +115,10 @@ int platform_keyboard_raw(bool on)
 int platform_keyboard_read(char *byte, int64_t timeout_ns)
 {
     time_passes(timeout_ns);
+    if (looks_until_back && !--looks_until_back)
+        comeback_end(xs_open(), uuid);
+    if (lives)
+        return -ETIMEDOUT;
     *byte = keys_left ? (char)('a' + keys_left % 26) : 29;
     keys_left -= keys_left > 0;
     return 0;
@@ -112,7 +129,15 @@ int domain_find(struct xs_client *store, const char *text, uint32_t *domid, stru
     (void)store;
     (void)text;
     (void)failure;
-    *domid = 5;
+    *domid = 5 + opened;
+    return 0;
+}
+
+int domain_info(uint32_t domid, struct xen_domctl_getdomaininfo *info)
+{
+    memset(info, 0, sizeof(*info));
+    info->domain = (domid_t)domid;
+    memcpy(info->handle, uuid, sizeof(uuid));
     return 0;
 }
 
@@ -154,6 +179,9 @@ static int setup(void **state)
     (void)state;
     now = 0;
     room = taken_count = keys_left = looks = 0;
+    lives = looks_until_back = opened = 0;
+    reads_left = 3;
+    memset(nodes, 0, sizeof(nodes));
     line_option = pattern_option = timeout_option = NULL;
     chatty = false;
     interrupt_at = 0;
@@ -207,6 +235,29 @@ static void send_sends(void **state)
     assert_memory_equal(taken, "hello\r", 6);
 }
 
+/* Its console comes back with it, under its new number; at its last end the session ends. */
+static void it_stays_through_reboots(void **state)
+{
+    (void)state;
+    lives = 2;
+    looks_until_back = 10;
+    assert_int_equal(console_attach(5), 0);
+    assert_int_equal(opened, 2);
+    assert_int_equal(lives, 0);
+    assert_false(comeback_expected(xs_open(), uuid, taken, sizeof(taken)));
+}
+
+/* While it is away, and does not come back, the key that leaves is heard. */
+static void who_waits_for_it_can_leave(void **state)
+{
+    (void)state;
+    lives = 1;
+    reads_left = 0;
+    comeback_begin(xs_open(), uuid, "guest");
+    assert_int_equal(console_attach(5), 0);
+    assert_int_equal(opened, 1);
+}
+
 static void a_guest_that_never_stops_holds_nobody(void **state)
 {
     (void)state;
@@ -214,6 +265,7 @@ static void a_guest_that_never_stops_holds_nobody(void **state)
     room = 100;
     keys_left = 10;
     assert_int_equal(console_attach(5), 0);
+    opened = 0;
     assert_int_equal(send_line("hello"), 0);
     assert_memory_equal(taken + taken_count - 6, "hello\r", 6);
 }
@@ -239,6 +291,8 @@ int main(void)
         cmocka_unit_test_setup(what_is_read_arrives_in_order, setup),
         cmocka_unit_test_setup(send_ends_when_its_time_is_up, setup),
         cmocka_unit_test_setup(send_sends, setup),
+        cmocka_unit_test_setup(it_stays_through_reboots, setup),
+        cmocka_unit_test_setup(who_waits_for_it_can_leave, setup),
         cmocka_unit_test_setup(a_guest_that_never_stops_holds_nobody, setup),
         cmocka_unit_test_setup(expecting_ends_with_ctrl_c, setup),
     };

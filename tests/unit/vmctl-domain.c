@@ -6,7 +6,8 @@
  * Sources: tools/vmctl/domain/start.c tools/vmctl/domain/end.c tools/vmctl/domain/disk-nodes.c
  * tools/vmctl/domain/device-nodes.c tools/vmctl/domain/vif-nodes.c tools/vmctl/domain/vif-check.c
  * tools/vmctl/config/vif.c
- * tools/vmctl/domain/writer.c tools/vmctl/domain/supervise.c tools/vmctl/failure.c
+ * tools/vmctl/domain/writer.c tools/vmctl/domain/supervise.c
+ * tools/vmctl/domain/comeback.c tools/vmctl/failure.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
  * Watching over guests: the service sleeps for none of them, goes on without memory, and lets one
  * that dies at once wait longer each time.  Store, hypervisor and clock are fakes.
  *
- * Sources: tools/vmctl/domain/supervise.c
+ * Sources: tools/vmctl/domain/supervise.c tools/vmctl/domain/comeback.c
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -126,12 +126,24 @@ int xs_wait_watch(struct xs_client *client, int64_t timeout_ns, char **path, cha
     return 0;
 }
 
+/* The node that says of a guest that it comes back: there from before its end until it is back. */
+static bool comes_back;
+
 int xs_printf(struct xs_client *client, uint32_t tx, const char *path, const char *format, ...)
 {
     (void)client;
     (void)tx;
-    (void)path;
     (void)format;
+    comes_back |= !strncmp(path, "/local/domain/0/restarting-", 27);
+    return 0;
+}
+
+int xs_rm(struct xs_client *client, uint32_t tx, const char *path)
+{
+    (void)client;
+    (void)tx;
+    assert_true(comes_back && !strncmp(path, "/local/domain/0/restarting-", 27));
+    comes_back = false;
     return 0;
 }
 
@@ -176,6 +188,7 @@ int domain_start(struct domain_config *config, struct xs_client *store, uint32_t
     (void)failure;
     *domid = next_domid++;
     assert_true(*domid < 100);
+    assert_true(comes_back);
     starts[config->vcpus]++; /* which config it is */
     ends_at[*domid] = life ? now + life : 0;
     return 0;
@@ -192,6 +205,7 @@ int domain_end(struct xs_client *store, uint32_t domid, struct failure *failure)
     (void)store;
     (void)domid;
     (void)failure;
+    assert_true(comes_back);
     return 0;
 }
 
@@ -220,6 +234,7 @@ static int setup(void **state)
     next_domid = 10;
     life = 0;
     aside_count = memory_errors = 0;
+    comes_back = false;
     run_asides = true;
     return 0;
 }

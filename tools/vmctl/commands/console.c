@@ -8,8 +8,10 @@
 
 #include "libc/terminal-text.h"
 #include "vmctl/command.h"
+#include "vmctl/domain/comeback.h"
 #include "vmctl/domain/domain.h"
 #include "vmctl/expression.h"
+#include "vmctl/hypervisor.h"
 #include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
 
@@ -98,11 +100,12 @@ static int pass_keys(struct platform_console *console, struct typed *typed, bool
     return 0;
 }
 
-int console_attach(uint32_t domid)
+/* One life of the guest's: until the user leaves, or it ends. */
+static int sit_at(uint32_t domid, bool *leave)
 {
     struct platform_console *console;
     struct typed typed = { .count = 0 };
-    bool leave = false, gone = false;
+    bool gone = false;
     int error = platform_console_open(domid, &console);
 
     if (error) {
@@ -110,19 +113,57 @@ int console_attach(uint32_t domid)
                 (unsigned int)domid, failure_reason(error));
         return error;
     }
-    platform_keyboard_raw(true);
     error = take_scrollback(console, true, &gone);
-    while (!leave && !gone && !error) {
-        error = pass_keys(console, &typed, &leave);
+    while (!*leave && !gone && !error) {
+        error = pass_keys(console, &typed, leave);
         if (!error)
             error = show_output(console, GLANCE_NS, &gone);
         if (error == -ETIMEDOUT)
             error = 0;
     }
-    platform_keyboard_raw(false);
     platform_console_close(console);
-    printf("\n");
     return 0;
+}
+
+/* The guest has gone.  If it is being started again: waits until it is there, or the user leaves.
+ */
+static bool comes_back(const uint8_t uuid[16], uint32_t *domid, bool *leave)
+{
+    struct xs_client *store = xs_open();
+    struct failure none = { "" };
+    char name[64] = "", key = 0;
+
+    if (!store)
+        return false;
+    while (!*leave && comeback_expected(store, uuid, name, sizeof(name))) {
+        int error = platform_keyboard_read(&key, GLANCE_NS);
+
+        *leave = !error && key == KEY_LEAVE;
+        if (error && error != -ETIMEDOUT) /* no keyboard: that comes at once */
+            platform_sleep_ns(GLANCE_NS);
+    }
+    bool back = !*leave && name[0] && !domain_find(store, name, domid, &none);
+
+    xs_close(store);
+    return back;
+}
+
+int console_attach(uint32_t domid)
+{
+    struct xen_domctl_getdomaininfo info;
+    bool leave = false;
+    int error;
+
+    platform_keyboard_raw(true);
+    do {
+        if (domain_info(domid, &info))
+            memset(&info, 0, sizeof(info)); /* it is going: nothing will be known of its comeback */
+        error = sit_at(domid, &leave);
+    } while (!error && !leave && comes_back(info.handle, &domid, &leave));
+    platform_keyboard_raw(false);
+    if (!error)
+        printf("\n");
+    return error;
 }
 
 /* The guest's output as the expression sees it: without what steers a terminal. */

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "hypercall-abi/sched.h"
+#include "vmctl/domain/comeback.h"
 #include "vmctl/domain/domain.h"
 #include "vmctl/domain/nodes.h"
 #include "vmctl/hypervisor.h"
@@ -128,9 +129,15 @@ static bool settle(struct xs_client *store, struct domain_config *config, uint32
     name_follow(store, config, *domid);
     if (action == END_RENAME_RESTART)
         rename_stopped(store, config, *domid);
-    else
+    if (action == END_RESTART)
+        comeback_begin(store, config->uuid, config->name);
+    if (action != END_RENAME_RESTART)
         domain_end(store, *domid, &failure);
-    return action != END_DESTROY && !restart(store, config, domid);
+    bool again = action != END_DESTROY && !restart(store, config, domid);
+
+    if (action == END_RESTART)
+        comeback_end(store, config->uuid);
+    return again;
 }
 
 static struct xs_client *watch_for_ends(void)
