@@ -27,23 +27,35 @@ static int list_folder(const char *path, bool details)
     return error == -ENOENT ? 0 : error;
 }
 
+/* title: several are listed, and each says whose it is. */
+static int list_path(const char *path, bool details, bool title)
+{
+    struct stat status;
+
+    if (stat(path, &status))
+        return shell_failed(path, -errno);
+    if (!S_ISDIR(status.st_mode)) {
+        printf("%c %10llu %s\n", '-', (unsigned long long)status.st_size, path);
+        return 0;
+    }
+    if (title)
+        printf("%s:\n", path);
+    int error = list_folder(path, details);
+
+    return error ? shell_failed(path, error) : 0;
+}
+
+/* All of them, whatever is wrong with one. */
 static int ls(int argc, char **argv)
 {
     bool details = argc > 1 && !strcmp(argv[1], "-l");
-    const char *path = argc > 1 + details ? argv[1 + details] : "/";
-    struct stat status;
+    int first = 1 + details, status = 0;
 
-    if (argc > 2 + details)
-        return shell_usage("ls [-l] [PATH]");
-    if (stat(path, &status))
-        return shell_failed(path, -errno);
-    if (S_ISDIR(status.st_mode)) {
-        int error = list_folder(path, details);
-
-        return error ? shell_failed(path, error) : 0;
-    }
-    printf("%c %10llu %s\n", '-', (unsigned long long)status.st_size, path);
-    return 0;
+    if (argc == first)
+        return list_path("/", details, false);
+    for (int i = first; i < argc; i++)
+        status |= list_path(argv[i], details, argc > first + 1);
+    return status;
 }
 
 static int cat(int argc, char **argv)
@@ -159,7 +171,7 @@ static int echo(int argc, char **argv)
 int shell_file_commands_register(void)
 {
     static const struct shell_command commands[] = {
-        { "ls", ls, "[-l] [PATH]: a folder's files" },
+        { "ls", ls, "[-l] [PATH...]: folders' files" },
         { "cat", cat, "FILE...: print files" },
         { "cp", cp, "FROM TO: copy a file" },
         { "rm", rm, "[-f] PATH...: remove files and empty folders" },

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "libc/libc.h"
+#include "shell/completion.h"
 #include "tasks/console-input.h"
 
 #define HISTORY_LINES 50
@@ -28,6 +29,7 @@ struct editor {
     size_t size, length, cursor;
     int place; /* in the history; -1: the line being typed */
     char *typed;
+    void (*complete)(const char *line, size_t cursor, struct completions *found);
 };
 
 static void draw(const struct editor *editor)
@@ -125,28 +127,27 @@ static void escape_sequence(struct editor *editor)
     }
 }
 
-/* Completes the first word if only one fits; else shows those that do. */
-static void complete_word(struct editor *editor,
-                          const char *(*complete)(const char *word, size_t n))
+/* Goes on with the word as far as all that fit agree; where that says nothing new, shows them. */
+static void complete_word(struct editor *editor)
 {
-    const char *first = complete(editor->line, 0), *another;
+    struct completions *found = malloc(sizeof(*found)); /* it is large for a stack */
 
-    if (!first || strchr(editor->line, ' '))
+    if (!found)
         return;
-    if (!complete(editor->line, 1)) {
-        replace(editor, first);
+    editor->complete(editor->line, editor->cursor, found);
+    size_t known = strlen(found->word), length = strlen(found->common);
+
+    for (size_t i = known; found->count && i < length; i++)
+        insert(editor, found->common[i]);
+    if (found->count == 1 && length && found->common[length - 1] != '/')
         insert(editor, ' ');
-        return;
-    }
-    printf("\n");
-    for (size_t n = 0; (another = complete(editor->line, n)); n++)
-        printf("%s  ", another);
-    printf("\n");
+    else if (found->count > 1 && length == known)
+        printf("\n%s\n", found->shown);
+    free(found);
 }
 
 /* Handles a key; true when it ended the line. */
-static bool handle_key(struct editor *editor, int key,
-                       const char *(*complete)(const char *word, size_t n))
+static bool handle_key(struct editor *editor, int key)
 {
     switch (key) {
     case '\r':
@@ -175,7 +176,7 @@ static bool handle_key(struct editor *editor, int key,
             erase(editor, editor->cursor - 1, editor->cursor);
         break;
     case '\t':
-        complete_word(editor, complete);
+        complete_word(editor);
         break;
     case KEY_ESCAPE:
         escape_sequence(editor);
@@ -188,14 +189,16 @@ static bool handle_key(struct editor *editor, int key,
 }
 
 void line_editor_read(const char *prompt, char *line, size_t size,
-                      const char *(*complete)(const char *word, size_t n))
+                      void (*complete)(const char *line, size_t cursor, struct completions *found))
 {
-    struct editor editor = { .prompt = prompt, .line = line, .size = size, .place = -1 };
+    struct editor editor = {
+        .prompt = prompt, .line = line, .size = size, .place = -1, .complete = complete
+    };
 
     line[0] = '\0';
     do
         draw(&editor);
-    while (!handle_key(&editor, console_read_char(), complete));
+    while (!handle_key(&editor, console_read_char()));
     printf("\n");
     remember(line);
     free(editor.typed);

@@ -1,14 +1,16 @@
 /*
- * A line from the keyboard: editing, history, completion of the first word.
+ * A line from the keyboard: editing, history, completion.
  */
 #ifndef DOM0_SHELL_LINE_EDITOR_H
 #define DOM0_SHELL_LINE_EDITOR_H
 
 #include <stddef.h>
 
-/* Reads a line (without its end) into line[size]; echoes.  complete(word, n) gives the n-th
- * completion of a word or NULL. */
+struct completions;
+
+/* Reads a line (without its end) into line[size]; echoes.  complete() finds what can stand at the
+ * cursor (completion.h). */
 void line_editor_read(const char *prompt, char *line, size_t size,
-                      const char *(*complete)(const char *word, size_t n));
+                      void (*complete)(const char *line, size_t cursor, struct completions *found));
 
 #endif

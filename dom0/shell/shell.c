@@ -44,6 +44,11 @@ int shell_command_register(const struct shell_command *command)
     return 0;
 }
 
+const char *shell_command_name(size_t i)
+{
+    return i < command_count ? commands[i]->name : NULL;
+}
+
 static const struct shell_command *command_find(const char *name)
 {
     for (size_t i = 0; i < command_count; i++)
@@ -66,8 +71,9 @@ static int help(int argc, char **argv)
     }
     for (size_t i = 0; i < command_count; i++)
         printf("  %-14s %s\n", commands[i]->name, commands[i]->help);
-    printf("Quotes, \\, # comments, > FILE and >> FILE as usual; ! CMD inverts, try CMD never "
-           "fails.\n");
+    printf(
+        "Quotes, \\, # comments, ; between commands, > FILE and >> FILE as usual; ! CMD inverts, "
+        "try CMD\nnever fails. Tab completes commands, guests and paths.\n");
     return 0;
 }
 
@@ -102,33 +108,58 @@ static int run_words(struct words *words, char **argv, int argc)
     return status;
 }
 
-int shell_run_line(const char *line)
+/* One command of the line. */
+static int run_command(struct words *words)
 {
-    struct words words;
     bool invert = false, forgive = false;
-    int error = words_split(&words, line), first = 0;
+    int first = 0;
 
-    if (error) {
-        fprintf(stderr, "%s\n",
-                error == -EINVAL ? "syntax: quotes left open, or no file behind >"
-                                 : strerror(-error));
-        return STATUS_SYNTAX;
-    }
-    for (; first < words.count; first++)
-        if (!strcmp(words.word[first], "!"))
+    for (; first < words->count; first++)
+        if (!strcmp(words->word[first], "!"))
             invert = !invert;
-        else if (!strcmp(words.word[first], "try"))
+        else if (!strcmp(words->word[first], "try"))
             forgive = true;
         else
             break;
     int status =
-        first < words.count ? run_words(&words, words.word + first, words.count - first) : 0;
+        first < words->count ? run_words(words, words->word + first, words->count - first) : 0;
 
-    words_free(&words);
     task_yield(); /* between two commands, however quick they are */
     if (invert)
         status = !status;
     return forgive ? 0 : status;
+}
+
+/* Goes through the line's commands, and runs them if asked to. */
+static int walk_line(const char *line, bool run, int *status)
+{
+    struct words words;
+
+    while (line) {
+        int error = words_split(&words, line, &line);
+
+        if (error)
+            return error;
+        int own = run ? run_command(&words) : 0;
+
+        words_free(&words);
+        *status = *status ? *status : own;
+    }
+    return 0;
+}
+
+/* A line that cannot be understood to its end is not begun with. */
+int shell_run_line(const char *line)
+{
+    int status = 0, error = walk_line(line, false, &status);
+
+    if (!error)
+        error = walk_line(line, true, &status);
+    if (!error)
+        return status;
+    fprintf(stderr, "%s\n",
+            error == -EINVAL ? "syntax: quotes left open, or no file behind >" : strerror(-error));
+    return STATUS_SYNTAX;
 }
 
 int shell_run_script(const char *path)
@@ -159,14 +190,6 @@ int shell_run_script(const char *path)
     return status;
 }
 
-static const char *complete(const char *word, size_t n)
-{
-    for (size_t i = 0; i < command_count; i++)
-        if (!strncmp(commands[i]->name, word, strlen(word)) && !n--)
-            return commands[i]->name;
-    return NULL;
-}
-
 static void prompt(void *argument)
 {
     char line[LINE_SIZE];
@@ -175,7 +198,7 @@ static void prompt(void *argument)
     printf("\nWelcome to Paravane. \"help\" lists the commands, \"vmctl console NAME\" shows a "
            "guest.\n");
     for (;;) {
-        line_editor_read("dom0# ", line, sizeof(line), complete);
+        line_editor_read("dom0# ", line, sizeof(line), shell_complete);
         shell_run_line(line);
     }
 }

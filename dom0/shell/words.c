@@ -20,7 +20,7 @@ static int copy_word(struct splitter *splitter)
     while (*splitter->at) {
         char c = *splitter->at;
 
-        if (!quote && (c == ' ' || c == '\t' || c == '>'))
+        if (!quote && strchr(" \t>;", c))
             break;
         splitter->at++;
         if (c == quote) {
@@ -65,7 +65,7 @@ static int split(struct splitter *splitter, struct words *words)
         int error;
 
         skip_blanks(splitter);
-        if (!*splitter->at || *splitter->at == '#')
+        if (!*splitter->at || *splitter->at == '#' || *splitter->at == ';')
             return 0;
         if (*splitter->at == '>') {
             error = take_output(splitter, words);
@@ -80,7 +80,7 @@ static int split(struct splitter *splitter, struct words *words)
     }
 }
 
-int words_split(struct words *words, const char *line)
+int words_split(struct words *words, const char *line, const char **rest)
 {
     memset(words, 0, sizeof(*words));
     words->text = malloc(2 * strlen(line) + 2); /* each word gets a NUL of its own */
@@ -89,6 +89,7 @@ int words_split(struct words *words, const char *line)
     struct splitter splitter = { line, words->text };
     int error = split(&splitter, words);
 
+    *rest = !error && *splitter.at == ';' ? splitter.at + 1 : NULL;
     if (error)
         words_free(words);
     return error;

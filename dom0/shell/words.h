@@ -1,5 +1,5 @@
 /*
- * A command line cut into words: quotes, backslashes, comments, redirection.  Pure.
+ * A command line cut into words: quotes, backslashes, comments, redirection, ';'.  Pure.
  */
 #ifndef DOM0_SHELL_WORDS_H
 #define DOM0_SHELL_WORDS_H
@@ -16,8 +16,9 @@ struct words {
     char *text; /* malloc'ed */
 };
 
-/* 0, -EINVAL (unfinished quotes, nothing behind >), -E2BIG, -ENOMEM. */
-int words_split(struct words *words, const char *line);
+/* The words of the line's first command; *rest is what stands behind its ';', NULL if it is the
+ * last. 0, -EINVAL (unfinished quotes, nothing behind >), -E2BIG, -ENOMEM. */
+int words_split(struct words *words, const char *line, const char **rest);
 void words_free(struct words *words);
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * Small pure parts: the comparison of TSCs, the shell's words, --expect's expressions, xenstore's
- * ring indices.
+ * Small pure parts: the comparison of TSCs, the shell's words and completion, --expect's
+ * expressions, xenstore's ring indices.
  *
- * Sources: dom0/shell/words.c tools/vmctl/expression.c dom0/xenstore/ring-copy.c
+ * Sources: dom0/shell/words.c dom0/shell/completion.c tools/vmctl/expression.c
+ * dom0/xenstore/ring-copy.c
  *
  * Flags: -Ihypervisor
  */
@@ -11,11 +12,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
 
 #include "boot/tsc-check.h"
+#include "shell/completion.h"
 #include "shell/words.h"
 #include "vmctl/expression.h"
 #include "xenstore/ring-copy.h"
@@ -34,8 +37,10 @@ static void a_tsc_that_differs_is_seen(void **state)
 static void expect_words(const char *line, int count, const char *first, const char *last)
 {
     struct words words;
+    const char *rest;
 
-    assert_int_equal(words_split(&words, line), 0);
+    assert_int_equal(words_split(&words, line, &rest), 0);
+    assert_null(rest);
     assert_int_equal(words.count, count);
     if (count) {
         assert_string_equal(words.word[0], first);
@@ -47,6 +52,7 @@ static void expect_words(const char *line, int count, const char *first, const c
 static void lines_are_cut_into_words(void **state)
 {
     struct words words;
+    const char *rest;
 
     (void)state;
     expect_words("", 0, NULL, NULL);
@@ -57,17 +63,103 @@ static void lines_are_cut_into_words(void **state)
     expect_words("x \"\"", 2, "x", "");
     expect_words("x '[#$] $'", 2, "x", "[#$] $");
     expect_words("x \"a\\d\"", 2, "x", "a\\d");
-    assert_int_equal(words_split(&words, "echo hi>f"), 0);
+    assert_int_equal(words_split(&words, "echo hi>f", &rest), 0);
     assert_string_equal(words.output, "f");
     assert_false(words.append);
     assert_int_equal(words.count, 2);
     words_free(&words);
-    assert_int_equal(words_split(&words, "echo hi >> 'a b'"), 0);
+    assert_int_equal(words_split(&words, "echo hi >> 'a b'", &rest), 0);
     assert_string_equal(words.output, "a b");
     assert_true(words.append);
     words_free(&words);
-    assert_int_equal(words_split(&words, "echo 'a"), -EINVAL);
-    assert_int_equal(words_split(&words, "echo >"), -EINVAL);
+    assert_int_equal(words_split(&words, "echo 'a", &rest), -EINVAL);
+    assert_int_equal(words_split(&words, "echo >", &rest), -EINVAL);
+}
+
+static void a_line_has_several_commands(void **state)
+{
+    static const char *const first[] = { "a", "c;d", "e;f", "", "g" };
+    const char *line = "a b; 'c;d' ;e\\;f;;g x# y; h";
+    struct words words;
+
+    (void)state;
+    for (size_t i = 0; i < 5; i++) {
+        assert_non_null(line);
+        assert_int_equal(words_split(&words, line, &line), 0);
+        assert_string_equal(words.count ? words.word[0] : "", first[i]);
+        words_free(&words);
+    }
+    assert_string_equal(line, " h"); /* that was no comment */
+    assert_int_equal(words_split(&words, "a > f;b", &line), 0);
+    assert_string_equal(words.output, "f");
+    assert_string_equal(line, "b");
+    words_free(&words);
+    assert_int_equal(words_split(&words, "a >;b", &line), -EINVAL);
+    assert_int_equal(words_split(&words, "a # b; c", &line), 0);
+    assert_null(line);
+    words_free(&words);
+}
+
+static void expect_place(const char *line, int index, const char *second, const char *word)
+{
+    struct completion_place place;
+    bool found = completion_place_find(&place, line, strlen(line));
+
+    assert_int_equal(found, word != NULL);
+    if (!word)
+        return;
+    assert_int_equal(place.index, index);
+    assert_string_equal(place.before[1], second);
+    assert_string_equal(place.word, word);
+}
+
+static void completion_knows_where_it_is(void **state)
+{
+    char line[600] = "vmctl con trail";
+    struct completion_place place;
+
+    (void)state;
+    expect_place("", 0, "", "");
+    expect_place("vmc", 0, "", "vmc");
+    expect_place("vmctl con", 1, "", "con");
+    expect_place("vmctl console ", 2, "console", "");
+    expect_place(" ! try  vmctl console d", 2, "console", "d");
+    expect_place("ls /; vm", 0, "", "vm");
+    expect_place("a 'b; c' d", 2, "\"", "d"); /* a word, whatever it is */
+    expect_place("a b c d e f", 5, "b", "f");
+    expect_place("a 'b", 0, "", NULL);
+    expect_place("a b\\ c", 0, "", NULL);
+    expect_place("a # b", 0, "", NULL);
+    assert_true(completion_place_find(&place, line, 9));
+    assert_string_equal(place.word, "con");
+    assert_true(completion_place_find(&place, "ls > /e", 7) && place.is_file && place.index == 1);
+    assert_true(completion_place_find(&place, "ls > /e x", 9) && !place.is_file &&
+                place.index == 1);
+    memset(line, 'x', sizeof(line) - 1);
+    assert_false(completion_place_find(&place, line, sizeof(line) - 1));
+}
+
+static void completion_finds_what_is_common(void **state)
+{
+    struct completions found;
+    char name[32];
+
+    (void)state;
+    completions_begin(&found, "re");
+    completions_add(&found, "list", "list");
+    assert_int_equal(found.count, 0);
+    completions_add(&found, "rename", "rename");
+    assert_string_equal(found.common, "rename");
+    completions_add(&found, "renew", "renew");
+    assert_string_equal(found.common, "ren");
+    assert_string_equal(found.shown, "rename  renew");
+    for (int i = 0; i < 1000; i++) {
+        snprintf(name, sizeof(name), "re%d", i);
+        completions_add(&found, name, name);
+    }
+    assert_string_equal(found.common, "re");
+    assert_int_equal(found.count, 1002);
+    assert_true(strlen(found.shown) < sizeof(found.shown));
 }
 
 static bool matches(const char *pattern, const char *text)
@@ -192,6 +284,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_tsc_that_differs_is_seen),
         cmocka_unit_test(lines_are_cut_into_words),
+        cmocka_unit_test(a_line_has_several_commands),
+        cmocka_unit_test(completion_knows_where_it_is),
+        cmocka_unit_test(completion_finds_what_is_common),
         cmocka_unit_test(expressions_match),
         cmocka_unit_test(bad_expressions_are_refused),
         cmocka_unit_test(random_expressions_do_no_harm),

@@ -37,8 +37,8 @@ struct command {
 /* Lines for `help COMMAND` where one line does not say it all; else "". */
 const char *help_details(const char *command);
 
-/* The i-th command's name; NULL behind the last. */
-const char *command_name(size_t i);
+/* The i-th command; NULL behind the last. */
+const struct command *command_at(size_t i);
 
 /* Prints the command's usage; returns STATUS_USAGE. */
 int command_usage(const struct command_context *context);

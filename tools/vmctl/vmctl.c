@@ -130,9 +130,9 @@ int command_pause_ns(uint64_t duration_ns)
     return 0;
 }
 
-const char *command_name(size_t i)
+const struct command *command_at(size_t i)
 {
-    return i < COMMAND_COUNT ? commands[i].name : NULL;
+    return i < COMMAND_COUNT ? &commands[i] : NULL;
 }
 
 static const struct command *command_find(const char *name)
