@@ -29,11 +29,25 @@ static void must(int error, const char *what)
         kernel_panic("%s did not start: %s", what, strerror(-error));
 }
 
+/* Is this word on the command line? */
+static bool has_word(const char *line, const char *word)
+{
+    size_t length = strlen(word);
+
+    for (const char *at = line; (at = strstr(at, word)); at += length)
+        if ((at == line || at[-1] == ' ') && (at[length] == ' ' || !at[length]))
+            return true;
+    return false;
+}
+
 /* Starts the guests whose configs lie in /etc/vmctl/auto, in the order of their names. */
-static void guests_autostart(void)
+static void guests_autostart(const char *command_line)
 {
     struct ram_dir_entry entry;
     char started[256] = "";
+
+    if (has_word(command_line, "autostart=off"))
+        return;
 
     for (;;) {
         char next[256] = "", path[300];
@@ -72,7 +86,7 @@ void guest_main(struct start_info *si)
     must(block_back_start(), "block backend");
     must(bridge_nodes_start(), "bridges' nodes");
     must(net_back_start(), "net backend");
-    guests_autostart();
+    guests_autostart((const char *)si->cmd_line);
     must(shell_start(), "shell");
     for (;;)
         task_sleep_ns(3600ULL * 1000000000);

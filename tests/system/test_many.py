@@ -84,9 +84,10 @@ def test_guest_reboots(hv, tmp_path):
     """Reboots the guest itself asks for, until it is destroyed."""
     count = 4
     extra = extra_folder(tmp_path, "echo turn-up\nreboot -f\n", [("turner", 1, "")])
-    lines = ["vmctl destroy demo", *SETTLED, *turns("turner", count), *audit(hv),
+    lines = ["! vmctl domid demo", "ls /etc/vmctl/auto", *SETTLED, *turns("turner", count), *audit(hv),
              "vmctl destroy turner", *SETTLED, *audit(hv)]
-    result = run_script(tmp_path, hv, lines, EXTRA=extra, TIMEOUT=500).ok()
+    result = run_script(tmp_path, hv, lines, EXTRA=extra, TIMEOUT=500, DOM0_CMDLINE="autostart=off").ok()
+    assert result.of("ls /etc/vmctl/auto") == "demo.cfg" # it was to be started
     assert int(result.of("vmctl domid turner")) >= count // 3
     assert nodes(result, 0) == nodes(result, 1)
     same_memory(hv, result, 0, 1)
