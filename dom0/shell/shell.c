@@ -17,6 +17,7 @@
 #include "shell/commands.h"
 #include "shell/line-editor.h"
 #include "shell/words.h"
+#include "tasks/console-input.h"
 #include "tasks/task.h"
 
 #define COMMANDS_MAX   64
@@ -195,6 +196,7 @@ static void prompt(void *argument)
     char line[LINE_SIZE];
 
     (void)argument;
+    console_attend();
     printf("\nWelcome to Paravane. \"help\" lists the commands, \"vmctl console NAME\" shows a "
            "guest.\n");
     for (;;) {

@@ -2,6 +2,7 @@
  * Console input for tasks: the console's input hook wakes the queue its readers sleep on.
  */
 #include "tasks/console-input.h"
+#include "tasks/task.h"
 #include "tasks/wait-queue.h"
 #include "pv-kernel/console.h"
 #include "pv-kernel/event-ports.h"
@@ -14,6 +15,18 @@ static struct wait_queue readers;
 /* Typed ahead: read already, by a search for Ctrl-C, but not asked for yet. */
 static char ahead[AHEAD_MAX];
 static unsigned int ahead_first, ahead_count;
+
+static const struct task *attended;
+
+void console_attend(void)
+{
+    attended = task_current();
+}
+
+bool console_is_attended(void)
+{
+    return attended && attended == task_current();
+}
 
 static int take(void)
 {

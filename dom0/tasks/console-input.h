@@ -14,6 +14,10 @@ int console_read_char_until(uint64_t deadline_ns);
 /* Whether Ctrl-C was typed since the last look; what was typed before it is dropped, what comes
  * after it is kept for the next reader. */
 bool console_take_interrupt(void);
+/* The calling task is the one that a person at the console talks to: the prompt's, no script's. */
+void console_attend(void);
+/* Is it? */
+bool console_is_attended(void);
 /* Drops what was typed and not read yet. */
 void console_drop_input(void);
 /* Called once, after tasks_start. */

@@ -26,9 +26,13 @@ def interrupted(machine):
 
 
 def test_prompt(hv, tmp_path):
-    machine = prompt(tmp_path, hv)
+    machine = prompt(tmp_path, hv, DOM0_CMDLINE="autostart=off")
     try:
         line(machine, "help", "vmctl")
+        machine.send("vmctl create /etc/vmctl/demo.cfg\r")
+        machine.expect_exact("\runpacking the kernel: ")  # for who sits there; it goes when it is done
+        machine.expect_exact("\r\x1b[Kdemo: started as domain 1")
+        machine.expect_exact(PROMPT)
         line(machine, "echo 'a  b' \"c\"", "\na  b c")
         line(machine, "echo lost\b\b\b\bfound", "\nfound")
         machine.send("\x1b[A")

@@ -3,7 +3,7 @@
  * however many, or of those named.  The hypervisor answers as ours does.
  *
  * Sources: tools/vmctl/commands/lifecycle.c tools/vmctl/commands/audit.c tools/vmctl/hypervisor.c
- * Sources: tools/vmctl/failure.c tools/vmctl/json.c
+ * Sources: tools/vmctl/failure.c tools/vmctl/json.c tools/vmctl/progress.c
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -93,6 +93,16 @@ void platform_yield(void)
 int64_t platform_now_ns(void)
 {
     return 0;
+}
+
+bool platform_is_attended(void)
+{
+    return false;
+}
+
+void platform_terminal_write(const char *data, size_t length)
+{
+    (void)data, (void)length;
 }
 
 static char store;

@@ -10,7 +10,9 @@
 #include "vmctl/command.h"
 #include "vmctl/domain/domain.h"
 #include "vmctl/hypervisor.h"
+#include "vmctl/image/unpack.h"
 #include "vmctl/platform/platform.h"
+#include "vmctl/progress.h"
 
 struct create_options {
     bool console, paused, quiet, foreground;
@@ -74,14 +76,23 @@ static int let_run(struct command_context *context, const struct create_options 
     return error;
 }
 
+/* In dom0 others may be unpacking meanwhile, but nobody sits in front of them. */
+static void show_unpacking(size_t bytes)
+{
+    progress_show("unpacking the kernel: %lu MiB", (unsigned long)(bytes >> 20));
+}
+
 /* Takes over the config. */
 static int create(struct command_context *context, const struct create_options *options,
                   struct domain_config *config)
 {
     char name[sizeof(config->name)];
     uint32_t domid;
+
+    unpack_progress = options->quiet ? NULL : show_unpacking;
     int error = domain_start(config, context->store, &domid, &context->failure);
 
+    progress_end();
     snprintf(name, sizeof(name), "%s", config->name);
     if (!error && !options->foreground) {
         error = domain_supervise_in_background(config, domid);

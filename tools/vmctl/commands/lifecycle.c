@@ -10,6 +10,7 @@
 #include "vmctl/domain/domain.h"
 #include "vmctl/hypervisor.h"
 #include "vmctl/platform/platform.h"
+#include "vmctl/progress.h"
 #include "xenstore/client.h"
 
 #define GLANCE_NS 20000000u
@@ -114,17 +115,17 @@ static bool state_reached(uint32_t domid, enum wanted_state wanted)
 }
 
 /* Polls: the hypervisor tells no one but the holder of VIRQ_DOM_EXC of such changes. */
-static int wait_for_state(uint32_t domid, enum wanted_state wanted, int64_t timeout_ns)
+static int wait_for_shutdown(uint32_t domid, const char *name)
 {
-    int64_t deadline = platform_now_ns() + timeout_ns;
-
+    int64_t began = platform_now_ns();
     int error = 0;
 
-    while (!error && !state_reached(domid, wanted)) {
-        if (timeout_ns >= 0 && platform_now_ns() >= deadline)
-            return -ETIMEDOUT;
+    while (!error && !state_reached(domid, WANT_SHUTDOWN)) {
+        progress_show("%s: shutting down: %lld s", name,
+                      (long long)((platform_now_ns() - began) / 1000000000));
         error = command_pause_ns(GLANCE_NS);
     }
+    progress_end();
     return error;
 }
 
@@ -136,7 +137,7 @@ int command_shutdown(struct command_context *context, int argc, char **argv)
     int error = status ? 0 : ask_guest(context, domid, argv[1], "poweroff");
 
     if (!status && !error && wait)
-        error = wait_for_state(domid, WANT_SHUTDOWN, -1);
+        error = wait_for_shutdown(domid, argv[1]);
     return error ? command_failed(context, error, argv[1]) : status;
 }
 

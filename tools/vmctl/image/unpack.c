@@ -13,6 +13,7 @@
 #define PACKED_BY_MAX  16u                  /* a kernel is packed by four to eight */
 
 void (*unpack_pause)(void);
+void (*unpack_progress)(size_t bytes);
 
 size_t unpacked_window(const struct unpacked *out)
 {
@@ -36,6 +37,8 @@ int unpacked_reserve(struct unpacked *out, size_t more)
 
     if (unpack_pause)
         unpack_pause();
+    if (unpack_progress)
+        unpack_progress(out->size);
     if (out->size > UNPACKED_MAX || more > UNPACKED_MAX - out->size)
         return -EFBIG;
     while (capacity < out->size + more)

@@ -32,6 +32,8 @@ size_t unpacked_window(const struct unpacked *out);
  * give way by themselves, guests' disks and consoles are served meanwhile.
  */
 extern void (*unpack_pause)(void);
+/* The same, with what there is so far: for who waits. */
+extern void (*unpack_progress)(size_t bytes);
 
 struct unpacker {
     const char *name;

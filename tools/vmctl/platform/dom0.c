@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hypercall-abi/guest-stubs.h"
 #include "libc/libc.h"
@@ -197,6 +198,11 @@ void platform_terminal_write(const char *data, size_t length)
     fwrite(data, 1, length, stdout);
     fflush(stdout);
     libc_terminal_raw(false);
+}
+
+bool platform_is_attended(void)
+{
+    return console_is_attended() && isatty(STDOUT_FILENO);
 }
 
 bool platform_interrupted(void)

@@ -82,6 +82,8 @@ int platform_keyboard_raw(bool on);
 int platform_keyboard_read(char *byte, int64_t timeout_ns);
 /* Prints as it is, escape sequences and all: for who sits at a guest's console. */
 void platform_terminal_write(const char *data, size_t length);
+/* Does somebody sit in front of what this command prints? */
+bool platform_is_attended(void);
 /* Whether the user typed Ctrl-C since; where that ends the program by itself, never. */
 bool platform_interrupted(void);
 

@@ -287,6 +287,11 @@ void platform_terminal_write(const char *data, size_t length)
     fflush(stdout);
 }
 
+bool platform_is_attended(void)
+{
+    return isatty(STDOUT_FILENO);
+}
+
 /* SIGINT does what it always does. */
 bool platform_interrupted(void)
 {
