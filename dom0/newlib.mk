@@ -7,7 +7,7 @@ NEWLIB_STAMP   := $(NEWLIB)/lib/libc.a
 $(NEWLIB_STAMP):
 	@echo "building newlib (once, a minute or two; kept in $(NEWLIB))"
 	@mkdir -p $(CACHE)
-	$(if $(filter 1,$(V)),,@)tools/build-newlib $(abspath $(NEWLIB))
+	$(if $(filter 1,$(V)),,@)tools/with-progress newlib $(NEWLIB).build tools/build-newlib $(abspath $(NEWLIB))
 
 # The decompressors of the domain builder, built against it and kept likewise.
 LIBRARIES_HASH  := $(shell cat tools/build-libraries tools/fetch-source 2>/dev/null | sha256sum | cut -c1-12)-$(NEWLIB_HASH)
@@ -16,7 +16,7 @@ LIBRARIES_STAMP := $(LIBRARIES)/lib/liblzo2.a
 
 $(LIBRARIES_STAMP): $(NEWLIB_STAMP)
 	@echo "building the decompression libraries (once; kept in $(LIBRARIES))"
-	$(if $(filter 1,$(V)),,@)tools/build-libraries $(abspath $(LIBRARIES)) $(abspath $(NEWLIB))
+	$(if $(filter 1,$(V)),,@)tools/with-progress libraries $(LIBRARIES).build tools/build-libraries $(abspath $(LIBRARIES)) $(abspath $(NEWLIB))
 
 # lwIP (and libmd's SHA-2), with our options and patches.  build/lwip leads there: unit tests and
 # tools find its headers and sources by that name.
@@ -29,7 +29,7 @@ LWIP_LINK   := $(BUILD)/lwip-$(LWIP_HASH)
 
 $(LWIP_STAMP): $(NEWLIB_STAMP)
 	@echo "building lwIP (once; kept in $(LWIP))"
-	$(if $(filter 1,$(V)),,@)tools/build-lwip $(abspath $(LWIP)) $(abspath $(NEWLIB))
+	$(if $(filter 1,$(V)),,@)tools/with-progress lwIP $(LWIP).build tools/build-lwip $(abspath $(LWIP)) $(abspath $(NEWLIB))
 
 $(LWIP_LINK): $(LWIP_STAMP)
 	@mkdir -p $(@D)

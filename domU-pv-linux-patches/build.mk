@@ -2,8 +2,10 @@
 # make linux [LINUX_SERIES=6.12]: with the series for a newer kernel.
 .PHONY: linux soak
 linux: deps
-	tools/linux $(CACHE)
+	@tools/linux $(CACHE) --find > /dev/null || \
+	    echo "building a Linux for guests (once, some minutes; kept in $(CACHE))"
+	@tools/linux $(CACHE)
 
 # make soak [MODES="direct writable shadow"] [MINUTES=5] [HV=xen]: a guest with that kernel under load.
 soak: all linux
-	tools/soak
+	@tools/soak

@@ -4,6 +4,7 @@ import pathlib
 import re
 import subprocess
 
+import pexpect
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -50,3 +51,24 @@ def test_make_can_end_with_any_status(written, status, tmp_path):
     done = make(cwd=tmp_path)
     assert done.returncode == status, done
     assert (done.stdout == "went on\n") == (status == 0)
+
+
+SLOW = ["sh", "-c", "mkdir work; touch work/a.o work/b.o; sleep 1; echo done; exit 3"]
+
+
+def test_progress_is_for_terminals(tmp_path):
+    words = [str(ROOT / "tools/with-progress"), "newlib", "work", *SLOW]
+    piped = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True)
+    assert (piped.returncode, piped.stdout, piped.stderr) == (3, "done\n", "")
+    (tmp_path / "again").mkdir()
+    shown = pexpect.spawn(words[0], words[1:], cwd=tmp_path / "again", encoding="utf-8", timeout=30)
+    shown.expect_exact("\rnewlib: 2 files compiled\x1b[K")
+    shown.expect_exact("done\r\n\r\x1b[K")
+    shown.expect(pexpect.EOF)
+    shown.close()
+    assert shown.exitstatus == 3
+
+
+def test_deps_says_what_it_found():
+    done = make("deps")
+    assert re.fullmatch(r"  DEPS all \d+ packages are installed\n", done.stdout), done
