@@ -181,6 +181,72 @@ static void bad_elf_files_are_told_apart(void **state)
     assert_non_null(strstr(failure.text, "empty"));
 }
 
+#define SECTIONS 0x400
+#define STRINGS  0x600
+
+static void section(unsigned int index, uint32_t name, uint32_t type, uint64_t offset,
+                    uint64_t size)
+{
+    size_t at = SECTIONS + index * 64;
+
+    put32(at, name);
+    put32(at + 4, type);
+    put64(at + 24, offset);
+    put64(at + 32, size);
+}
+
+/* No notes, but the section that was there before them, with this in it. */
+static void with_guest_string(const char *text)
+{
+    make_kernel(NULL);
+    put32(0x40 + 56, 0); /* no PT_NOTE */
+    put64(40, SECTIONS);
+    put16(58, 64); /* their size, number, and which has the names */
+    put16(60, 3);
+    put16(62, 1);
+    put(STRINGS, "\0.names\0__xen_guest", 20);
+    section(1, 1, 3, STRINGS, 20);
+    section(2, 8, 1, STRINGS + 32, strlen(text) + 1);
+    put(STRINGS + 32, text, strlen(text) + 1);
+}
+
+static void a_kernel_without_an_entry_note_starts_as_elf_says(void **state)
+{
+    (void)state;
+    put32(NOTES + 24 + 24 + 8, 0x7fffffff); /* ENTRY becomes one that nobody knows */
+    assert_int_equal(load(kernel, sizeof(kernel)), 0);
+    assert_true(image.elf.entry == 0xffffffff81000100);
+    kernel_image_close(&image);
+    put64(24, 0xffffffff81002000);
+    expect_refusal("entry point is outside");
+    put32(NOTES + 8, 18); /* PHYS32_ENTRY in the place of XEN_VERSION */
+    expect_refusal("a PVH kernel");
+}
+
+static void a_guest_string_is_understood(void **state)
+{
+    (void)state;
+    with_guest_string(
+        "GUEST_OS=Mini,XEN_VER=xen-3.0,VIRT_BASE=0x1000000,ELF_PADDR_OFFSET=0x1000000,"
+        "HYPERCALL_PAGE=0x1,LOADER=generic,PAE=yes");
+    put64(24, 0x1000100);
+    assert_int_equal(load(kernel, sizeof(kernel)), 0);
+    assert_true(image.elf.entry == 0x1000100);
+    assert_true(image.elf.virt_base == 0x1000000 && image.elf.paddr_offset == 0x1000000);
+    assert_true(image.elf.has_hypercall_page && image.elf.hypercall_page == 0x1001000);
+    kernel_image_close(&image);
+    with_guest_string("XEN_VER=xen-3.0,VIRT_BASE=0x800000,VIRT_ENTRY=0x1000200,LOADER=generic");
+    assert_int_equal(load(kernel, sizeof(kernel)), 0);
+    assert_true(image.elf.entry == 0x1000200);
+    assert_true(image.elf.paddr_offset == 0x800000); /* as it was before there were notes */
+    with_guest_string("XEN_VER=xen-2.0");
+    expect_refusal("another Xen interface");
+    section(2, 9, 1, STRINGS + 32, 10); /* xen_guest */
+    expect_refusal("no Xen notes");
+    section(2, 8, 1, KERNEL_SIZE - 4, 10);
+    expect_refusal("no Xen notes");
+}
+
 static void notes_with_odd_addresses_are_refused(void **state)
 {
     (void)state;
@@ -521,6 +587,8 @@ int main(void)
         cmocka_unit_test_setup(truncated_and_corrupt_data_is_refused, make_kernel),
         cmocka_unit_test_setup(bombs_are_bounded, make_kernel),
         cmocka_unit_test_setup(unpacked_images_are_kept, make_kernel),
+        cmocka_unit_test_setup(a_kernel_without_an_entry_note_starts_as_elf_says, make_kernel),
+        cmocka_unit_test_setup(a_guest_string_is_understood, make_kernel),
         cmocka_unit_test_setup(notes_with_odd_addresses_are_refused, make_kernel),
         cmocka_unit_test_setup(repetitions_are_refused, make_kernel),
         cmocka_unit_test_setup(bounds_of_unpacking, make_kernel),

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hypercall-abi/elf-notes.h"
@@ -53,7 +54,7 @@ struct reader {
     size_t size;
     struct failure *failure;
     struct elf_header header;
-    bool xen_notes, has_entry;
+    bool xen_notes, has_entry, has_paddr_offset, has_phys32_entry;
     unsigned int notes;
     char xen_version[16], pae[8];
 };
@@ -153,6 +154,10 @@ static void read_note(struct reader *reader, uint32_t type, const uint8_t *desc,
         break;
     case XEN_ELFNOTE_PADDR_OFFSET:
         elf->paddr_offset = note_number(desc, size);
+        reader->has_paddr_offset = true;
+        break;
+    case XEN_ELFNOTE_PHYS32_ENTRY:
+        reader->has_phys32_entry = true;
         break;
     case XEN_ELFNOTE_XEN_VERSION:
         note_text(reader->xen_version, sizeof(reader->xen_version), desc, size);
@@ -220,21 +225,91 @@ static int read_programs(struct reader *reader)
     return 0;
 }
 
-/* Kernels linked without a PT_NOTE have their notes in sections. */
-static void read_sections(struct reader *reader)
+static bool read_section(const struct reader *reader, unsigned int index,
+                         struct elf_section *section)
 {
     const struct elf_header *header = &reader->header;
 
-    if (header->shentsize != sizeof(struct elf_section) ||
-        !within(reader, header->shoff, (uint64_t)header->shnum * sizeof(struct elf_section)))
-        return;
-    for (unsigned int i = 0; i < header->shnum; i++) {
-        struct elf_section section;
+    if (index >= header->shnum || header->shentsize != sizeof(*section) ||
+        !within(reader, header->shoff, (uint64_t)header->shnum * sizeof(*section)))
+        return false;
+    memcpy(section, reader->data + header->shoff + index * sizeof(*section), sizeof(*section));
+    return true;
+}
 
-        memcpy(&section, reader->data + header->shoff + i * sizeof(section), sizeof(section));
+/* Kernels linked without a PT_NOTE have their notes in sections. */
+static void read_note_sections(struct reader *reader)
+{
+    struct elf_section section;
+
+    for (unsigned int i = 0; read_section(reader, i, &section); i++)
         if (section.type == SHT_NOTE)
             read_notes(reader, section.offset, section.size);
+}
+
+/* One word of the string below; what it is called there, and as a note. */
+static void read_guest_word(struct reader *reader, const char *key, const char *text)
+{
+    static const struct {
+        const char *key;
+        uint32_t note;
+        bool is_text;
+    } keys[] = {
+        { "VIRT_BASE", XEN_ELFNOTE_VIRT_BASE, false },
+        { "VIRT_ENTRY", XEN_ELFNOTE_ENTRY, false },
+        { "ELF_PADDR_OFFSET", XEN_ELFNOTE_PADDR_OFFSET, false },
+        { "HYPERCALL_PAGE", XEN_ELFNOTE_HYPERCALL_PAGE, false },
+        { "XEN_VER", XEN_ELFNOTE_XEN_VERSION, true },
+        { "GUEST_OS", XEN_ELFNOTE_GUEST_OS, true },
+    };
+    uint64_t number = strtoull(text, NULL, 0);
+
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (!strcmp(keys[i].key, key))
+            read_note(reader, keys[i].note,
+                      keys[i].is_text ? (const uint8_t *)text : (const uint8_t *)&number,
+                      keys[i].is_text ? (uint32_t)strlen(text) : sizeof(number));
+}
+
+/* KEY=value words, comma between, as kernels said it before there were notes.  The hypercall page
+ * is a number of pages from VIRT_BASE on, and physical addresses in the file are virtual ones. */
+static void read_guest_string(struct reader *reader, uint64_t offset, uint64_t size)
+{
+    struct kernel_elf *elf = reader->elf;
+    char text[1024], *word, *rest = text, *value;
+
+    if (!within(reader, offset, size))
+        return;
+    note_text(text, sizeof(text), reader->data + offset,
+              size < sizeof(text) ? (uint32_t)size : (uint32_t)sizeof(text));
+    reader->xen_notes = true;
+    while ((word = strsep(&rest, ","))) {
+        value = strchr(word, '=');
+        if (value) {
+            *value = '\0';
+            read_guest_word(reader, word, value + 1);
+        }
     }
+    if (elf->has_hypercall_page)
+        elf->hypercall_page = (elf->hypercall_page << 12) + elf->virt_base;
+    if (!reader->has_paddr_offset)
+        elf->paddr_offset = elf->virt_base;
+}
+
+static void read_guest_section(struct reader *reader)
+{
+    static const char wanted[] = "__xen_guest";
+    struct elf_section names, section;
+
+    if (!read_section(reader, reader->header.shstrndx, &names))
+        return;
+    for (unsigned int i = 0; read_section(reader, i, &section); i++)
+        if (section.name < names.size && names.size - section.name >= sizeof(wanted) &&
+            within(reader, names.offset, names.size) &&
+            !memcmp(reader->data + names.offset + section.name, wanted, sizeof(wanted))) {
+            read_guest_string(reader, section.offset, section.size);
+            return;
+        }
 }
 
 /* Where the notes say the kernel lies; that it fits there with all that follows it is layout.c's.
@@ -272,9 +347,10 @@ static int check_notes(struct reader *reader)
                          "build it with CONFIG_XEN_PV");
     if (reader->xen_version[0] && strcmp(reader->xen_version, "xen-3.0") != 0)
         return elf_error(reader, "made for another Xen interface", "use one for xen-3.0");
-    /* A kernel for PVH alone has a PHYS32_ENTRY note and no ENTRY. */
+    if (!reader->has_entry && reader->has_phys32_entry && !reader->xen_version[0])
+        return elf_error(reader, "a PVH kernel: no PV entry point", "build it with CONFIG_XEN_PV");
     if (!reader->has_entry)
-        return elf_error(reader, "no PV entry point", "build it with CONFIG_XEN_PV");
+        elf->entry = reader->header.entry;
     if (!elf->segment_count)
         return elf_error(reader, "nothing to load in it", "is the file complete?");
     return check_addresses(reader);
@@ -295,6 +371,8 @@ int kernel_elf_parse(struct kernel_elf *elf, const char *file, const uint8_t *da
     if (error)
         return error;
     if (!reader.xen_notes)
-        read_sections(&reader);
+        read_note_sections(&reader);
+    if (!reader.xen_notes)
+        read_guest_section(&reader);
     return check_notes(&reader);
 }
