@@ -8,6 +8,7 @@
 #include "network/bridges.h"
 #include "network/host.h"
 #include "pv-kernel/clock.h"
+#include "pv-kernel/event-ports.h"
 #include "pv-kernel/frames.h"
 #include "pv-kernel/kernel.h"
 #include "pv-kernel/print.h"
@@ -72,6 +73,7 @@ static void guests_autostart(const char *command_line)
 
 void guest_main(struct start_info *si)
 {
+    event_ports_use_fifo();
     tasks_start();
     console_input_start();
     libc_start();

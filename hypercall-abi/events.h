@@ -103,4 +103,42 @@ struct evtchn_reset {
     domid_t dom;
 };
 
+/*
+ * The FIFO format: a word a port, in pages the guest gives (expand_array), and for each vCPU a
+ * control block (init_control; the first one switches the domain to this format).  A port that is
+ * pending and not masked is linked, by its word's low bits, behind the last of its queue: there is
+ * one a vCPU and priority, 0 the highest.  `ready` has a bit for each queue that is not empty.
+ * (Xen's docs/misc, event channel FIFO design; EVTCHNOP_* above; at most 131072 ports.)
+ */
+#define EVTCHN_FIFO_PRIORITY_DEFAULT 7u
+#define EVTCHN_FIFO_PRIORITY_MIN     15u
+#define EVTCHN_FIFO_MAX_QUEUES       16u
+#define EVTCHN_FIFO_PENDING          31u
+#define EVTCHN_FIFO_MASKED           30u
+#define EVTCHN_FIFO_LINKED           29u
+#define EVTCHN_FIFO_BUSY             28u /* a guest does not unmask the port while it is set */
+#define EVTCHN_FIFO_LINK_BITS        17u
+#define EVTCHN_FIFO_LINK_MASK        ((1u << EVTCHN_FIFO_LINK_BITS) - 1)
+#define EVTCHN_FIFO_NR_CHANNELS      (1u << EVTCHN_FIFO_LINK_BITS)
+
+struct evtchn_fifo_control_block {
+    uint32_t ready;
+    uint32_t _rsvd;
+    uint32_t head[EVTCHN_FIFO_MAX_QUEUES]; /* ports; 0: none */
+};
+struct evtchn_init_control {
+    uint64_t control_gfn;
+    uint32_t offset;   /* in the frame; a multiple of 8 */
+    uint32_t vcpu;     /* whose it is */
+    uint8_t link_bits; /* out: EVTCHN_FIFO_LINK_BITS */
+    uint8_t _pad[7];
+};
+struct evtchn_expand_array {
+    uint64_t array_gfn; /* of words for the next 1024 ports */
+};
+struct evtchn_set_priority {
+    evtchn_port_t port;
+    uint32_t priority; /* 0 to EVTCHN_FIFO_PRIORITY_MIN */
+};
+
 #endif

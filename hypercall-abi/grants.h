@@ -73,6 +73,12 @@ struct gnttab_unmap_grant_ref {
     grant_handle_t handle;
     int16_t status; /* out */
 };
+struct gnttab_unmap_and_replace {
+    uint64_t host_addr;
+    uint64_t new_addr; /* whose mapping goes to host_addr; 0: none does */
+    grant_handle_t handle;
+    int16_t status; /* out */
+};
 struct gnttab_setup_table {
     domid_t dom;
     uint32_t nr_frames;

@@ -32,6 +32,10 @@ struct sched_poll {
     uint32_t nr_ports;
     uint64_t timeout; /* system time in ns, 0 for none */
 };
+struct sched_watchdog {
+    uint32_t id;      /* 0: a new one, whose number is returned */
+    uint32_t timeout; /* s; 0 ends it */
+};
 struct sched_remote_shutdown {
     domid_t domain_id;
     uint32_t reason;

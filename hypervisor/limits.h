@@ -5,8 +5,9 @@
 #define MAX_CPUS             16
 #define MAX_DOMAINS          1024 /* owners of frames, the hypervisor and DOMID_IO included */
 #define MAX_VCPUS_PER_DOMAIN 32   /* as many as shared_info has vcpu_infos for */
+#define MAX_WATCHDOGS        2    /* of a domain */
 #define MAX_DEVICE_PAGES     256  /* of MSI-X tables */
-#define MAX_PORTS            4096 /* 2-level event channels */
+#define MAX_PORTS            4096 /* 2-level event channels; FIFO has EVTCHN_FIFO_NR_CHANNELS */
 #define MAX_IRQS             256  /* lines and messages of real devices */
 #define MAX_IOAPICS          8
 #define MAX_E820             128

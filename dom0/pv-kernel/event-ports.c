@@ -6,16 +6,22 @@
  * evtchn_pending_sel, a flag for the vCPU.  The flag is cleared before the summary is taken and
  * the summary before the words, so whatever the hypervisor adds later raises the flag again.
  *
+ * The other format, FIFO, is event-fifo.c's; what is said here of a port's handler is the same in
+ * both.
+ *
  * A word is read once: what a handler's port raises meanwhile is for the next pass.  And a guest's
  * port is masked as it is delivered, until a task looks after it: so however fast a guest sends,
  * it gets one delivery for each of that task's turns, and the upcall ends.
  */
 #include "pv-kernel/event-ports.h"
+#include "pv-kernel/event-fifo.h"
+#include "pv-kernel/frames.h"
 #include "pv-kernel/kernel.h"
 #include "hypercall-abi/errno.h"
 #include "hypercall-abi/guest-stubs.h"
 #include "hypercall-abi/physdev.h"
 #include "hypercall-abi/sched.h"
+#include <stddef.h>
 
 #define barrier() __asm__ volatile("" : : : "memory")
 
@@ -26,7 +32,24 @@ struct port_handler {
     bool guest;       /* masked as it is delivered */
 };
 
-static struct port_handler handlers[EVTCHN_2L_NR_CHANNELS];
+#define HANDLERS_PER_PART 512u
+#define HANDLERS_ORDER    2u
+_Static_assert(sizeof(struct port_handler) * HANDLERS_PER_PART <= PAGE_SIZE << HANDLERS_ORDER,
+               "a part is so many pages");
+
+/* Made as ports are got; the first ones before there is memory. */
+static struct port_handler first_handlers[HANDLERS_PER_PART];
+static struct port_handler *handlers[EVTCHN_FIFO_NR_CHANNELS / HANDLERS_PER_PART];
+static bool fifo;
+
+/* NULL: we have never had the port. */
+static struct port_handler *handler_of(evtchn_port_t port)
+{
+    struct port_handler *part =
+        port < EVTCHN_FIFO_NR_CHANNELS ? handlers[port / HANDLERS_PER_PART] : NULL;
+
+    return part ? &part[port % HANDLERS_PER_PART] : NULL;
+}
 
 static volatile struct vcpu_info *this_vcpu(void)
 {
@@ -80,14 +103,22 @@ void events_block(void)
     }
 }
 
+static void pending_clear(evtchn_port_t port)
+{
+    if (fifo)
+        event_fifo_clear(port);
+    else
+        bit_clear(shared_info->evtchn_pending, port);
+}
+
 static void port_deliver(evtchn_port_t port)
 {
-    struct port_handler *h = &handlers[port];
+    struct port_handler *h = handler_of(port);
 
-    if (!h->handler || h->guest)
+    if (!h || !h->handler || h->guest)
         event_port_mask(port);
-    bit_clear(shared_info->evtchn_pending, port);
-    if (!h->handler)
+    pending_clear(port);
+    if (!h || !h->handler)
         return;
     h->handler(port, h->arg);
     if (h->eoi_pirq >= 0) {
@@ -97,30 +128,40 @@ static void port_deliver(evtchn_port_t port)
     }
 }
 
+static void bits_upcall(void)
+{
+    uint64_t summary = __atomic_exchange_n(&this_vcpu()->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
+
+    while (summary) {
+        uint32_t word = (uint32_t)__builtin_ctzll(summary);
+        uint64_t bits = ((volatile uint64_t *)shared_info->evtchn_pending)[word] &
+                        ~((volatile uint64_t *)shared_info->evtchn_mask)[word];
+
+        summary &= summary - 1;
+        for (; bits; bits &= bits - 1)
+            port_deliver(word * 64 + (uint32_t)__builtin_ctzll(bits));
+    }
+}
+
 void event_ports_upcall(void)
 {
     volatile struct vcpu_info *vcpu = this_vcpu();
 
     while (vcpu->evtchn_upcall_pending) {
-        uint64_t summary;
-
         vcpu->evtchn_upcall_pending = 0;
-        summary = __atomic_exchange_n(&vcpu->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
-        while (summary) {
-            uint32_t word = (uint32_t)__builtin_ctzll(summary);
-            uint64_t bits = ((volatile uint64_t *)shared_info->evtchn_pending)[word] &
-                            ~((volatile uint64_t *)shared_info->evtchn_mask)[word];
-
-            summary &= summary - 1;
-            for (; bits; bits &= bits - 1)
-                port_deliver(word * 64 + (uint32_t)__builtin_ctzll(bits));
-        }
+        if (fifo)
+            event_fifo_upcall(port_deliver);
+        else
+            bits_upcall();
     }
 }
 
 void event_port_mask(evtchn_port_t port)
 {
-    bit_set(shared_info->evtchn_mask, port);
+    if (fifo)
+        event_fifo_mask(port);
+    else
+        bit_set(shared_info->evtchn_mask, port);
 }
 
 void event_port_unmask(evtchn_port_t port)
@@ -131,7 +172,20 @@ void event_port_unmask(evtchn_port_t port)
     hypercall_event_channel_op(EVTCHNOP_unmask, HYPERCALL_ARG(&op));
 }
 
-void event_port_reopen(evtchn_port_t port)
+static void fifo_reopen(evtchn_port_t port)
+{
+    bool was = events_mask_save();
+
+    if (!event_fifo_open(port)) {
+        if (was)
+            event_port_unmask(port); /* it is put on its queue, and delivered when that may be */
+        else
+            port_deliver(port); /* which leaves it masked, as if it had been put there */
+    }
+    events_mask_restore(was);
+}
+
+static void bits_reopen(evtchn_port_t port)
 {
     volatile struct vcpu_info *vcpu = this_vcpu();
     bool was = events_mask_save();
@@ -145,13 +199,22 @@ void event_port_reopen(evtchn_port_t port)
     events_mask_restore(was);
 }
 
+void event_port_reopen(evtchn_port_t port)
+{
+    if (fifo)
+        fifo_reopen(port);
+    else
+        bits_reopen(port);
+}
+
 static void handler_set(evtchn_port_t port, event_handler_t handler, void *arg, bool guest)
 {
+    struct port_handler *h = handler_of(port);
     bool was = events_mask_save();
 
-    handlers[port].handler = handler;
-    handlers[port].arg = arg;
-    handlers[port].guest = guest;
+    h->handler = handler;
+    h->arg = arg;
+    h->guest = guest;
     event_port_unmask(port);
     events_mask_restore(was);
 }
@@ -166,13 +229,42 @@ void event_port_set_guest_handler(evtchn_port_t port, event_handler_t handler, v
     handler_set(port, handler, arg, true);
 }
 
+static void part_clear(struct port_handler *part)
+{
+    for (uint32_t i = 0; i < HANDLERS_PER_PART; i++)
+        part[i] = (struct port_handler){ .eoi_pirq = -1 };
+}
+
+/* There is room for the port here, and for what is pending on it. */
+static int port_reach(evtchn_port_t port)
+{
+    struct port_handler **part;
+
+    if (port >= (fifo ? EVTCHN_FIFO_NR_CHANNELS : EVTCHN_2L_NR_CHANNELS))
+        return -XEN_ENOSPC;
+    part = &handlers[port / HANDLERS_PER_PART];
+    if (!*part) {
+        *part = frames_alloc(HANDLERS_ORDER);
+        if (!*part)
+            return -XEN_ENOMEM;
+        part_clear(*part);
+    }
+    return fifo ? event_fifo_reach(port) : 0;
+}
+
 static int port_new(int64_t result, evtchn_port_t got, evtchn_port_t *port)
 {
+    struct evtchn_close close = { .port = got };
+    int error;
+
     if (result)
         return (int)result;
-    if (got >= EVTCHN_2L_NR_CHANNELS)
-        return -XEN_ENOSPC;
-    handlers[got] = (struct port_handler){ .eoi_pirq = -1 };
+    error = port_reach(got);
+    if (error) {
+        hypercall_event_channel_op(EVTCHNOP_close, HYPERCALL_ARG(&close));
+        return error;
+    }
+    *handler_of(got) = (struct port_handler){ .eoi_pirq = -1 };
     *port = got;
     return 0;
 }
@@ -216,7 +308,7 @@ int event_port_bind_pirq(uint32_t pirq, bool shared, evtchn_port_t *port)
         return error;
     if (!hypercall_physdev_op(PHYSDEVOP_irq_status_query, HYPERCALL_ARG(&query)) &&
         (query.flags & XENIRQSTAT_needs_eoi))
-        handlers[*port].eoi_pirq = (int32_t)pirq;
+        handler_of(*port)->eoi_pirq = (int32_t)pirq;
     return 0;
 }
 
@@ -234,9 +326,10 @@ int event_port_close(evtchn_port_t port)
     int result;
 
     event_port_mask(port);
-    handlers[port].handler = NULL;
+    if (handler_of(port))
+        handler_of(port)->handler = NULL;
     result = (int)hypercall_event_channel_op(EVTCHNOP_close, HYPERCALL_ARG(&op));
-    bit_clear(shared_info->evtchn_pending, port);
+    pending_clear(port);
     events_mask_restore(was);
     return result;
 }
@@ -245,6 +338,17 @@ void event_ports_start(void)
 {
     for (uint32_t i = 0; i < 64; i++)
         shared_info->evtchn_mask[i] = ~0ULL;
-    for (uint32_t i = 0; i < EVTCHN_2L_NR_CHANNELS; i++)
-        handlers[i].eoi_pirq = -1;
+    handlers[0] = first_handlers;
+    part_clear(first_handlers);
+}
+
+void event_ports_use_fifo(void)
+{
+    bool was = events_mask_save();
+
+    fifo = event_fifo_start();
+    for (evtchn_port_t port = 0; fifo && port < HANDLERS_PER_PART; port++)
+        if (first_handlers[port].handler)
+            event_port_unmask(port);
+    events_mask_restore(was);
 }

@@ -1,5 +1,5 @@
 /*
- * Event ports: dom0's end of Xen's event channels (2-level ABI).
+ * Event ports: dom0's end of Xen's event channels, 2-level or, if asked for and there, FIFO.
  *
  * A port is got from the hypervisor, given a handler, and from then on each notification
  * calls the handler from the upcall with events masked.  A handler must be short, must not
@@ -51,6 +51,9 @@ void events_mask_restore(bool was_masked);
 void events_block(void);
 /* Called once at start, and by the entry code. */
 void event_ports_start(void);
+/* For many ports: changes to the FIFO format if the hypervisor has it, while all ports got so far
+ * are among the first 512. */
+void event_ports_use_fifo(void);
 void event_ports_upcall(void);
 
 #endif

@@ -49,6 +49,8 @@ struct domain {
     bool shut_down;
     uint32_t shutdown_code; /* SHUTDOWN_*, or SHUTDOWN_CODE_INVALID */
     uint32_t declared_code; /* what its next shutdown is to be known as, or SHUTDOWN_CODE_INVALID */
+    uint32_t watchdogs_used; /* bits */
+    struct timer watchdogs[MAX_WATCHDOGS];
 
     xen_domain_handle_t handle;
     uint64_t vm_assist;

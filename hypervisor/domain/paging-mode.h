@@ -110,6 +110,10 @@ struct paging_mode {
                                   bool contains_pte, pte_t value);
     int must_check (*unmap_granted)(struct vcpu *v, uint64_t address, bool contains_pte,
                                     pte_t expected);
+    /* The same, and what its kernel's tables map at `from` is there from then on, and no more at
+     * `from`. */
+    int must_check (*replace_granted)(struct vcpu *v, uint64_t address, uint64_t from,
+                                      pte_t expected);
     /* What a domain is told to be the bus address of a frame that it maps at an address of its own
      * (0: nowhere), for a device of its own or not.  -ENOSPC: it has no devices. */
     int must_check (*bus_address)(mfn_t m, uint64_t address, bool for_device, uint64_t *bus);

@@ -29,6 +29,9 @@ struct domain;
 #define VCPU_PAUSED  4U /* its domain is paused, shut down or dying */
 #define VCPU_CHARGED 8U /* it pays for what it made other CPUs do */
 
+/* vcpu.poll_port: any event wakes it, and it looks again itself. */
+#define POLL_SEVERAL UINT32_MAX
+
 /*
  * Whether a vCPU has the state it starts with.  Any vCPU of the domain may give it one, but only
  * one at a time and only once: who moved NONE to BUSY alone touches the vCPU's state, and a vCPU
@@ -85,8 +88,11 @@ struct vcpu {
     uint16_t ds, es, fs, gs;
     uint32_t iopl;
     uint64_t debug[8];
-    bool debug_active; /* dr7 enables something */
-    bool ts;           /* CR0.TS as the guest set it */
+    bool debug_active;     /* dr7 enables something */
+    bool debug_extensions; /* CR4.DE as the guest set it */
+    bool nmi_busy;         /* its handler runs: from the entry to the next iret */
+    uint32_t nmi_pending;  /* atomic */
+    bool ts;               /* CR0.TS as the guest set it */
 
     struct guest_trap traps[256];
     mfn_t gdt_frames[GDT_GUEST_PAGES];
@@ -104,9 +110,8 @@ struct vcpu {
 
     /* Guards blocked/down/paused marks and polling.  Below the port locks, above run queues. */
     struct spinlock state_lock;
-    uint32_t stopped;        /* VCPU_* */
-    bool polling;            /* blocked in SCHEDOP_poll */
-    uint64_t poll_ports[64]; /* bitmap */
+    uint32_t stopped;   /* VCPU_* */
+    uint32_t poll_port; /* what it waits for in SCHEDOP_poll, or POLL_SEVERAL */
     struct timer poll_timer, singleshot, periodic;
     struct timer charge_timer; /* ends VCPU_CHARGED */
     uint64_t periodic_ns;

@@ -7,6 +7,7 @@
 #include "domain/guest-memory.h"
 #include "emulation/operands.h"
 #include "guest-cpu/trap-injection.h"
+#include "lib/atomic.h"
 #include "machine/msi.h"
 #include "machine/registers.h"
 #include "machine/tlb.h"
@@ -29,14 +30,19 @@ static bool is_kept(uint16_t port, unsigned size)
     return false;
 }
 
+bool iopl_allows(const struct vcpu *v)
+{
+    /* A guest's kernel counts as ring 1, as it did on 32 bits, unless it wants to be ring 0. */
+    bool ring0 = read_once(v->domain->vm_assist) & 1UL << VMASST_TYPE_architectural_iopl;
+
+    return v->iopl >= (v->mode != VCPU_KERNEL ? 3U : ring0 ? 0U : 1U);
+}
+
 bool port_access_allowed(struct vcpu *v, uint16_t port, unsigned size)
 {
-    unsigned cpl = v->mode == VCPU_KERNEL
-                       ? (v->domain->vm_assist & (1UL << VMASST_TYPE_architectural_iopl) ? 0 : 1)
-                       : 3;
     uint16_t bits;
 
-    if (v->iopl >= cpl)
+    if (iopl_allows(v))
         return true;
     if ((uint32_t)port + size > v->io_bitmap_ports)
         return false;

@@ -5,6 +5,9 @@
 #include "domain/domain.h"
 #include "guest-cpu/decode.h"
 
+/* Whether the running guest's IOPL, the one it asked for, lets it do in its present mode what that
+ * guards: CLI, STI and all ports. */
+bool iopl_allows(const struct vcpu *v);
 /* Whether the running guest, in its present mode, may use these ports as it sees it (IOPL and
  * bitmap): if not, it gets a #GP. */
 bool port_access_allowed(struct vcpu *v, uint16_t port, unsigned size);

@@ -6,6 +6,7 @@
 #include "emulation/operands.h"
 #include "emulation/port-access.h"
 #include "guest-cpu/cpuid-view.h"
+#include "guest-cpu/debug-registers.h"
 #include "guest-cpu/msr-view.h"
 #include "guest-cpu/trap-injection.h"
 #include "lib/string.h"
@@ -13,9 +14,9 @@
 
 #define GUEST_CR0 (CR0_PE | CR0_MP | CR0_ET | CR0_NE | CR0_WP | CR0_AM | CR0_PG)
 
-static uint64_t guest_cr4(void)
+static uint64_t guest_cr4(const struct vcpu *v)
 {
-    uint64_t cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_DE;
+    uint64_t cr4 = CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT | (v->debug_extensions ? CR4_DE : 0);
 
     return cpu_features.xsave ? cr4 | CR4_OSXSAVE : cr4;
 }
@@ -67,7 +68,7 @@ static bool read_control(struct vcpu *v, struct cpu_regs *regs, const struct ins
         value = v->domain->mode->root_gfn(v, false) << PAGE_SHIFT;
         break;
     case 4:
-        value = guest_cr4();
+        value = guest_cr4(v);
         break;
     default:
         return false;
@@ -91,7 +92,8 @@ static bool write_control(struct vcpu *v, struct cpu_regs *regs, const struct in
         v->info->arch.cr2 = value;
         return true;
     case 4:
-        return true; /* what the guest may have is on, the rest stays off */
+        v->debug_extensions = value & CR4_DE;
+        return true; /* of the rest, what the guest may have is on */
     default:
         return false;
     }
@@ -122,19 +124,26 @@ static bool emulate(struct vcpu *v, struct cpu_regs *regs, const struct instruct
     case OP_WRITE_CR:
         return write_control(v, regs, i);
     case OP_READ_DR:
-        *operand_register(regs, i->reg) = i->control < 8 ? v->debug[i->control] : 0;
-        return true;
+        return !debug_register_get(v, i->control, operand_register(regs, i->reg));
     case OP_CLTS:
         v->ts = false;
         __asm__ volatile("clts");
         return true;
+    case OP_WRITE_DR:
+        return !debug_register_set(v, i->control, *operand_register(regs, i->reg));
     case OP_WBINVD: /* caches are coherent; devices of the control domain snoop */
-    case OP_CLI:
-    case OP_STI: /* the event mask is what counts */
         return true;
     default:
         return false;
     }
+}
+
+static bool names_no_register(const struct vcpu *v, const struct instruction *i)
+{
+    uint64_t value;
+
+    return (i->op == OP_READ_DR || i->op == OP_WRITE_DR) && v->mode == VCPU_KERNEL &&
+           debug_register_get(v, i->control, &value);
 }
 
 bool privileged_instruction_emulate(struct vcpu *v, struct cpu_regs *regs)
@@ -146,7 +155,12 @@ bool privileged_instruction_emulate(struct vcpu *v, struct cpu_regs *regs)
     v->domain->counters.emulated_instructions++;
     if (i->op >= OP_IN && i->op <= OP_OUTS)
         return port_instruction(v, regs, i);
-    if (v->mode != VCPU_KERNEL || !emulate(v, regs, i))
+    if (names_no_register(v, i)) {
+        inject_trap(v, regs, TRAP_UD, 0);
+        return true;
+    }
+    if (i->op == OP_CLI || i->op == OP_STI ? !iopl_allows(v) /* the event mask is what counts */
+                                           : v->mode != VCPU_KERNEL || !emulate(v, regs, i))
         return false;
     regs->rip += i->length;
     return true;

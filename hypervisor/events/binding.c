@@ -2,6 +2,7 @@
 #include "events/binding.h"
 #include "events/delivery.h"
 #include "events/device-irq.h"
+#include "events/fifo.h"
 #include "lib/atomic.h"
 #include "lib/bits.h"
 #include "lib/errno.h"
@@ -42,7 +43,7 @@ int port_alloc_unbound(struct domain *d, domid_t peer, evtchn_port_t *number)
     r = port_allocate_locked(d, number);
     if (!r) {
         p = port_find_locked(d->ports, *number);
-        p->u.unbound.peer = peer;
+        p->u.peer = peer;
         p->state = PORT_UNBOUND;
     }
     spin_unlock(&d->ports->lock);
@@ -55,17 +56,17 @@ static int connect_locked(struct domain *d, struct domain *remote, evtchn_port_t
     struct port *theirs = port_find_locked(remote->ports, remote_port), *ours;
     int r;
 
-    if (!theirs || theirs->state != PORT_UNBOUND || theirs->u.unbound.peer != d->id)
+    if (!theirs || theirs->state != PORT_UNBOUND || theirs->u.peer != d->id)
         return -EINVAL;
     r = port_allocate_locked(d, number);
     if (r)
         return r;
     ours = port_find_locked(d->ports, *number);
-    ours->u.interdomain.remote = remote;
-    ours->u.interdomain.port = remote_port;
+    ours->u.remote = remote;
+    ours->remote_port = remote_port;
     ours->state = PORT_INTERDOMAIN;
-    theirs->u.interdomain.remote = d;
-    theirs->u.interdomain.port = *number;
+    theirs->u.remote = d;
+    theirs->remote_port = *number;
     theirs->state = PORT_INTERDOMAIN;
     atomic_add(&remote->references, 1);
     atomic_add(&d->references, 1);
@@ -193,10 +194,10 @@ static int close_single_locked(struct domain *d, struct port *p, evtchn_port_t n
 /* Both locks are held: the other end waits for somebody again. */
 static void close_connected_locked(struct domain *d, struct port *p, evtchn_port_t number)
 {
-    struct domain *remote = p->u.interdomain.remote;
-    struct port *other = port_find_locked(remote->ports, p->u.interdomain.port);
+    struct domain *remote = p->u.remote;
+    struct port *other = port_find_locked(remote->ports, p->remote_port);
 
-    other->u.unbound.peer = d->id;
+    other->u.peer = d->id;
     other->state = PORT_UNBOUND;
     port_free_locked(d, number);
 }
@@ -217,7 +218,7 @@ int port_close(struct domain *d, evtchn_port_t number)
             r = p ? close_single_locked(d, p, number) : -EINVAL;
             break;
         }
-        if (remote && remote == p->u.interdomain.remote) {
+        if (remote && remote == p->u.remote) {
             close_connected_locked(d, p, number);
             unlock_both(d->ports, remote->ports);
             domain_put(remote); /* the connection's two references */
@@ -233,7 +234,7 @@ int port_close(struct domain *d, evtchn_port_t number)
             remote = NULL;
             continue;
         }
-        remote = p->u.interdomain.remote;
+        remote = p->u.remote;
         atomic_add(&remote->references, 1);
         spin_unlock(&d->ports->lock);
     }
@@ -258,9 +259,9 @@ int port_send(struct domain *d, evtchn_port_t number)
     case PORT_INTERDOMAIN:
         /* Our lock keeps the connection; the number of its other end's vCPU may be stale by one
          * bind_vcpu, which only means the old vCPU gets the event. */
-        remote = p->u.interdomain.remote;
-        other = port_find_locked(remote->ports, p->u.interdomain.port);
-        port_deliver(remote, p->u.interdomain.port, read_once(other->notify_vcpu));
+        remote = p->u.remote;
+        other = port_find_locked(remote->ports, p->remote_port);
+        port_deliver(remote, p->remote_port, read_once(other->notify_vcpu));
         break;
     case PORT_IPI:
         port_deliver(d, number, p->notify_vcpu);
@@ -302,16 +303,37 @@ int port_status(struct domain *d, evtchn_port_t number, struct evtchn_status *ou
     out->status = p ? codes[p->state] : EVTCHNSTAT_closed;
     out->vcpu = p ? p->notify_vcpu : 0;
     if (p && p->state == PORT_UNBOUND)
-        out->u.unbound.dom = p->u.unbound.peer;
+        out->u.unbound.dom = p->u.peer;
     else if (p && p->state == PORT_INTERDOMAIN) {
-        out->u.interdomain.dom = p->u.interdomain.remote->id;
-        out->u.interdomain.port = p->u.interdomain.port;
+        out->u.interdomain.dom = p->u.remote->id;
+        out->u.interdomain.port = p->remote_port;
     } else if (p && p->state == PORT_VIRQ)
         out->u.virq = p->u.virq;
     else if (p && p->state == PORT_PIRQ)
         out->u.pirq = p->u.pirq;
     spin_unlock(&d->ports->lock);
     return 0;
+}
+
+/* With no port left a domain has the format it began with; -EAGAIN: its vCPUs made new ones. */
+static int format_forget(struct domain *d)
+{
+    struct event_ports *ports = d->ports;
+    struct fifo *fifo = NULL;
+    int r = 0;
+
+    spin_lock(&ports->lock);
+    if (ports->used) {
+        r = -EAGAIN;
+    } else {
+        fifo = ports->fifo;
+        write_once(ports->fifo, NULL);
+        ports->limit = min(ports->limit_wanted, (uint32_t)MAX_PORTS);
+    }
+    spin_unlock(&ports->lock);
+    if (fifo)
+        fifo_free(d, fifo);
+    return r;
 }
 
 int ports_close_all(struct domain *d, bool dying)
@@ -321,13 +343,13 @@ int ports_close_all(struct domain *d, bool dying)
         d->ports->closed = true;
         spin_unlock(&d->ports->lock);
     }
-    for (evtchn_port_t n = 1; n < d->ports->limit; n++) {
-        if (!read_once(d->ports->pages[n / PORTS_PER_PAGE]))
+    for (evtchn_port_t n = 1; n < read_once(d->ports->limit); n++) {
+        if (!read_once(read_once(d->ports->pages)[n / PORTS_PER_PAGE]))
             n += PORTS_PER_PAGE - n % PORTS_PER_PAGE - 1; /* never used, any of them */
         else if (!port_close(d, n) && preempt_point())
             return -ERESTART;
     }
-    return 0;
+    return format_forget(d);
 }
 
 void virq_raise(struct vcpu *v, uint32_t virq)

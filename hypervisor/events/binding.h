@@ -23,7 +23,8 @@ int must_check port_close(struct domain *d, evtchn_port_t number);
 int must_check port_send(struct domain *d, evtchn_port_t number);
 int must_check port_unmask(struct domain *d, evtchn_port_t number);
 int must_check port_status(struct domain *d, evtchn_port_t number, struct evtchn_status *out);
-/* Closes every port; dying: and allows no new ones.  -ERESTART. */
+/* Closes every port, and the domain's format of events is 2-level again; dying: and allows no new
+ * ones.  -ERESTART; -EAGAIN: there are new ones. */
 int must_check ports_close_all(struct domain *d, bool dying);
 
 /* Raises a virtual interrupt of one vCPU; of the control domain (global ones). */

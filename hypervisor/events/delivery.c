@@ -1,9 +1,10 @@
 /*
- * The 2-level ABI: a pending bit and a mask bit per port, a selector bit per 64 ports, a flag per
- * vCPU.  Each is set before the next; the guest clears them in the opposite order.  All are in
- * guest memory: the guest can confuse itself only.
+ * The 2-level format: a pending bit and a mask bit per port, a selector bit per 64 ports, a flag
+ * per vCPU.  Each is set before the next; the guest clears them in the opposite order.  All are in
+ * guest memory: the guest can confuse itself only.  The other format is fifo.c's.
  */
 #include "events/delivery.h"
+#include "events/fifo.h"
 #include "lib/atomic.h"
 #include "lib/bits.h"
 #include "scheduling/scheduler.h"
@@ -19,14 +20,15 @@ void vcpu_notify(struct vcpu *v)
 }
 
 /* Polling vCPUs look at the pending bit only, masked or not. */
-static void wake_pollers(struct domain *d, evtchn_port_t number)
+void pollers_wake(struct domain *d, evtchn_port_t number)
 {
     uint64_t polling = atomic_load(&d->ports->polling);
 
     for_each_cpu(id, polling) {
         struct vcpu *v = d->vcpus[id];
+        evtchn_port_t port = v ? read_once(v->poll_port) : 0;
 
-        if (v && bit_test(v->poll_ports, number))
+        if (port == number || port == POLL_SEVERAL)
             vcpu_wake(v);
     }
 }
@@ -37,23 +39,58 @@ static void select_and_notify(struct vcpu *v, evtchn_port_t number)
         vcpu_notify(v);
 }
 
-void port_deliver(struct domain *d, evtchn_port_t number, unsigned vcpu)
+static void bits_deliver(struct domain *d, evtchn_port_t number, unsigned vcpu)
 {
     struct shared_info *s = d->shared_info;
-    struct vcpu *v = d->vcpus[vcpu];
 
     if (bit_test_and_set_atomic(s->evtchn_pending, number))
         return;
     if (!bit_test(s->evtchn_mask, number))
-        select_and_notify(v, number);
+        select_and_notify(d->vcpus[vcpu], number);
     if (unlikely(read_once(d->ports->polling)))
-        wake_pollers(d, number);
+        pollers_wake(d, number);
+}
+
+void port_deliver(struct domain *d, evtchn_port_t number, unsigned vcpu)
+{
+    struct event_ports *ports = d->ports;
+
+    if (!read_once(ports->fifo)) {
+        bits_deliver(d, number, vcpu);
+        /* Who changes the format says so before looking at the bits; we set one before looking
+         * at the format, so one of us sees the other. */
+        if (likely(!read_once(ports->fifo)))
+            return;
+    }
+    fifo_deliver(d, port_find_locked(ports, number), number, vcpu);
 }
 
 void port_unmask_locked(struct domain *d, evtchn_port_t number, unsigned vcpu)
 {
     struct shared_info *s = d->shared_info;
 
-    if (bit_test_and_clear_atomic(s->evtchn_mask, number) && bit_test(s->evtchn_pending, number))
+    if (d->ports->fifo)
+        fifo_unmask(d, port_find_locked(d->ports, number), number, vcpu);
+    else if (bit_test_and_clear_atomic(s->evtchn_mask, number) &&
+             bit_test(s->evtchn_pending, number))
         select_and_notify(d->vcpus[vcpu], number);
+}
+
+bool port_is_pending(struct domain *d, evtchn_port_t number)
+{
+    bool pending;
+
+    spin_lock(&d->ports->lock);
+    pending = d->ports->fifo ? fifo_is_pending(d->ports->fifo, number)
+                             : bit_test(d->shared_info->evtchn_pending, number);
+    spin_unlock(&d->ports->lock);
+    return pending;
+}
+
+bool port_reset(struct domain *d, struct port *p, evtchn_port_t number)
+{
+    if (d->ports->fifo)
+        return fifo_reset(d->ports->fifo, p, number);
+    bit_test_and_clear_atomic(d->shared_info->evtchn_pending, number);
+    return true;
 }

@@ -1,30 +1,55 @@
 /* Pages of port records, made as ports are used. */
-#include "events/port.h"
+#include "events/delivery.h"
 #include "lib/atomic.h"
-#include "lib/bits.h"
 #include "lib/errno.h"
+#include "lib/string.h"
 #include "memory/heap.h"
 
-_Static_assert(sizeof(struct port) == 24, "a page holds as many as limits.h thinks");
+_Static_assert(sizeof(struct port) == 16, "a page of pointers is enough for all records");
+_Static_assert(PORT_PAGES_MAX * sizeof(struct port *) == PAGE_SIZE, "as struct event_ports says");
 
 int event_ports_create(struct domain *d, uint32_t limit)
 {
     d->ports = heap_allocate(sizeof(*d->ports));
     if (!d->ports)
         return -ENOMEM;
+    d->ports->limit_wanted = min(limit, EVTCHN_FIFO_NR_CHANNELS);
     d->ports->limit = min(limit, (uint32_t)MAX_PORTS);
+    d->ports->lowest = 1; /* port 0 is never given */
+    d->ports->pages = d->ports->first;
     return 0;
 }
 
 void event_ports_destroy(struct domain *d)
 {
-    if (!d->ports)
+    struct event_ports *ports = d->ports;
+    bool extended = ports && ports->pages != ports->first;
+
+    if (!ports)
         return;
-    for (unsigned i = 0; i < PORT_PAGES; i++)
-        if (d->ports->pages[i])
-            heap_page_free(d->ports->pages[i]);
-    heap_free(d->ports, sizeof(*d->ports));
+    for (unsigned i = 0; i < (extended ? PORT_PAGES_MAX : PORT_PAGES); i++)
+        if (ports->pages[i])
+            heap_page_free(ports->pages[i]);
+    if (extended)
+        heap_page_free(ports->pages);
+    heap_free(ports, sizeof(*ports));
     d->ports = NULL;
+}
+
+int event_ports_extend_locked(struct event_ports *ports)
+{
+    struct port **pages;
+
+    if (ports->limit_wanted > MAX_PORTS && ports->pages == ports->first) {
+        pages = heap_page_allocate();
+        if (!pages)
+            return -ENOMEM;
+        memcpy(pages, ports->first, sizeof(ports->first));
+        /* Who looks without the lock is after a record that both have. */
+        atomic_store(&ports->pages, pages);
+    }
+    ports->limit = ports->limit_wanted;
+    return 0;
 }
 
 struct port *port_find_locked(struct event_ports *ports, evtchn_port_t number)
@@ -33,7 +58,7 @@ struct port *port_find_locked(struct event_ports *ports, evtchn_port_t number)
 
     if (number >= ports->limit)
         return NULL;
-    page = ports->pages[number / PORTS_PER_PAGE];
+    page = read_once(ports->pages)[number / PORTS_PER_PAGE];
     return page ? &page[number % PORTS_PER_PAGE] : NULL;
 }
 
@@ -43,17 +68,20 @@ int port_allocate_locked(struct domain *d, evtchn_port_t *number)
 
     if (ports->closed)
         return -EINVAL;
-    for (evtchn_port_t n = 1; n < ports->limit; n++) {
-        struct port **page = &ports->pages[n / PORTS_PER_PAGE];
+    for (evtchn_port_t n = ports->lowest; n < ports->limit; n++) {
+        struct port **page = &ports->pages[n / PORTS_PER_PAGE], *p;
 
         if (!*page)
             write_once(*page, heap_page_allocate()); /* others look without the lock */
         if (!*page)
             return -ENOMEM;
-        if ((*page)[n % PORTS_PER_PAGE].state != PORT_FREE)
+        p = &(*page)[n % PORTS_PER_PAGE];
+        if (p->state != PORT_FREE || !port_reset(d, p, n))
             continue;
-        bit_test_and_clear_atomic(d->shared_info->evtchn_pending, n);
-        (*page)[n % PORTS_PER_PAGE] = (struct port){ 0 };
+        p->notify_vcpu = 0;
+        ports->used++;
+        if (n == ports->lowest)
+            ports->lowest++;
         *number = n;
         return 0;
     }
@@ -65,6 +93,8 @@ void port_free_locked(struct domain *d, evtchn_port_t number)
     struct port *p = port_find_locked(d->ports, number);
 
     /* What was pending is not for the next user of the number. */
-    bit_test_and_clear_atomic(d->shared_info->evtchn_pending, number);
-    *p = (struct port){ .state = PORT_FREE };
+    (void)port_reset(d, p, number);
+    p->state = PORT_FREE;
+    d->ports->used--;
+    d->ports->lowest = min(d->ports->lowest, number);
 }

@@ -98,16 +98,24 @@ int grant_map(struct vcpu *v, struct gnttab_map_grant_ref *op)
     return 0;
 }
 
+/* What a guest asks to be undone: by addresses, 0 for none. */
+struct unmap {
+    uint64_t host_addr, bus_addr;
+    uint64_t new_addr; /* whose mapping takes the host part's place */
+};
+
 /* GNTST_*, or -ERESTART. */
-static int host_unmap(struct vcpu *v, const struct gnttab_unmap_grant_ref *op,
-                      const struct grant_track *t)
+static int host_unmap(struct vcpu *v, const struct unmap *op, const struct grant_track *t)
 {
+    const struct paging_mode *mode = v->domain->mode;
     pte_t expected = pte_make(mfn(t->frame), t->flags & GNTMAP_readonly ? 0 : PTE_RW);
     int r;
 
-    if (op->host_addr != t->host_addr)
+    if (op->host_addr != t->host_addr || (op->new_addr && t->flags & GNTMAP_contains_pte))
         return GNTST_general_error;
-    r = v->domain->mode->unmap_granted(v, op->host_addr, t->flags & GNTMAP_contains_pte, expected);
+    r = op->new_addr
+            ? mode->replace_granted(v, op->host_addr, op->new_addr, expected)
+            : mode->unmap_granted(v, op->host_addr, t->flags & GNTMAP_contains_pte, expected);
     return r && r != -ERESTART ? GNTST_general_error : r;
 }
 
@@ -143,13 +151,13 @@ static void track_finish(struct grant_table *own, uint32_t handle, uint32_t flag
 }
 
 /* Undoes the parts whose address the caller gives; *flags: what is left.  GNTST_*, or -ERESTART. */
-static int parts_unmap(struct vcpu *v, const struct gnttab_unmap_grant_ref *op,
-                       const struct grant_track *t, uint32_t *flags)
+static int parts_unmap(struct vcpu *v, const struct unmap *op, const struct grant_track *t,
+                       uint32_t *flags)
 {
     int r;
 
-    if (op->dev_bus_addr && (*flags & GNTMAP_device_map)) {
-        if (op->dev_bus_addr != t->frame << PAGE_SHIFT)
+    if (op->bus_addr && (*flags & GNTMAP_device_map)) {
+        if (op->bus_addr != t->frame << PAGE_SHIFT)
             return GNTST_general_error;
         *flags &= ~(uint32_t)GNTMAP_device_map;
     }
@@ -163,23 +171,24 @@ static int parts_unmap(struct vcpu *v, const struct gnttab_unmap_grant_ref *op,
     return r;
 }
 
-int grant_unmap_begin(struct vcpu *v, struct gnttab_unmap_grant_ref *op, struct grant_unmapping *u)
+static int unmap_begin(struct vcpu *v, const struct unmap *op, grant_handle_t handle,
+                       int16_t *status, struct grant_unmapping *u)
 {
     struct grant_table *own = v->domain->grants;
     struct grant_track track;
     uint32_t flags;
-    int r = track_take(own, op->handle, &track);
+    int r = track_take(own, handle, &track);
 
     *u = (struct grant_unmapping){ .granter = NULL };
-    op->status = (int16_t)r;
+    *status = (int16_t)r;
     if (r)
         return 0;
     flags = track.flags;
     r = parts_unmap(v, op, &track, &flags);
-    track_finish(own, op->handle, flags);
+    track_finish(own, handle, flags);
     if (r == -ERESTART)
         return r;
-    op->status = (int16_t)r;
+    *status = (int16_t)r;
     /* Even if its entry was gone already: the guest may not have flushed, and who took the host
      * part of the handle on another vCPU may not have come to its flush. */
     u->was_mapped = track.was_mapped;
@@ -190,6 +199,21 @@ int grant_unmap_begin(struct vcpu *v, struct gnttab_unmap_grant_ref *op, struct 
     u->frame = track.frame;
     u->write = !(track.flags & GNTMAP_readonly);
     return 0;
+}
+
+int grant_unmap_begin(struct vcpu *v, struct gnttab_unmap_grant_ref *op, struct grant_unmapping *u)
+{
+    struct unmap unmap = { .host_addr = op->host_addr, .bus_addr = op->dev_bus_addr };
+
+    return unmap_begin(v, &unmap, op->handle, &op->status, u);
+}
+
+int grant_replace_begin(struct vcpu *v, struct gnttab_unmap_and_replace *op,
+                        struct grant_unmapping *u)
+{
+    struct unmap unmap = { .host_addr = op->host_addr, .new_addr = op->new_addr };
+
+    return unmap_begin(v, &unmap, op->handle, &op->status, u);
 }
 
 void grant_unmap_end(struct grant_unmapping *u)

@@ -18,6 +18,9 @@ struct grant_unmapping {
 };
 int must_check grant_unmap_begin(struct vcpu *v, struct gnttab_unmap_grant_ref *op,
                                  struct grant_unmapping *u);
+/* The same; another mapping of the domain's takes the place of the host part. */
+int must_check grant_replace_begin(struct vcpu *v, struct gnttab_unmap_and_replace *op,
+                                   struct grant_unmapping *u);
 void grant_unmap_end(struct grant_unmapping *u);
 
 /* Gives back everything a dying domain has mapped.  -ERESTART. */

@@ -188,6 +188,24 @@ void inject_software_interrupt(struct vcpu *v, struct cpu_regs *regs, unsigned v
     }
 }
 
+void nmi_deliver(struct vcpu *v, struct cpu_regs *regs)
+{
+    if (v->nmi_busy || !read_once(v->nmi_pending))
+        return;
+    atomic_exchange(&v->nmi_pending, 0);
+    if (!v->traps[TRAP_NMI].address)
+        return; /* it does not want to know */
+    v->nmi_busy = true;
+    inject_trap(v, regs, TRAP_NMI, 0);
+}
+
+static __attribute__((noinline)) void nmi_end(struct vcpu *v)
+{
+    v->nmi_busy = false;
+    if (read_once(v->nmi_pending))
+        atomic_or(&this_cpu()->deferred, DEFERRED_FINISH);
+}
+
 void guest_iret(struct vcpu *v, struct cpu_regs *regs)
 {
     struct iret_context f;
@@ -218,4 +236,8 @@ void guest_iret(struct vcpu *v, struct cpu_regs *regs)
         regs->rcx = f.rcx;
     }
     v->info->evtchn_upcall_mask = !(f.rflags & RFLAGS_IF);
+    if (unlikely(read_once(v->domain->vm_assist) & 1UL << VMASST_TYPE_architectural_iopl))
+        v->iopl = f.rflags >> 12 & 3;
+    if (unlikely(v->nmi_busy))
+        nmi_end(v);
 }

@@ -22,6 +22,9 @@ void inject_failsafe(struct vcpu *v, struct cpu_regs *regs);
 /* INT n from the guest, if its table allows the ring; else a #GP. */
 void inject_software_interrupt(struct vcpu *v, struct cpu_regs *regs, unsigned vector);
 
+/* An NMI that is pending, unless the handler of another one runs: it ends with its iret. */
+void nmi_deliver(struct vcpu *v, struct cpu_regs *regs);
+
 /* HYPERVISOR_iret: takes the frame off the guest's stack and returns to what it says. */
 void guest_iret(struct vcpu *v, struct cpu_regs *regs);
 

@@ -263,6 +263,17 @@ static int direct_unmap_granted(struct vcpu *v, uint64_t address, bool contains_
     return r;
 }
 
+static int direct_replace_granted(struct vcpu *v, uint64_t address, uint64_t from, pte_t expected)
+{
+    int r = paging_lock(v->domain);
+
+    if (r)
+        return r;
+    r = paging_replace_granted(v, address, from, expected);
+    paging_unlock(v->domain);
+    return r;
+}
+
 static int direct_bus_address(mfn_t m, uint64_t address maybe_unused, bool for_device maybe_unused,
                               uint64_t *bus)
 {
@@ -377,6 +388,7 @@ const struct paging_mode direct_mode = {
     .flush = direct_flush,
     .map_granted = direct_map_granted,
     .unmap_granted = direct_unmap_granted,
+    .replace_granted = direct_replace_granted,
     .log_start = direct_log_start,
     .log_stop = mirrors_stop,
     .log_step = direct_log_step,

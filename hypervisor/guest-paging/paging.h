@@ -156,5 +156,8 @@ int must_check paging_map_granted_va(struct vcpu *v, struct domain *frames_of, u
                                      pte_t value);
 int must_check paging_unmap_granted(struct vcpu *v, uint64_t address, bool is_machine_address,
                                     pte_t expected);
+/* By virtual addresses: the entry for `from` takes the place of the one for `address`. */
+int must_check paging_replace_granted(struct vcpu *v, uint64_t address, uint64_t from,
+                                      pte_t expected);
 
 #endif

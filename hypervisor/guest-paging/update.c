@@ -287,3 +287,23 @@ int paging_unmap_granted(struct vcpu *v, uint64_t address, bool is_machine_addre
     mirror_follow(d, at);
     return update_l1(d, d, at, 0, false);
 }
+
+int paging_replace_granted(struct vcpu *v, uint64_t address, uint64_t from, pte_t expected)
+{
+    pte_t *at = paging_find_l1_locked(guest_root(v, false), address);
+    pte_t *moved = paging_find_l1_locked(guest_root(v, false), from), old, e;
+
+    if (!at || !moved || at == moved)
+        return -EINVAL;
+    old = read_once(*at);
+    if (!entry_same_reference(old, expected | PTE_P))
+        return -ENOENT;
+    mirror_follow(v->domain, at);
+    mirror_follow(v->domain, moved);
+    /* The reference that the entry holds goes with it.  Only the processor changes either now. */
+    e = atomic_exchange(moved, 0);
+    while (!atomic_compare_exchange(at, &old, e))
+        ;
+    l1_entry_release(old);
+    return 0;
+}

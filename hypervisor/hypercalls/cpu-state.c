@@ -1,5 +1,6 @@
 /* The guest processor's registers: traps, callbacks, stacks, segments, descriptors, debug, FPU. */
 #include "domain/guest-memory.h"
+#include "guest-cpu/debug-registers.h"
 #include "guest-cpu/descriptors.h"
 #include "guest-cpu/switch.h"
 #include "guest-cpu/trap-injection.h"
@@ -51,6 +52,9 @@ static int64_t callback_set(struct vcpu *v, unsigned type, uint64_t address, boo
     case CALLBACKTYPE_syscall32:
         v->syscall32 = c;
         return 0;
+    case CALLBACKTYPE_nmi:
+        v->traps[TRAP_NMI] = (struct guest_trap){ address, FLAT_KERNEL_CS, TI_MASK_EVENTS };
+        return 0;
     case CALLBACKTYPE_sysenter:
     case CALLBACKTYPE_sysenter_deprecated:
         return 0; /* SYSENTER is not offered: CPUID does not show it */
@@ -59,8 +63,8 @@ static int64_t callback_set(struct vcpu *v, unsigned type, uint64_t address, boo
     }
 }
 
-/* Entry points are replaced, never taken away; there is no NMI to be without. */
-static int callback_forget(uint16_t type)
+/* Entry points are replaced, never taken away, but for NMIs'. */
+static int callback_forget(struct vcpu *v, uint16_t type)
 {
     switch (type) {
     case CALLBACKTYPE_event:
@@ -70,6 +74,7 @@ static int callback_forget(uint16_t type)
     case CALLBACKTYPE_sysenter:
         return -EINVAL;
     case CALLBACKTYPE_nmi:
+        v->traps[TRAP_NMI] = (struct guest_trap){ 0 };
         return 0;
     default:
         return -ENOSYS;
@@ -89,7 +94,7 @@ int64_t hypercall_do_callback_op(uint64_t cmd, uint64_t arg)
     case CALLBACKOP_unregister:
         if (guest_read(&u, arg, sizeof(u)))
             return -EFAULT;
-        return callback_forget(u.type);
+        return callback_forget(current_vcpu(), u.type);
     default:
         return -ENOSYS;
     }
@@ -169,68 +174,17 @@ int64_t hypercall_do_update_descriptor(uint64_t address, uint64_t descriptor)
     return d->mode->descriptor_update(d, address, descriptor);
 }
 
-/* DR7: only breakpoints on guest addresses, no I/O breakpoints, no general detect. */
-static int set_dr7(struct vcpu *v, uint64_t value)
-{
-    value = (value & ~(0xfc00UL | 1UL << 13 | ~0UL << 32)) | 0x400;
-    for (unsigned i = 0; i < 4; i++)
-        if ((value >> (16 + 4 * i) & 3) == 2)
-            return -EPERM;
-    v->debug[7] = value;
-    v->debug_active = value & 0xff;
-    dr7_write(value);
-    return 0;
-}
-
-static int set_breakpoint(struct vcpu *v, unsigned reg, uint64_t address)
-{
-    if (!guest_range_ok(address, 8) || !address_is_canonical(address))
-        return -EPERM;
-    v->debug[reg] = address;
-    vcpu_load_debug(v);
-    return 0;
-}
-
 int64_t hypercall_do_set_debugreg(uint64_t reg, uint64_t value)
 {
-    struct vcpu *v = current_vcpu();
-    int r;
-
-    switch (reg) {
-    case 0 ... 3:
-        return set_breakpoint(v, (unsigned)reg, value);
-    case 4:
-    case 6:
-        v->debug[6] = (value & 0xe00f) | 0xffff0ff0;
-        dr6_write(v->debug[6]);
-        return 0;
-    case 5:
-    case 7:
-        r = set_dr7(v, value);
-        if (!r)
-            vcpu_load_debug(v);
-        return r;
-    default:
-        return -ENODEV;
-    }
+    return debug_register_set(current_vcpu(), (uint32_t)reg, value);
 }
 
 int64_t hypercall_do_get_debugreg(uint64_t reg)
 {
-    struct vcpu *v = current_vcpu();
+    uint64_t value;
+    int r = debug_register_get(current_vcpu(), (uint32_t)reg, &value);
 
-    switch (reg) {
-    case 0 ... 3:
-        return (int64_t)v->debug[reg];
-    case 4:
-    case 6:
-        return (int64_t)v->debug[6];
-    case 5:
-    case 7:
-        return (int64_t)(v->debug[7] | 0x400);
-    default:
-        return -ENODEV;
-    }
+    return r ? r : (int64_t)value;
 }
 
 int64_t hypercall_do_vm_assist(uint64_t cmd, uint64_t type)

@@ -2,6 +2,7 @@
 #include "hypercall-abi/events.h"
 #include "domain/guest-memory.h"
 #include "events/binding.h"
+#include "events/fifo.h"
 #include "hypercalls/continuation.h"
 #include "hypercalls/handlers.h"
 #include "hypercalls/target.h"
@@ -117,6 +118,36 @@ static int reset(uint64_t arg)
     return r;
 }
 
+static int init_control(struct domain *d, uint64_t arg)
+{
+    struct evtchn_init_control op;
+    int r;
+
+    if (guest_read(&op, arg, sizeof(op)))
+        return -EFAULT;
+    op.link_bits = EVTCHN_FIFO_LINK_BITS;
+    if (!vcpu_find(d, op.vcpu))
+        return -ENOENT;
+    if (op.offset > PAGE_SIZE - sizeof(struct evtchn_fifo_control_block) || op.offset & 7)
+        return -EINVAL;
+    r = fifo_control_block(d, op.vcpu, op.control_gfn, op.offset);
+    return r ? r : guest_write(arg, &op, sizeof(op));
+}
+
+static int expand_array(struct domain *d, uint64_t arg)
+{
+    struct evtchn_expand_array op;
+
+    return guest_read(&op, arg, sizeof(op)) ? -EFAULT : fifo_expand(d, op.array_gfn);
+}
+
+static int set_priority(struct domain *d, uint64_t arg)
+{
+    struct evtchn_set_priority op;
+
+    return guest_read(&op, arg, sizeof(op)) ? -EFAULT : fifo_set_priority(d, op.port, op.priority);
+}
+
 /* send, close and unmask take just a port. */
 static int on_port(struct domain *d, uint64_t arg, int (*fn)(struct domain *, evtchn_port_t))
 {
@@ -154,6 +185,12 @@ int64_t hypercall_do_event_channel_op(uint64_t cmd, uint64_t arg)
     case EVTCHNOP_reset:
         r = reset(arg);
         return r == -ERESTART ? continuation(NR_event_channel_op, cmd, arg, 0, 0, 0) : r;
+    case EVTCHNOP_init_control:
+        return init_control(d, arg);
+    case EVTCHNOP_expand_array:
+        return expand_array(d, arg);
+    case EVTCHNOP_set_priority:
+        return set_priority(d, arg);
     default:
         return -ENOSYS;
     }

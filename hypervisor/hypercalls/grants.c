@@ -82,35 +82,60 @@ static int copy(struct vcpu *v, uint64_t list, uint32_t n, uint32_t *done)
     return r;
 }
 
+static int unmap_one(struct vcpu *v, uint64_t at, struct grant_unmapping *u)
+{
+    struct gnttab_unmap_grant_ref op;
+    int r;
+
+    if (guest_read(&op, at, sizeof(op)))
+        return -EFAULT;
+    r = grant_unmap_begin(v, &op, u);
+    return r ? r : guest_write(at, &op, sizeof(op));
+}
+
+static int replace_one(struct vcpu *v, uint64_t at, struct grant_unmapping *u)
+{
+    struct gnttab_unmap_and_replace op;
+    int r;
+
+    if (guest_read(&op, at, sizeof(op)))
+        return -EFAULT;
+    r = grant_replace_begin(v, &op, u);
+    return r ? r : guest_write(at, &op, sizeof(op));
+}
+
+typedef int (*unmap_fn)(struct vcpu *, uint64_t at, struct grant_unmapping *);
+
+#define UNMAP_BYTES sizeof(struct gnttab_unmap_grant_ref)
+_Static_assert(sizeof(struct gnttab_unmap_and_replace) == UNMAP_BYTES, "both kinds go by lists");
+
 /* A batch's mappings go first, then one flush, then the grants.  Grants that were only pinned, for
  * a device, need no flush. */
-static int unmap_batch(struct vcpu *v, uint64_t list, uint32_t n, uint32_t *done)
+static int unmap_batch(struct vcpu *v, uint64_t list, uint32_t n, unmap_fn one, uint32_t *done)
 {
     struct grant_unmapping u[UNMAP_BATCH];
-    struct gnttab_unmap_grant_ref op;
     bool flush = false;
-    uint32_t begun = 0;
+    uint32_t begun = 0, ended;
     int r = 0;
 
     for (; begun < n && !r; begun++) {
-        r = guest_read_element(&op, list, begun);
-        if (!r)
-            r = grant_unmap_begin(v, &op, &u[begun]);
-        if (r)
-            break;
+        u[begun] = (struct grant_unmapping){ .granter = NULL };
+        r = one(v, list + begun * UNMAP_BYTES, &u[begun]);
         flush |= u[begun].was_mapped;
-        r = guest_write_element(list, begun, &op);
     }
+    ended = begun;
+    if (r == -ERESTART)
+        begun--; /* it is tried again */
     v->tlb_flushes += flush;
     if (flush)
         tlb_flush_cpus(read_once(v->domain->frames.cpus));
-    for (uint32_t i = 0; i < begun; i++)
+    for (uint32_t i = 0; i < ended; i++)
         grant_unmap_end(&u[i]);
     *done += begun;
     return r;
 }
 
-static int unmap(struct vcpu *v, uint64_t list, uint32_t n, uint32_t *done)
+static int unmap(struct vcpu *v, uint64_t list, uint32_t n, unmap_fn one, uint32_t *done)
 {
     int r = 0;
 
@@ -119,7 +144,7 @@ static int unmap(struct vcpu *v, uint64_t list, uint32_t n, uint32_t *done)
 
         if (*done && preempt_point())
             return -ERESTART;
-        r = unmap_batch(v, list + *done * sizeof(struct gnttab_unmap_grant_ref), batch, done);
+        r = unmap_batch(v, list + *done * UNMAP_BYTES, batch, one, done);
     }
     return r;
 }
@@ -216,7 +241,11 @@ int64_t hypercall_do_grant_table_op(uint64_t cmd, uint64_t list, uint64_t count)
         break;
     case GNTTABOP_unmap_grant_ref:
         size = sizeof(struct gnttab_unmap_grant_ref);
-        r = unmap(v, list, n, &done);
+        r = unmap(v, list, n, unmap_one, &done);
+        break;
+    case GNTTABOP_unmap_and_replace:
+        size = UNMAP_BYTES;
+        r = unmap(v, list, n, replace_one, &done);
         break;
     case GNTTABOP_copy:
         size = sizeof(struct gnttab_copy);

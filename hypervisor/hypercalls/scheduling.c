@@ -11,6 +11,7 @@
 #include "lib/errno.h"
 #include "lifecycle/create.h"
 #include "lifecycle/shutdown.h"
+#include "lifecycle/watchdog.h"
 #include "machine/clock.h"
 #include "memory/heap.h"
 #include "scheduling/runstate.h"
@@ -33,29 +34,22 @@ static int block(struct vcpu *v)
     return 0;
 }
 
-/* Fills the vCPU's bitmap of ports to wait for. */
-static int poll_prepare(struct vcpu *v, const struct sched_poll *p)
+/* 1: one of the ports is pending; else 0, or -errno. */
+static int poll_look(struct vcpu *v, const struct sched_poll *p)
 {
     evtchn_port_t port;
 
-    for (unsigned i = 0; i < ARRAY_SIZE(v->poll_ports); i++)
-        v->poll_ports[i] = 0;
     for (uint32_t i = 0; i < p->nr_ports; i++) {
         if (guest_read_element(&port, p->ports, i))
             return -EFAULT;
-        if (port >= MAX_PORTS)
+        if (port >= read_once(v->domain->ports->limit))
             return -EINVAL;
-        v->poll_ports[port / 64] |= BIT(port % 64);
+        if (p->nr_ports == 1)
+            write_once(v->poll_port, port);
+        if (port_is_pending(v->domain, port))
+            return 1;
     }
     return 0;
-}
-
-static bool poll_pending(struct vcpu *v)
-{
-    for (unsigned i = 0; i < ARRAY_SIZE(v->poll_ports); i++)
-        if (v->poll_ports[i] & read_once(v->domain->shared_info->evtchn_pending[i]))
-            return true;
-    return false;
 }
 
 /* An event for an upcall came before the vCPU was marked as blocked: nobody will wake it for it.
@@ -71,18 +65,16 @@ static int poll(struct vcpu *v, const struct sched_poll *p)
 
     if (p->nr_ports > POLL_MAX_PORTS)
         return -EINVAL;
-    r = poll_prepare(v, p);
-    if (r)
-        return r;
-    bit_test_and_set_atomic(&v->domain->ports->polling, v->id);
+    write_once(v->poll_port, POLL_SEVERAL);
     vcpu_stop(v, VCPU_BLOCKED);
-    /* Events set from here on find the polling mark; earlier ones are found by this look. */
-    memory_barrier();
-    if (poll_pending(v) || event_waits(v) || (p->timeout && deadline(p->timeout) <= clock_now()))
+    /* Events set from here on find the polling mark; earlier ones are found by the look. */
+    bit_test_and_set_atomic(&v->domain->ports->polling, v->id);
+    r = poll_look(v, p);
+    if (r || event_waits(v) || (p->timeout && deadline(p->timeout) <= clock_now()))
         vcpu_start(v, VCPU_BLOCKED);
     else if (p->timeout)
         timer_set(&v->poll_timer, v->sched.cpu, deadline(p->timeout));
-    return 0;
+    return r < 0 ? r : 0;
 }
 
 static int shutdown_self(struct domain *d, uint64_t arg)
@@ -101,6 +93,13 @@ static int shutdown_self(struct domain *d, uint64_t arg)
     domain_log(d, "shuts down: %s", reasons[s.reason]);
     domain_shutdown(d, s.reason);
     return 0;
+}
+
+static int watchdog(struct domain *d, uint64_t arg)
+{
+    struct sched_watchdog w;
+
+    return guest_read(&w, arg, sizeof(w)) ? -EFAULT : watchdog_set(d, w.id, w.timeout);
 }
 
 static int shutdown_remote(uint64_t arg)
@@ -183,6 +182,8 @@ int64_t hypercall_do_sched_op(uint64_t cmd, uint64_t arg)
         return guest_read(&p, arg, sizeof(p)) ? -EFAULT : poll(v, &p);
     case SCHEDOP_remote_shutdown:
         return shutdown_remote(arg);
+    case SCHEDOP_watchdog:
+        return watchdog(v->domain, arg);
     case SCHEDOP_shutdown_code:
         return shutdown_code(v->domain, arg);
     case SCHEDOP_pin_override:
@@ -377,6 +378,11 @@ int64_t hypercall_do_vcpu_op(uint64_t cmd, uint64_t id, uint64_t arg)
         return 0;
     case VCPUOP_register_vcpu_info:
         return register_info(v, arg);
+    case VCPUOP_send_nmi:
+        if (arg)
+            return -EINVAL;
+        vcpu_nmi(v);
+        return 0;
     case VCPUOP_register_vcpu_time_memory_area:
         return register_time(v, arg);
     default:

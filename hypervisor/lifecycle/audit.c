@@ -3,6 +3,7 @@
  * accounts for to tallies kept beside the frames, the second compares those of one domain.
  */
 #include "lifecycle/audit.h"
+#include "events/fifo.h"
 #include "grants/grant-table.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -45,6 +46,7 @@ static void tally_domain(struct domain *d, struct tally *t)
         ; /* a walk stopped half-way would have to be counted half-way */
     d->mode->tally(d, t);
     grant_table_tally(d, t);
+    fifo_tally(d, t);
     for_each_vcpu(v, d)
         tally_vcpu(v, t);
     if (d->shared_info)

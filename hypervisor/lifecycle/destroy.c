@@ -17,6 +17,7 @@
 #include "lib/errno.h"
 #include "lifecycle/parts.h"
 #include "lifecycle/vcpu-parts.h"
+#include "lifecycle/watchdog.h"
 #include "machine/interrupts.h"
 #include "memory/frame-references.h"
 #include "memory/heap.h"
@@ -42,6 +43,7 @@ static void stop_everything(struct domain *d)
 
     for_each_vcpu(v, d)
         vcpu_stop(v, VCPU_PAUSED);
+    watchdogs_end(d);
     for_each_vcpu(v, d) {
         vcpu_wait_stopped(v);
         vcpu_timers_stop(v);

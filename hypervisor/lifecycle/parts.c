@@ -8,6 +8,7 @@
 #include "lib/errno.h"
 #include "lib/string.h"
 #include "lifecycle/vcpu-parts.h"
+#include "lifecycle/watchdog.h"
 #include "memory/frame-allocator.h"
 #include "memory/heap.h"
 #include "shadow-paging/shadow.h"
@@ -41,6 +42,7 @@ int parts_create(struct domain *d, const struct xen_domctl_createdomain *config)
     int r;
 
     d->mode = config->flags & PARAVANE_CDF_shadow ? &shadow_mode : &direct_mode;
+    watchdogs_init(d);
     r = frame_owner_register(&d->frames, 0);
     if (!r)
         r = shared_info_create(d);

@@ -3,6 +3,7 @@
 #include "events/binding.h"
 #include "guest-cpu/guest-clock.h"
 #include "guest-cpu/switch.h"
+#include "guest-cpu/trap-injection.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -112,6 +113,7 @@ static void finish(void)
     vcpu_load_debug(current_vcpu()); /* an access of ours may have turned its breakpoints off */
     if (read_once(d->shutdown_code) != SHUTDOWN_CODE_INVALID && !d->shut_down)
         domain_shutdown(d, d->shutdown_code);
+    nmi_deliver(current_vcpu(), &this_cpu()->frame);
 }
 
 void shutdown_init(void)

@@ -2,6 +2,7 @@
 #include "lifecycle/vcpu-parts.h"
 #include "emulation/fetch.h"
 #include "events/binding.h"
+#include "guest-cpu/debug-registers.h"
 #include "guest-cpu/guest-clock.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
@@ -62,6 +63,7 @@ int vcpu_create(struct domain *d, unsigned id)
         v->gdt_frames[i] = MFN_NONE;
     for (unsigned i = 0; i < LDT_PAGES; i++)
         v->ldt_frames[i] = MFN_NONE;
+    debug_registers_init(v);
     v->singleshot.fire = singleshot_fired;
     v->periodic.fire = periodic_fired;
     v->poll_timer.fire = poll_timed_out;

@@ -303,6 +303,19 @@ void vcpu_kick(struct vcpu *v)
         remote_kick(cpu);
 }
 
+void vcpu_nmi(struct vcpu *v)
+{
+    unsigned cpu;
+
+    /* Set before it is looked where it runs; partner: enter_guest looks after set_running. */
+    if (atomic_exchange(&v->nmi_pending, 1))
+        return;
+    vcpu_wake(v);
+    cpu = read_once(v->sched.cpu);
+    if (read_once(queues[cpu].running) == v)
+        cpu_defer(cpu, DEFERRED_FINISH);
+}
+
 void scheduler_yield(void)
 {
     struct vcpu *v = current_vcpu();
@@ -466,8 +479,9 @@ static void enter_guest(struct vcpu *v)
     if (unlikely(v->time_area_due))
         guest_clock_update(v); /* another vCPU registered it */
     runstate_publish(v);
-    if (unlikely(read_once(v->domain->shutdown_code) != SHUTDOWN_CODE_INVALID))
-        atomic_or(&cpu->deferred, DEFERRED_FINISH); /* crashed while it was not running */
+    if (unlikely(read_once(v->domain->shutdown_code) != SHUTDOWN_CODE_INVALID) ||
+        unlikely(read_once(v->nmi_pending)))
+        atomic_or(&cpu->deferred, DEFERRED_FINISH); /* it came while it was not running */
     return_to_guest_reset(cpu);
 }
 

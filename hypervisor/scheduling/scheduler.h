@@ -26,6 +26,8 @@ void scheduler_yield(void);
 
 /* Makes the CPU a vCPU runs on look at its events. */
 void vcpu_kick(struct vcpu *v);
+/* Makes a vCPU take an NMI as soon as it runs; one that is blocked wakes. */
+void vcpu_nmi(struct vcpu *v);
 
 /* CPUs a vCPU may use: -EINVAL if none of them is online. */
 int must_check vcpu_set_affinity(struct vcpu *v, uint64_t cpus);

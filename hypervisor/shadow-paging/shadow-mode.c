@@ -100,6 +100,13 @@ static int frame_get_by_number(struct domain *d, uint64_t gfn, mfn_t *m)
     return r;
 }
 
+/* A grant has a guest frame here, which no other frame can take the place of. */
+static int replace_granted(struct vcpu *v maybe_unused, uint64_t address maybe_unused,
+                           uint64_t from maybe_unused, pte_t expected maybe_unused)
+{
+    return -EINVAL;
+}
+
 static void written_by_others(struct domain *d, mfn_t m)
 {
     struct guest_frame *f;
@@ -244,6 +251,7 @@ const struct paging_mode shadow_mode = {
     .log_take = shadow_log_take,
     .map_granted = shadow_map_granted,
     .unmap_granted = shadow_unmap_granted,
+    .replace_granted = replace_granted,
     .bus_address = shadow_bus_address,
     .descriptor_get = copy_get,
     .descriptor_put = copy_put,

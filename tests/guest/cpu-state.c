@@ -85,8 +85,85 @@ static void watchpoint(void)
     check("our store, unwatched", trapped(write_watched), -1);
 }
 
+static uint64_t dr;
+
+static void read_dr4(void)
+{
+    __asm__ volatile("mov %%db4, %0" : "=r"(dr));
+}
+
+static void read_dr6(void)
+{
+    __asm__ volatile("mov %%db6, %0" : "=r"(dr));
+}
+
+static void read_dr7(void)
+{
+    __asm__ volatile("mov %%db7, %0" : "=r"(dr));
+}
+
+static void write_dr0(void)
+{
+    __asm__ volatile("mov %0, %%db0" : : "r"(dr));
+}
+
+static void write_dr7(void)
+{
+    __asm__ volatile("mov %0, %%db7" : : "r"(dr));
+}
+
+static uint64_t read_cr4(void)
+{
+    uint64_t cr4;
+
+    __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+    return cr4;
+}
+
+/* As instructions, which the hypervisor works for a guest's kernel. */
+static void debug_instructions(void)
+{
+    uint64_t cr4 = read_cr4();
+
+    check("CR4.DE", cr4 & 8, 0);
+    check("mov from DR6", trapped(read_dr6), -1);
+    check("at its start", (int64_t)dr, 0xffff0ff0);
+    check("mov from DR7", trapped(read_dr7), -1);
+    check("at its start, too", (int64_t)dr, 0x400);
+    check("mov from DR4", trapped(read_dr4), -1);
+    check("is DR6", (int64_t)dr, 0xffff0ff0);
+    dr = 0x5678;
+    check("mov to DR0", trapped(write_dr0), -1);
+    check("is there", hypercall_get_debugreg(0), 0x5678);
+    dr = BAD_POINTER;
+    check("mov to DR0, the hypervisor's", trapped(write_dr0), 13);
+    dr = 0x400 | 1u << 13;
+    check("general detect", trapped(write_dr7), 13);
+    dr = 1UL << 32 | 0x400;
+    check("high bits", trapped(write_dr7), 13);
+    dr = 0xdc00;
+    check("reserved bits", trapped(write_dr7), -1);
+    check("are as they must be", hypercall_get_debugreg(7), 0x400);
+    dr = 0x400 | 2u << 16;
+    check("a port's, not on", trapped(write_dr7), -1);
+    dr |= 1;
+    check("a port's", trapped(write_dr7), 13);
+    check("as it was", hypercall_get_debugreg(7), 0x400 | 2u << 16);
+    check("high bits of DR6", hypercall_set_debugreg(6, 1UL << 32), -XEN_EINVAL);
+    check("general detect, by call", hypercall_set_debugreg(7, 1u << 13), -XEN_EPERM);
+    __asm__ volatile("mov %0, %%cr4" : : "r"(cr4 | 8));
+    check("CR4.DE set", read_cr4() & 8, 8);
+    check("DR4 by call", hypercall_get_debugreg(4), -XEN_ENODEV);
+    check("set DR5 by call", hypercall_set_debugreg(5, 0x400), -XEN_ENODEV);
+    check("mov from DR4", trapped(read_dr4), 6);
+    __asm__ volatile("mov %0, %%cr4" : : "r"(cr4));
+    check("CR4.DE cleared", read_cr4() & 8, 0);
+    check("no watch", hypercall_set_debugreg(7, 0x400), 0);
+}
+
 static void debug_registers(void)
 {
+    debug_instructions();
     watchpoint();
     check("set DR0", hypercall_set_debugreg(0, 0x1234), 0);
     check("get DR0", hypercall_get_debugreg(0), 0x1234);

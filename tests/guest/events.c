@@ -2,7 +2,7 @@
  * Event channels, 2-level: ports of each kind, delivery through mask and pending bits, and the
  * refusals.  Ports are bound to ourselves, so one domain is enough.
  */
-#include "guest-test.h"
+#include "console-again.h"
 #include "hypercall-abi/sched.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/event-ports.h"
@@ -159,23 +159,6 @@ static void moved(void)
     check("on this one again", calls, 1);
     event_port_close(b);
     event_port_close(a);
-}
-
-/* The console of a guest is a port like others: it is bound to its other end anew, at the number
- * the console's code knows. */
-static void console_again(evtchn_port_t console, evtchn_port_t remote)
-{
-    struct evtchn_bind_interdomain bind = { .remote_dom = 0, .remote_port = remote };
-    evtchn_port_t filler = 0;
-    int64_t r;
-
-    if (kernel_is_initial_domain())
-        return;
-    while (filler + 1 < console && !event_port_alloc_unbound(DOMID_SELF, 0, &filler))
-        ;
-    r = op(EVTCHNOP_bind_interdomain, &bind);
-    check("console bound anew", r, 0);
-    check("at its place", (int64_t)bind.local_port, (int64_t)console);
 }
 
 static void reset(void)

@@ -4,6 +4,8 @@
  */
 #include "guest-test.h"
 #include "hypercall-abi/memory.h"
+#include "hypercall-abi/mmu.h"
+#include "hypercall-abi/paravane.h"
 #include "pv-kernel/event-ports.h"
 #include "pv-kernel/frames.h"
 #include "pv-kernel/own-grants.h"
@@ -233,6 +235,89 @@ static uint16_t find_own_id(void)
     return status.u.interdomain.dom;
 }
 
+/* One handle for an address of ours and for devices: each is undone on its own, in either order,
+ * and the grant is in use until both are. */
+static void by_halves(void)
+{
+    struct gnttab_map_grant_ref map = {
+        .host_addr = place, .flags = GNTMAP_host_map | GNTMAP_device_map, .ref = ref, .dom = own_id
+    };
+    bool none = page_tables_translated();
+
+    for (unsigned int host_first = 0; host_first < 2; host_first++) {
+        check_mode("map for both", map_status(&map), GNTST_okay, GNTST_no_device_space);
+        check("unmap one",
+              none ? 0
+                   : unmap_status(host_first ? place : 0, host_first ? 0 : map.dev_bus_addr,
+                                  map.handle),
+              GNTST_okay);
+        check("held", none ? -XEN_EBUSY : grant_access_end(ref), -XEN_EBUSY);
+        check("mapped", none ? (host_first ? 14 : -1) : trapped(read_there), host_first ? 14 : -1);
+        check("unmap the other",
+              none ? 0
+                   : unmap_status(host_first ? 0 : place, host_first ? map.dev_bus_addr : 0,
+                                  map.handle),
+              GNTST_okay);
+        check("its handle", none ? GNTST_bad_handle : unmap_status(place, 0, map.handle),
+              GNTST_bad_handle);
+        check("not mapped", none ? 14 : trapped(read_there), 14);
+    }
+}
+
+static volatile uint64_t *other;
+
+static void read_other(void)
+{
+    (void)*other;
+}
+
+static int replace_status(uint64_t host_addr, uint64_t new_addr, grant_handle_t handle)
+{
+    struct gnttab_unmap_and_replace op = { .host_addr = host_addr,
+                                           .new_addr = new_addr,
+                                           .handle = handle };
+    int64_t result = hypercall_grant_table_op(GNTTABOP_unmap_and_replace, HYPERCALL_ARG(&op), 1);
+
+    return result ? (int)result : op.status;
+}
+
+/* Another page of ours takes the place of a grant that is unmapped. */
+static void replaced(void)
+{
+    struct gnttab_map_grant_ref map = {
+        .host_addr = place, .flags = GNTMAP_host_map, .ref = ref, .dom = own_id
+    };
+    uint64_t frame;
+    bool none = page_tables_translated();
+    bool on_xen = hypercall_paravane_op(PARAVANEOP_interface_version, 0) < 0;
+
+    other = frames_alloc(0);
+    *other = 77;
+    frame = frames_virt_to_mfn((void *)other);
+    check("map", map_status(&map), GNTST_okay);
+    check("replace by nothing mapped", replace_status(place, UNMAPPED_POINTER, map.handle),
+          GNTST_general_error);
+    check("replace elsewhere", replace_status(place + PAGE_SIZE, HYPERCALL_ARG(other), map.handle),
+          GNTST_general_error);
+    page[0] = 46;
+    check("still there", (int64_t)*va, 46);
+    check_mode("replace", replace_status(place, HYPERCALL_ARG(other), map.handle), GNTST_okay,
+               GNTST_general_error);
+    /* Xen 4.17 leaves nothing at either. */
+    check("the other page", none || on_xen ? 77 : (int64_t)*va, 77);
+    check("is not where it was", none ? 14 : trapped(read_other), 14);
+    check_mode("its handle", unmap_status(place, 0, map.handle), GNTST_bad_handle, GNTST_okay);
+    if (!none) {
+        must(!hypercall_update_va_mapping(HYPERCALL_ARG(other), frame << 12 | PTE_KERNEL,
+                                          UVMF_INVLPG));
+        must(!hypercall_update_va_mapping(HYPERCALL_ARG(va), 0, UVMF_INVLPG));
+    }
+    check("map again", map_status(&map), GNTST_okay);
+    check("replace by none", replace_status(place, 0, map.handle), GNTST_okay);
+    check("nothing there", trapped(read_there), 14);
+    frames_free((void *)other, 0);
+}
+
 void guest_test(void)
 {
     page = frames_alloc(0);
@@ -242,6 +327,8 @@ void guest_test(void)
     plain_map();
     map_to_read();
     device_map();
+    by_halves();
+    replaced();
     map_refusals();
     place_end();
     copies();

@@ -5,6 +5,7 @@
 #include "guest-test.h"
 #include "hypercall-abi/cpu.h"
 #include "hypercall-abi/mmu.h"
+#include "hypercall-abi/physdev.h"
 #include "pv-kernel/frames.h"
 #include "pv-kernel/traps.h"
 
@@ -14,7 +15,7 @@ static volatile uint64_t user_error, user_address, user_cs;
 
 /* What came with the system call. */
 volatile uint64_t call_rax, call_rcx, call_r11, call_rip, call_cs, call_flags, call_rsp;
-uint64_t kernel_rsp;
+uint64_t kernel_rsp, iret_flags = 0x200;
 
 int64_t user_run(void (*fn)(void), void *stack);
 void user_syscall_entry(void);
@@ -30,7 +31,7 @@ __asm__(".text\n"
         "    mov %rsp, kernel_rsp\n"
         "    pushq $0xe02b\n"
         "    push %rsi\n"
-        "    pushq $0x200\n"
+        "    push iret_flags\n"
         "    pushq $0xe033\n"
         "    push %rdi\n"
         "    pushq $0; pushq $0; pushq $0; pushq $0\n" /* flags, rcx, r11, rax */
@@ -60,6 +61,18 @@ __asm__(".text\n"
         "    syscall\n"
         "user_flags:\n"
         "    std\n"
+        "    syscall\n"
+        "user_cli:\n"
+        "    cli\n"
+        "    syscall\n"
+        "user_sti:\n"
+        "    sti\n"
+        "    syscall\n"
+        "user_in:\n"
+        "    in $0x80, %al\n"
+        "    syscall\n"
+        "user_out:\n"
+        "    out %al, $0x80\n"
         "    syscall\n");
 
 void user_calls(void);
@@ -69,6 +82,10 @@ void user_halts(void);
 void user_interrupts(void);
 void user_reads_gs(void);
 void user_flags(void);
+void user_cli(void);
+void user_sti(void);
+void user_in(void);
+void user_out(void);
 
 static bool from_user(struct trap_frame *frame)
 {
@@ -150,6 +167,54 @@ static void segments(void)
     shared_info->vcpu_info[0].evtchn_upcall_mask = 0;
 }
 
+static void kernel_cli(void)
+{
+    __asm__ volatile("cli");
+}
+
+static void kernel_in(void)
+{
+    __asm__ volatile("in $0x80, %%al" : : : "rax");
+}
+
+/* The level the guest's kernel has asked for: by a call; or, if it wants so, by iret's flags, and
+ * then its kernel counts as ring 0. */
+static void one_level(uint32_t level, bool architectural)
+{
+    static void (*const user[])(void) = { user_cli, user_sti, user_in, user_out };
+    struct physdev_set_iopl iopl = { .iopl = level };
+    bool kernel_may = level || architectural;
+
+    iret_flags = 0x200 | (architectural ? level << 12 : 0);
+    for (unsigned int i = 0; i < 4; i++) {
+        hypercall_physdev_op(PHYSDEVOP_set_iopl, HYPERCALL_ARG(&iopl));
+        check(architectural ? "user, by flags" : "user, by call", run(user[i]), level < 3);
+        check("vector", user_vector, level < 3 ? 13 : -1);
+        shared_info->vcpu_info[0].evtchn_upcall_mask = 0;
+    }
+    for (unsigned int vector = 0; vector < 32; vector++)
+        trap_set_handler(vector, NULL);
+    hypercall_physdev_op(PHYSDEVOP_set_iopl, HYPERCALL_ARG(&iopl));
+    check(architectural ? "cli, by flags" : "cli, by call", trapped(kernel_cli),
+          kernel_may ? -1 : 13);
+    hypercall_physdev_op(PHYSDEVOP_set_iopl, HYPERCALL_ARG(&iopl));
+    check("in", trapped(kernel_in), kernel_may ? -1 : 13);
+    for (unsigned int vector = 0; vector < 32; vector++)
+        trap_set_handler(vector, from_user);
+}
+
+static void io_levels(void)
+{
+    for (uint32_t level = 0; level <= 3; level++)
+        one_level(level, false);
+    check("architectural IOPL",
+          hypercall_vm_assist(VMASST_CMD_enable, VMASST_TYPE_architectural_iopl), 0);
+    for (uint32_t level = 0; level <= 3; level++)
+        one_level(level, true);
+    check("as it was", hypercall_vm_assist(VMASST_CMD_disable, VMASST_TYPE_architectural_iopl), 0);
+    iret_flags = 0x200;
+}
+
 void guest_test(void)
 {
     setup();
@@ -160,4 +225,5 @@ void guest_test(void)
     check_true("kept in the frame", call_flags & 0x400);
     __asm__ volatile("cld");
     shared_info->vcpu_info[0].evtchn_upcall_mask = 0;
+    io_levels();
 }

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "events/binding.h"
+#include "domain/guest-frames.h"
+#include "events/fifo.h"
 #include "grants/copy.h"
 #include "grants/map.h"
 #include "guest-cpu/descriptors.h"
@@ -381,13 +383,49 @@ static int op_initialise(struct vcpu *v)
     return r;
 }
 
+/* What the guest writes into its words and control blocks is of no concern to anybody else. */
+static void scribble(struct domain *d, uint64_t gfn)
+{
+    uint32_t *words;
+    mfn_t m;
+
+    if (guest_frame_get_writable(d, gfn, &m))
+        return;
+    words = frame_virt(m);
+    for (unsigned i = 0; i < 24; i++) {
+        model_step();
+        __atomic_fetch_xor(&words[i], rnd(2) ? 1U << (28 + rnd(4)) : rnd(64), __ATOMIC_RELAXED);
+    }
+    guest_frame_put_written(d, m);
+}
+
+static int op_fifo(struct domain *d)
+{
+    mfn_t m = any_frame(own_slot(), 0);
+
+    switch (rnd(6)) {
+    case 0:
+        return fifo_set_priority(d, 1 + rnd(20), rnd(17));
+    case 1:
+        return fifo_expand(d, m.n);
+    case 2:
+    case 3:
+        scribble(d, m.n);
+        return 0;
+    default:
+        return fifo_control_block(d, rnd(VCPUS), m.n, 8 * rnd(500));
+    }
+}
+
 static int op_port(struct vcpu *v)
 {
     struct domain *d = v->domain, *other;
     evtchn_port_t port;
     int r = -ESRCH;
 
-    switch (rnd(8)) {
+    switch (rnd(9)) {
+    case 8:
+        return op_fifo(d);
     case 0:
         return port_alloc_unbound(d, any_id(), &port);
     case 1:

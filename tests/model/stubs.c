@@ -10,6 +10,8 @@
 #include "machine/interrupts.h"
 #include "machine/lapic.h"
 #include "machine/tlb.h"
+#include "guest-cpu/debug-registers.h"
+#include "lifecycle/watchdog.h"
 #include "scheduling/scheduler.h"
 
 size_t fpu_area_bytes(void)
@@ -63,6 +65,32 @@ void vcpu_wait_stopped(struct vcpu *v)
 void vcpu_wake(struct vcpu *v)
 {
     atomic_and(&v->stopped, ~VCPU_BLOCKED);
+}
+
+void vcpu_nmi(struct vcpu *v)
+{
+    (void)v;
+}
+
+void debug_registers_init(struct vcpu *v)
+{
+    (void)v;
+}
+
+void watchdogs_init(struct domain *d)
+{
+    (void)d;
+}
+
+void watchdogs_end(struct domain *d)
+{
+    (void)d;
+}
+
+int watchdog_set(struct domain *d, uint32_t id, uint32_t seconds)
+{
+    (void)d, (void)id, (void)seconds;
+    return -EINVAL;
 }
 
 void vcpu_kick(struct vcpu *v)

@@ -6,8 +6,9 @@
  * hypervisor/memory/frame-owner.c hypervisor/memory/frame-references.c hypervisor/memory/heap.c
  * hypervisor/machine/tlb-clock.c hypervisor/machine/timer.c hypervisor/domain/domain.c
  * hypervisor/guest-cpu/descriptors.c hypervisor/events/binding.c hypervisor/events/delivery.c
- * hypervisor/events/port-table.c hypervisor/guest-paging/entry-references.c
- * hypervisor/guest-paging/update.c hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
+ * hypervisor/events/fifo.c hypervisor/events/fifo-queues.c hypervisor/events/port-table.c
+ * hypervisor/guest-paging/entry-references.c hypervisor/guest-paging/update.c
+ * hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
  * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c
  * hypervisor/guest-paging/mirrors.c hypervisor/guest-paging/mirror-fault.c
  * hypervisor/guest-paging/write-log.c

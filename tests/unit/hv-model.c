@@ -8,7 +8,8 @@
  * hypervisor/memory/frame-allocator.c hypervisor/memory/frame-owner.c
  * hypervisor/memory/frame-references.c hypervisor/memory/heap.c hypervisor/machine/tlb-clock.c
  * hypervisor/machine/timer.c hypervisor/domain/domain.c hypervisor/guest-cpu/descriptors.c
- * hypervisor/events/binding.c hypervisor/events/delivery.c hypervisor/events/port-table.c
+ * hypervisor/events/binding.c hypervisor/events/delivery.c hypervisor/events/fifo.c
+ * hypervisor/events/fifo-queues.c hypervisor/events/port-table.c
  * hypervisor/guest-paging/entry-references.c hypervisor/guest-paging/update.c
  * hypervisor/guest-paging/walk.c hypervisor/guest-paging/pin.c
  * hypervisor/guest-paging/base-pointer.c hypervisor/guest-paging/audit.c

@@ -237,8 +237,8 @@ static void a_guest_string_is_understood(void **state)
     kernel_image_close(&image);
     with_guest_string("XEN_VER=xen-3.0,VIRT_BASE=0x800000,VIRT_ENTRY=0x1000200,LOADER=generic");
     assert_int_equal(load(kernel, sizeof(kernel)), 0);
-    assert_true(image.elf.entry == 0x1000200);
-    assert_true(image.elf.paddr_offset == 0x800000); /* as it was before there were notes */
+    assert_true(image.elf.entry == 0x1000200 && image.elf.paddr_offset == 0x800000);
+    kernel_image_close(&image);
     with_guest_string("XEN_VER=xen-2.0");
     expect_refusal("another Xen interface");
     section(2, 9, 1, STRINGS + 32, 10); /* xen_guest */
