@@ -11,6 +11,7 @@
 #define PARAVANEOP_audit             1
 #define PARAVANEOP_counters          2
 #define PARAVANEOP_latency           3
+#define PARAVANEOP_screen_scroll     4
 
 #define PARAVANE_INTERFACE_VERSION 1
 
@@ -32,6 +33,13 @@ struct paravane_latency {
     uint64_t cycles;     /* out: of the TSC */
     uint64_t cycles_khz; /* out: how many of them a millisecond has */
     char where[48];      /* out: the function it ended in; "guest": on the way out to a guest */
+};
+
+/* Look at what went by on the machine's screen; whatever is written on it shows the end again.  For
+ * the control domain only; -ENODEV if the hypervisor has no screen. */
+struct paravane_screen_scroll {
+    int32_t half_screens; /* in: so many before what is shown now; negative: after it */
+    uint32_t lines_back;  /* out: lines between what is shown now and the end */
 };
 
 #define PARAVANE_ENTRY_TRAP      0x1000 /* an exception or interrupt that hit a guest */

@@ -18,6 +18,8 @@
 #define CPU_AREA_BYTES (1UL << CPU_AREA_SHIFT)
 #define STACK_BYTES    32768UL
 #define LOG_RING_BYTES 65536
+/* What the screen shows and what went by on it: at 256 columns, 384 lines and 128 rows. */
+#define SCREEN_TEXT_BYTES 131072
 
 #define DEFAULT_GRANT_FRAMES    64 /* frames a domain's grant table may grow to */
 #define DEFAULT_MAPTRACK_FRAMES 1024

@@ -9,7 +9,9 @@
 #include "pv-kernel/frames.h"
 #include "pv-kernel/kernel.h"
 #include "pv-kernel/page-tables.h"
+#include "hypercall-abi/errno.h"
 #include "hypercall-abi/guest-stubs.h"
+#include "hypercall-abi/paravane.h"
 #include "hypercall-abi/rings/console.h"
 #include "hypercall-abi/sched.h"
 #include "hypercall-abi/version.h"
@@ -61,6 +63,17 @@ void console_drain(void)
 
     while (r && r->out_cons != r->out_prod && clock_monotonic_ns() < limit)
         hypercall_sched_op(SCHEDOP_yield, 0);
+}
+
+int console_scroll(int half_screens)
+{
+    struct paravane_screen_scroll op = { .half_screens = half_screens };
+    int64_t result;
+
+    if (!kernel_is_initial_domain())
+        return -XEN_ENODEV;
+    result = hypercall_paravane_op(PARAVANEOP_screen_scroll, HYPERCALL_ARG(&op));
+    return result ? (int)result : (int)op.lines_back;
 }
 
 static int hypervisor_take(void)

@@ -16,6 +16,12 @@ void console_write(const char *text, size_t length);
 void console_drain(void);
 /* The next character typed, or -1 if there is none now. */
 int console_take(void);
+/*
+ * Shows on the machine's screen what went by so many half screens before what it shows now;
+ * negative: what came after it.  The end is shown again by whatever is written.  Lines between what
+ * is shown and the end, or -errno: there is no screen of ours.
+ */
+int console_scroll(int half_screens);
 /* `hook` is called from the upcall whenever input came. */
 void console_set_input_hook(void (*hook)(void *arg), void *arg);
 /* Called by the start-up code: early needs no events, start binds them. */

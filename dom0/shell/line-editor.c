@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "libc/libc.h"
+#include "pv-kernel/console.h"
 #include "shell/completion.h"
 #include "tasks/console-input.h"
 
@@ -21,13 +22,21 @@
 #define KEY_ESCAPE       27
 #define KEY_DELETE       127
 
+/* Those that end in '~'. */
+#define SEQUENCE_HOME      (-1)
+#define SEQUENCE_DELETE    (-3)
+#define SEQUENCE_END       (-4)
+#define SEQUENCE_PAGE_UP   (-5)
+#define SEQUENCE_PAGE_DOWN (-6)
+
 static char *history[HISTORY_LINES]; /* the newest first */
 
 struct editor {
     const char *prompt;
     char *line;
     size_t size, length, cursor;
-    int place; /* in the history; -1: the line being typed */
+    int place;     /* in the history; -1: the line being typed */
+    bool scrolled; /* the screen shows what went by, until something is drawn */
     char *typed;
     void (*complete)(const char *line, size_t cursor, struct completions *found);
 };
@@ -93,13 +102,28 @@ static void remember(const char *line)
     history[0] = copy;
 }
 
-/* "[A" and its like, behind an escape. */
+/*
+ * What stands behind an escape: the letter that ends the sequence, or what negated stands before a
+ * '~', as VT220's keyboard sends it; 0: no sequence.  Sequences nobody here knows are read to their
+ * ends (ECMA-48, 5.4).
+ */
+static int sequence_read(void)
+{
+    int first = console_read_char(), number = 0, c;
+
+    if (first == 'O')
+        return console_read_char();
+    if (first != '[')
+        return 0;
+    while ((c = console_read_char()) >= ' ' && c < '@')
+        if (c >= '0' && c <= '9' && number < 100)
+            number = number * 10 + (c - '0');
+    return c == '~' ? -number : c >= '@' ? c : 0;
+}
+
 static void escape_sequence(struct editor *editor)
 {
-    int first = console_read_char();
-    int key = first == '[' || first == 'O' ? console_read_char() : 0;
-
-    switch (key) {
+    switch (sequence_read()) {
     case 'A':
         walk_history(editor, 1);
         break;
@@ -113,14 +137,22 @@ static void escape_sequence(struct editor *editor)
         editor->cursor -= editor->cursor > 0;
         break;
     case 'H':
+    case SEQUENCE_HOME:
         editor->cursor = 0;
         break;
     case 'F':
+    case SEQUENCE_END:
         editor->cursor = editor->length;
         break;
-    case '3':
-        if (console_read_char() == '~' && editor->cursor < editor->length)
+    case SEQUENCE_DELETE:
+        if (editor->cursor < editor->length)
             erase(editor, editor->cursor, editor->cursor + 1);
+        break;
+    case SEQUENCE_PAGE_UP:
+        editor->scrolled = console_scroll(1) > 0;
+        break;
+    case SEQUENCE_PAGE_DOWN:
+        editor->scrolled = console_scroll(-1) > 0;
         break;
     default:
         break;
@@ -196,9 +228,11 @@ void line_editor_read(const char *prompt, char *line, size_t size,
     };
 
     line[0] = '\0';
-    do
-        draw(&editor);
-    while (!handle_key(&editor, console_read_char()));
+    do {
+        if (!editor.scrolled)
+            draw(&editor);
+        editor.scrolled = false;
+    } while (!handle_key(&editor, console_read_char()));
     printf("\n");
     remember(line);
     free(editor.typed);

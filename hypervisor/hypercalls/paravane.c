@@ -10,6 +10,7 @@
 #include "lifecycle/audit.h"
 #include "machine/clock.h"
 #include "machine/latency.h"
+#include "machine/screen.h"
 
 static int audit(uint64_t arg)
 {
@@ -74,6 +75,19 @@ static int latency(uint64_t arg)
     return guest_write(arg, &op, sizeof(op));
 }
 
+static int screen(uint64_t arg)
+{
+    struct paravane_screen_scroll op;
+    int r;
+
+    if (!current_domain()->privileged)
+        return -EPERM;
+    if (guest_read(&op, arg, sizeof(op)))
+        return -EFAULT;
+    r = screen_scroll(op.half_screens, &op.lines_back);
+    return r ? r : guest_write(arg, &op, sizeof(op));
+}
+
 int64_t hypercall_do_paravane_op(uint64_t cmd, uint64_t arg)
 {
     int r;
@@ -88,6 +102,8 @@ int64_t hypercall_do_paravane_op(uint64_t cmd, uint64_t arg)
         return counters(arg);
     case PARAVANEOP_latency:
         return latency(arg);
+    case PARAVANEOP_screen_scroll:
+        return screen(arg);
     default:
         return -ENOSYS;
     }

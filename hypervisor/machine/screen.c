@@ -2,13 +2,22 @@
  * Text is kept here twice: as it should be and as it is shown.  What is drawn is the difference,
  * so that lines that scroll by between two looks cost nothing, and blank ones never do.
  *
+ *        lines, a ring:   ... gone ... | kept (older) | the screen's rows | gone ...
+ *                                                     ^ top
+ *
+ * Lines that leave the screen stay where they are until the ring comes round: who looks back sees
+ * rows that begin so many lines before top.  It is one number, which only who looks back sets and
+ * any writer clears; whatever it is, up to what is kept, there are lines to show.
+ *
  * Writers hold the log's lock and are quick; they mark the rows they change.  Whoever draws (one
  * at a time, without that lock) takes a row's mark away before it looks at the row: what changes
  * meanwhile is marked again.
  */
 #include "machine/screen.h"
 #include "lib/atomic.h"
+#include "lib/errno.h"
 #include "lib/string.h"
+#include "limits.h"
 
 #define MAX_COLUMNS 256
 #define MAX_ROWS    128
@@ -16,9 +25,14 @@
 #define TAB         8
 #define ESCAPE      0x1b
 
+_Static_assert(2 * MAX_COLUMNS * MAX_ROWS <= SCREEN_TEXT_BYTES, "room for what went by");
+
 static const struct display *display;
 static unsigned columns, rows, column, row;
-static uint8_t wanted[MAX_ROWS][MAX_COLUMNS], shown[MAX_ROWS][MAX_COLUMNS];
+static uint8_t ring[SCREEN_TEXT_BYTES], shown[MAX_ROWS][MAX_COLUMNS];
+static unsigned lines; /* that the ring has room for */
+static unsigned top, kept;
+static unsigned back;          /* lines between what is looked at and the end */
 static bool changed[MAX_ROWS]; /* rows that may differ */
 static bool drawing;
 static void (*remind)(void); /* NULL: what is written is drawn at once */
@@ -26,9 +40,17 @@ static void (*remind)(void); /* NULL: what is written is drawn at once */
 static enum { PLAIN, ESCAPED, IN_SEQUENCE } state;
 static unsigned parameter[2], parameters;
 
+/* The line n lines behind the screen's first one; n is less than lines. */
+static uint8_t *line(unsigned n)
+{
+    unsigned at = read_once(top) + n;
+
+    return &ring[(size_t)(at < lines ? at : at - lines) * columns];
+}
+
 static void blank(unsigned r, unsigned from, unsigned to)
 {
-    memset(&wanted[r][from], ' ', to - from);
+    memset(line(r) + from, ' ', to - from);
     atomic_store(&changed[r], true);
 }
 
@@ -37,8 +59,16 @@ void screen_init(const struct display *d)
     display = d;
     columns = min(d->columns, (unsigned)MAX_COLUMNS);
     rows = min(d->rows, (unsigned)MAX_ROWS);
+    lines = columns ? SCREEN_TEXT_BYTES / columns : 0;
+    top = kept = back = 0;
     for (unsigned r = 0; r < rows; r++)
         blank(r, 0, columns);
+}
+
+static void mark_all(void)
+{
+    for (unsigned r = 0; r < rows; r++)
+        atomic_store(&changed[r], true);
 }
 
 /* At the bottom a quarter of the screen goes at once: drawing all of it for every line is slow. */
@@ -47,12 +77,11 @@ static void scroll(void)
     unsigned gone = max(rows / 4, 1U);
 
     row = rows - gone;
-    for (unsigned r = 0; r < row; r++) {
-        memcpy(wanted[r], wanted[r + gone], columns);
-        atomic_store(&changed[r], true);
-    }
-    for (unsigned r = row; r < rows; r++)
-        blank(r, 0, columns);
+    for (unsigned r = rows; r < rows + gone; r++)
+        memset(line(r), ' ', columns);
+    write_once(top, top + gone < lines ? top + gone : top + gone - lines);
+    write_once(kept, min(kept + gone, lines - rows));
+    mark_all();
 }
 
 static void next_row(void)
@@ -66,7 +95,7 @@ static void put(uint8_t c)
 {
     if (column == columns)
         next_row();
-    wanted[row][column++] = c;
+    line(row)[column++] = c;
     atomic_store(&changed[row], true);
 }
 
@@ -181,8 +210,11 @@ static void take(uint8_t c)
 /* Whether it came to the row's end; at least one character is drawn. */
 static bool draw_row(unsigned r, bool (*enough)(void))
 {
+    unsigned before = read_once(back);
+    const uint8_t *text = line(r >= before ? r - before : lines + r - before);
+
     for (unsigned c = 0; c < columns; c++) {
-        uint8_t cell = read_once(wanted[r][c]);
+        uint8_t cell = read_once(text[c]);
 
         if (shown[r][c] == cell)
             continue;
@@ -223,17 +255,49 @@ void screen_draw_later(void (*reminder)(void))
     remind = reminder;
 }
 
+/* To the end, or away from it; the marks come behind the number, or it would be drawn as before. */
+static void look_back(unsigned n)
+{
+    if (read_once(back) == n)
+        return;
+    write_once(back, n);
+    mark_all();
+}
+
+static void redraw(void)
+{
+    if (remind)
+        remind();
+    else
+        screen_draw(NULL);
+}
+
 void screen_draw_at_once(void)
 {
     remind = NULL;
     drawing = false;
+    look_back(0);
     screen_draw(NULL);
+}
+
+int screen_scroll(int half_screens, unsigned *lines_back)
+{
+    int64_t half = max(rows / 2, 1U), n = read_once(back) + half_screens * half;
+
+    if (!columns || !rows)
+        return -ENODEV;
+    n = max(n, (int64_t)0);
+    n = min(n, (int64_t)read_once(kept));
+    look_back((unsigned)n);
+    redraw();
+    *lines_back = (unsigned)n;
+    return 0;
 }
 
 /* The cursor is a cell in inverse video; behind the last column it stays on it. */
 static void cursor(bool visible)
 {
-    uint8_t *cell = &wanted[row][min(column, columns - 1)];
+    uint8_t *cell = line(row) + min(column, columns - 1);
 
     *cell = visible ? *cell | INVERSE : *cell & ~INVERSE;
     atomic_store(&changed[row], true);
@@ -243,12 +307,10 @@ void screen_write(const char *text, size_t n)
 {
     if (!columns || !rows)
         return;
+    look_back(0);
     cursor(false);
     for (size_t i = 0; i < n; i++)
         take((uint8_t)text[i]);
     cursor(true);
-    if (remind)
-        remind();
-    else
-        screen_draw(NULL);
+    redraw();
 }

@@ -13,8 +13,15 @@ void screen_init(const struct display *d);
  * screen_draw_later().  Calls do not overlap: the log's lock is held. */
 void screen_write(const char *text, size_t n);
 
-/* From here on a write only calls reminder (with the log's lock held), so that somebody calls
- * screen_draw(): to draw a whole screen takes millions of instructions. */
+/*
+ * Shows what went by so many half screens before what is shown now (negative: after it), as far as
+ * there is something; whatever is written shows the end again.  *lines_back: lines between what is
+ * shown then and the end.  -ENODEV without a screen.  From any CPU, without the log's lock.
+ */
+int must_check screen_scroll(int half_screens, unsigned *lines_back);
+
+/* From here on a write (with the log's lock held) or a look back only calls reminder, so that
+ * somebody calls screen_draw(): to draw a whole screen takes millions of instructions. */
 void screen_draw_later(void (*reminder)(void));
 /* Draws what has changed until it is enough; true: there is more.  From any CPU. */
 bool screen_draw(bool (*enough)(void));

@@ -9,6 +9,7 @@
 #include "hypercalls/handlers.h"
 #include "lifecycle/shutdown.h"
 #include "machine/latency.h"
+#include "machine/screen.h"
 #include "memory/hypervisor-mappings.h"
 #include "scheduling/runstate.h"
 #include "scheduling/scheduler.h"
@@ -54,6 +55,13 @@ void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out)
 void runstate_publish(struct vcpu *v)
 {
     (void)v;
+}
+
+int screen_scroll(int half_screens, unsigned *lines_back)
+{
+    (void)half_screens;
+    *lines_back = 7;
+    return 0;
 }
 
 void latency_longest(struct latency *out, bool reset)

@@ -1,6 +1,6 @@
 /*
- * The console on the screen: where characters come to stand, control sequences, scrolling, bad
- * input; and both ways of drawing, text cells and pixels of each size.
+ * The console on the screen: where characters come to stand, control sequences, scrolling, looking
+ * back, bad input; and both ways of drawing, text cells and pixels of each size.
  *
  * Sources: hypervisor/machine/screen.c hypervisor/machine/display.c
  *
@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "lib/errno.h"
+#include "limits.h"
 #include "machine/screen.h"
 
 enum { COLUMNS = 10, ROWS = 4 };
@@ -178,6 +180,136 @@ static void test_drawing_later(void **state)
     line_is(1, "now!");
 }
 
+static unsigned go(int half_screens)
+{
+    unsigned back = 1000000;
+
+    assert_int_equal(screen_scroll(half_screens, &back), 0);
+    return back;
+}
+
+/* Lines 0 to n - 1 with their numbers, and the cursor behind them. */
+static void count_to(unsigned n)
+{
+    char text[16];
+
+    for (unsigned i = 0; i < n; i++) {
+        snprintf(text, sizeof(text), "%s%u", i ? "\n" : "", i);
+        say(text);
+    }
+}
+
+static void numbers_from(unsigned first)
+{
+    char text[16];
+
+    for (unsigned r = 0; r < ROWS; r++) {
+        snprintf(text, sizeof(text), "%u", first + r);
+        line_is(r, text);
+    }
+}
+
+static void test_what_went_by(void **state)
+{
+    (void)state;
+    assert_int_equal(go(1), 0); /* nothing has */
+    count_to(10);
+    numbers_from(6);
+    assert_int_equal(go(1), 2);
+    numbers_from(4);
+    assert_int_equal(go(1), 4);
+    numbers_from(2);
+    assert_int_equal(go(1), 6);
+    assert_int_equal(go(1), 6); /* that is all */
+    numbers_from(0);
+    assert_int_equal(go(-2), 2);
+    numbers_from(4);
+    assert_int_equal(go(-2), 0);
+    numbers_from(6);
+    assert_int_equal(go(INT32_MAX), 6);
+    numbers_from(0);
+    assert_int_equal(go(INT32_MIN), 0);
+    numbers_from(6);
+    assert_int_equal(cursor_row, 3);
+    assert_int_equal(cursor_column, 1);
+}
+
+/* Whatever is written shows the end, and so does a machine that stops. */
+static void test_writing_shows_the_end(void **state)
+{
+    (void)state;
+    count_to(10);
+    go(2);
+    say("");
+    numbers_from(6);
+    go(2);
+    say("\n10");
+    numbers_from(7);
+    assert_int_equal(go(INT32_MAX), 7);
+    numbers_from(0);
+    screen_draw_at_once();
+    numbers_from(7);
+    say("\033[H\033[2J"); /* what is erased has not gone by */
+    assert_int_equal(go(INT32_MAX), 7);
+    numbers_from(0);
+}
+
+/* The ring has come round many times; what is kept is neither more nor less than it holds. */
+static void test_what_is_kept(void **state)
+{
+    enum { LINES = SCREEN_TEXT_BYTES / COLUMNS, MANY = 5 * LINES + 3 };
+    unsigned back;
+
+    (void)state;
+    count_to(LINES);
+    assert_int_equal(go(INT32_MAX), LINES - ROWS);
+    numbers_from(0);
+    say("\n");
+    fresh(NULL);
+    count_to(MANY);
+    back = go(INT32_MAX);
+    assert_int_equal(back, LINES - ROWS);
+    numbers_from(MANY - LINES);
+    while ((back = go(-1)))
+        numbers_from(MANY - ROWS - back);
+    numbers_from(MANY - ROWS);
+}
+
+/* Looking back is drawn when somebody draws, and a write in the middle of it is not lost. */
+static void test_looking_back_later(void **state)
+{
+    unsigned pieces = 0;
+
+    (void)state;
+    count_to(10);
+    screen_draw_later(reminder);
+    reminders = 0;
+    assert_int_equal(go(2), 4);
+    assert_int_equal(reminders, 1);
+    numbers_from(6);
+    while (screen_draw(NULL))
+        ;
+    numbers_from(2);
+    go(1);
+    while (screen_draw(at_every_character))
+        if (++pieces == 2)
+            say("\n10");
+    numbers_from(7);
+    screen_draw_at_once();
+}
+
+static void test_no_screen(void **state)
+{
+    static const struct display nothing = { 0, 0, draw };
+    unsigned back = 5;
+
+    (void)state;
+    screen_init(&nothing);
+    assert_int_equal(screen_scroll(1, &back), -ENODEV);
+    assert_int_equal(back, 5);
+    say("nobody sees this");
+}
+
 static void test_text_memory(void **state)
 {
     static uint16_t memory[80 * 25];
@@ -270,6 +402,11 @@ int main(void)
         cmocka_unit_test_setup(test_erasing, fresh),
         cmocka_unit_test_setup(test_wild_sequences, fresh),
         cmocka_unit_test_setup(test_drawing_later, fresh),
+        cmocka_unit_test_setup(test_what_went_by, fresh),
+        cmocka_unit_test_setup(test_writing_shows_the_end, fresh),
+        cmocka_unit_test_setup(test_what_is_kept, fresh),
+        cmocka_unit_test_setup(test_looking_back_later, fresh),
+        cmocka_unit_test(test_no_screen),
         cmocka_unit_test(test_text_memory),
         cmocka_unit_test(test_pixels),
         cmocka_unit_test(test_unusable_formats),

@@ -410,6 +410,7 @@ static void what_is_the_control_domains_is_gated(void **state)
     struct paravane_audit audit = { .domid = DOMID_SELF };
     struct paravane_latency latency = { .reset = 0 };
     struct paravane_counters counters = { .domid = a.d->id };
+    struct paravane_screen_scroll scroll = { .half_screens = 1 };
 
     (void)state;
 #define GATED_ANY(number, name)
@@ -426,7 +427,11 @@ static void what_is_the_control_domains_is_gated(void **state)
     assert_int_equal(hypercall_do_paravane_op(PARAVANEOP_audit, ARG(&audit)), -EPERM);
     assert_int_equal(hypercall_do_paravane_op(PARAVANEOP_latency, ARG(&latency)), -EPERM);
     assert_int_equal(hypercall_do_paravane_op(PARAVANEOP_counters, ARG(&counters)), -EPERM);
+    assert_int_equal(hypercall_do_paravane_op(PARAVANEOP_screen_scroll, ARG(&scroll)), -EPERM);
+    assert_int_equal(scroll.lines_back, 0);
     become(&control);
+    assert_int_equal(hypercall_do_paravane_op(PARAVANEOP_screen_scroll, ARG(&scroll)), 0);
+    assert_int_equal(scroll.lines_back, 7);
     assert_int_equal(hypercall_table[NR_domctl](0, 0, 0, 0, 0), LET_IN);
 }
 
