@@ -3,6 +3,7 @@
  */
 #include "consoles/consoles.h"
 #include "devices/devices.h"
+#include "devices/keyboard.h"
 #include "libc/libc.h"
 #include "libc/ram-files.h"
 #include "network/bridges.h"
@@ -81,6 +82,7 @@ void guest_main(struct start_info *si)
            (unsigned long)(si->nr_pages >> 8), (unsigned long)(frames_free_count() >> 8),
            (const char *)si->cmd_line);
     must(devices_start(), "devices");
+    must(keyboard_start((const char *)si->cmd_line), "keyboard");
     must(bridges_start(), "bridges");
     must(host_start((const char *)si->cmd_line), "dom0's network");
     must(xenstore_start(), "xenstore");

@@ -1,5 +1,6 @@
 /*
- * Console input for tasks: the console's input hook wakes the queue its readers sleep on.
+ * Console input for tasks: the console's input hook wakes the queue its readers sleep on, and so
+ * does who types on it from elsewhere.
  */
 #include "tasks/console-input.h"
 #include "tasks/task.h"
@@ -10,11 +11,16 @@
 
 #define KEY_INTERRUPT 3 /* Ctrl-C */
 #define AHEAD_MAX     256
+#define TYPED_MAX     256u /* a power of two */
 
 static struct wait_queue readers;
 /* Typed ahead: read already, by a search for Ctrl-C, but not asked for yet. */
 static char ahead[AHEAD_MAX];
 static unsigned int ahead_first, ahead_count;
+
+/* From console_type, not read yet. */
+static char typed[TYPED_MAX];
+static unsigned int typed_in, typed_out;
 
 static const struct task *attended;
 
@@ -28,10 +34,33 @@ bool console_is_attended(void)
     return attended && attended == task_current();
 }
 
+void console_type(const char *text, size_t length)
+{
+    bool was = events_mask_save();
+
+    /* An interrupt makes room by what it drops. */
+    if (length == 1 && *text == KEY_INTERRUPT && typed_in - typed_out == TYPED_MAX)
+        typed_out = typed_in;
+    if (length <= TYPED_MAX - (typed_in - typed_out))
+        for (size_t i = 0; i < length; i++)
+            typed[typed_in++ % TYPED_MAX] = text[i];
+    wait_queue_wake_all(&readers);
+    events_mask_restore(was);
+}
+
+static int take_new(void)
+{
+    int c = console_take();
+
+    if (c < 0 && typed_in != typed_out)
+        c = (unsigned char)typed[typed_out++ % TYPED_MAX];
+    return c;
+}
+
 static int take(void)
 {
     if (!ahead_count)
-        return console_take();
+        return take_new();
     ahead_count--;
     return (unsigned char)ahead[ahead_first++];
 }
@@ -73,7 +102,7 @@ bool console_take_interrupt(void)
 
     memmove(ahead, ahead + ahead_first, ahead_count);
     ahead_first = 0;
-    while ((c = console_take()) >= 0) {
+    while ((c = take_new()) >= 0) {
         found |= c == KEY_INTERRUPT;
         if (c == KEY_INTERRUPT)
             ahead_count = 0;

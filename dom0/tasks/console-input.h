@@ -5,6 +5,7 @@
 #define TASKS_CONSOLE_INPUT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The next character typed on dom0's console; sleeps for it. */
@@ -20,6 +21,9 @@ void console_attend(void);
 bool console_is_attended(void);
 /* Drops what was typed and not read yet. */
 void console_drop_input(void);
+/* Types on it: what the hypervisor's console does not bring (a keyboard at the machine).  All of
+ * the text, or nothing if too much of it has not been read yet; Ctrl-C always gets through. */
+void console_type(const char *text, size_t length);
 /* Called once, after tasks_start. */
 void console_input_start(void);
 

@@ -1,4 +1,5 @@
-"""What the screen shows: the log and dom0's prompt, as a user without a serial line sees them."""
+"""The screen and the keyboard: the log, dom0's prompt, what is typed at it and what went by, as a user
+without a serial line sees them."""
 import json
 import os
 import pathlib
@@ -76,12 +77,24 @@ def shows(monitor, folder, expected):
         time.sleep(0.2)
 
 
+def press(monitor, *keys):
+    """Keys of QEMU's keyboard, a PS/2 one, by their names on one for the United States."""
+    for key in keys:
+        answer = monitor.ask("human-monitor-command", **{"command-line": f"sendkey {key} 20"})
+        assert not answer, answer
+
+
+def keys_of(text):
+    names = {" ": "spc", "-": "minus", "\r": "ret"}
+    return [names.get(c, c) for c in text]
+
+
 def at_prompt(child):
     child.expect_exact("\n\rdom0# ")
 
 
-@pytest.mark.parametrize("firmware", ["bios", "uefi"])
-def test_screen(tmp_path, firmware):
+@pytest.mark.parametrize("firmware, keymap", [("bios", "us"), ("uefi", "de")])
+def test_screen(tmp_path, firmware, keymap):
     if firmware == "uefi" and not os.path.exists("/usr/share/OVMF/OVMF_CODE_4M.fd"):
         pytest.skip("needs ovmf")
     control = tmp_path / "monitor"
@@ -89,6 +102,7 @@ def test_screen(tmp_path, firmware):
     nothing.write_bytes(subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], input=b"",
                                        stdout=subprocess.PIPE, check=True).stdout)
     child = prompt(tmp_path, "paravane", FIRMWARE=firmware, DOM0_INITRD=nothing,
+                   DOM0_CMDLINE=f"keymap={keymap}",
                    QEMU_ARGS=f"-qmp unix:{control},server=on,wait=off")
     monitor = Monitor(control)
     shown = shows(monitor, tmp_path, lambda lines: lines[-1].startswith("dom0#"))
@@ -104,4 +118,27 @@ def test_screen(tmp_path, firmware):
     at_prompt(child)
     shows(monitor, tmp_path,  # more lines than the screen has: it scrolled
           lambda lines: lines[-3:-1] == ["dom0# echo last-line", "last-line"])
+    typing(monitor, tmp_path, keymap)
+    looking_back(monitor, tmp_path)
     child.close(force=True)
+
+
+def typing(monitor, folder, keymap):
+    press(monitor, *keys_of("echo xyz"), "shift-8", "ret")
+    typed = {"us": "xyz*", "de": "xzy("}[keymap]
+    shows(monitor, folder, lambda lines: lines[-2:] == [typed, "dom0#"])
+    press(monitor, "up", "left", "delete", "n", "ret", "q", "ctrl-c")
+    shows(monitor, folder, lambda lines: lines[-3:] == [typed[:-1] + "n", "dom0# q^C", "dom0#"])
+
+
+def looking_back(monitor, folder):
+    """Back to the first line, with Shift anywhere and without at the prompt; other keys lead to the end."""
+    for up in ("shift-pgup", "pgup"):
+        press(monitor, *[up] * 20)
+        shows(monitor, folder, lambda lines: lines[0].startswith("(pv) Paravane "))
+        press(monitor, "x")
+        shows(monitor, folder, lambda lines: lines[-1] == "dom0# x")
+        press(monitor, "ctrl-u", up)
+        shows(monitor, folder, lambda lines: lines[-1] != "dom0#")
+        press(monitor, up.replace("up", "dn"))
+        shows(monitor, folder, lambda lines: lines[-1] == "dom0#")
