@@ -108,7 +108,8 @@ static void read_all(void)
 static void sets_up(void **state)
 {
     (void)state;
-    readable(0x9c); /* what was left by the boot loader's last key */
+    controller.config = 0x07; /* somebody wanted it untranslated */
+    readable(0x9c);           /* what was left by the boot loader's last key */
     readable(0x55 | FROM_MOUSE);
     TYPE("", SPACE);
     assert_string_equal(given, " ");
@@ -130,7 +131,7 @@ static void types_words(void **state)
 static void locks(void **state)
 {
     (void)state;
-    TYPE("", CAPS, CAPS, CAPS, CAPS | UP, 0x1e, 0x02, SHIFT, 0x1e, SHIFT | UP);
+    TYPE("", CAPS, CAPS, CAPS | UP, 0x1e, 0x02, SHIFT, 0x1e, SHIFT | UP);
     assert_string_equal(given, "A1a");
     assert_int_equal(controller.lights, 4);
     TYPE("", CAPS, CAPS | UP, CAPS, CAPS | UP, 0x1e);
