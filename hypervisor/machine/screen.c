@@ -32,6 +32,7 @@ static unsigned columns, rows, column, row;
 static uint8_t ring[SCREEN_TEXT_BYTES], shown[MAX_ROWS][MAX_COLUMNS];
 static unsigned lines; /* that the ring has room for */
 static unsigned top, kept;
+static uint8_t *cells;         /* of the row that is written in */
 static unsigned back;          /* lines between what is looked at and the end */
 static bool changed[MAX_ROWS]; /* rows that may differ */
 static bool drawing;
@@ -46,6 +47,12 @@ static uint8_t *line(unsigned n)
     unsigned at = read_once(top) + n;
 
     return &ring[(size_t)(at < lines ? at : at - lines) * columns];
+}
+
+static void set_row(unsigned r)
+{
+    row = r;
+    cells = line(r);
 }
 
 static void blank(unsigned r, unsigned from, unsigned to)
@@ -63,6 +70,7 @@ void screen_init(const struct display *d)
     top = kept = back = 0;
     for (unsigned r = 0; r < rows; r++)
         blank(r, 0, columns);
+    set_row(row);
 }
 
 static void mark_all(void)
@@ -76,26 +84,28 @@ static void scroll(void)
 {
     unsigned gone = max(rows / 4, 1U);
 
-    row = rows - gone;
     for (unsigned r = rows; r < rows + gone; r++)
         memset(line(r), ' ', columns);
     write_once(top, top + gone < lines ? top + gone : top + gone - lines);
     write_once(kept, min(kept + gone, lines - rows));
+    set_row(rows - gone);
     mark_all();
 }
 
 static void next_row(void)
 {
     column = 0;
-    if (++row == rows)
+    if (row + 1 == rows)
         scroll();
+    else
+        set_row(row + 1);
 }
 
 static void put(uint8_t c)
 {
     if (column == columns)
         next_row();
-    line(row)[column++] = c;
+    cells[column++] = c;
     atomic_store(&changed[row], true);
 }
 
@@ -138,7 +148,7 @@ static void erase_in_display(unsigned what)
 /* Parameters count from one, and none means one. */
 static void move_to(unsigned to_row, unsigned to_column)
 {
-    row = min(to_row ? to_row - 1 : 0, rows - 1);
+    set_row(min(to_row ? to_row - 1 : 0, rows - 1));
     column = min(to_column ? to_column - 1 : 0, columns - 1);
 }
 
@@ -148,10 +158,10 @@ static void end_sequence(uint8_t final)
 
     switch (final) {
     case 'A':
-        row -= min(n, row);
+        set_row(row - min(n, row));
         break;
     case 'B':
-        row = min(row + n, rows - 1);
+        set_row(min(row + n, rows - 1));
         break;
     case 'C':
         column = min(column + n, columns - 1);
@@ -297,7 +307,7 @@ int screen_scroll(int half_screens, unsigned *lines_back)
 /* The cursor is a cell in inverse video; behind the last column it stays on it. */
 static void cursor(bool visible)
 {
-    uint8_t *cell = line(row) + min(column, columns - 1);
+    uint8_t *cell = &cells[min(column, columns - 1)];
 
     *cell = visible ? *cell | INVERSE : *cell & ~INVERSE;
     atomic_store(&changed[row], true);

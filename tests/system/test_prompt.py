@@ -38,6 +38,8 @@ def test_prompt(hv, tmp_path):
         machine.send("\x1b[A")
         machine.expect_exact("found")
         line(machine, "", "\nfound")
+        # Home, a function key, page up, Ctrl and the right arrow, End: sequences leave nothing behind.
+        line(machine, "cho seq\x1b[1~e\x1b[15~\x1b[5~\x1b[1;5C\x1b[4~uence", "\nsequence")
         line(machine, "echo text > /tmp.txt")
         line(machine, "cat /tmp.txt", "\ntext")
         line(machine, "echo one; nonsense; echo two", "\none.*nonsense: no such command.*\ntwo")

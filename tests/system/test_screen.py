@@ -129,6 +129,8 @@ def typing(monitor, folder, keymap):
     shows(monitor, folder, lambda lines: lines[-2:] == [typed, "dom0#"])
     press(monitor, "up", "left", "delete", "n", "ret", "q", "ctrl-c")
     shows(monitor, folder, lambda lines: lines[-3:] == [typed[:-1] + "n", "dom0# q^C", "dom0#"])
+    press(monitor, *keys_of("sleep 99\r"), "ctrl-c")
+    shows(monitor, folder, lambda lines: lines[-1] == "dom0#" and "interrupted" in lines[-2])
 
 
 def looking_back(monitor, folder):
