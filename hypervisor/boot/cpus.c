@@ -100,9 +100,12 @@ void boot_cpu_main(void)
     scheduler_start_cpu();
 }
 
-/* Guests and the scheduler compare times of different CPUs: up to a microsecond may be lost. */
+/* Guests and the scheduler compare times of different CPUs: up to a microsecond may be lost, but
+ * then guests have to watch for it. */
 static bool tsc_fits(uint32_t apic_id, uint64_t cycles_apart)
 {
+    if (cycles_apart)
+        clock_never_warps = false;
     if (cycles_apart <= clock_tsc_khz / 1000)
         return true;
     log_warning("CPU with APIC id %u: its TSC is %lu cycles away from the first CPU's", apic_id,

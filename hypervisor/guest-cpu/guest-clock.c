@@ -7,7 +7,6 @@
 #include "domain/guest-memory.h"
 #include "lib/atomic.h"
 #include "machine/clock.h"
-#include "machine/cpu-features.h"
 #include "machine/tlb.h"
 
 static void fill(struct vcpu_time_info *t)
@@ -16,7 +15,7 @@ static void fill(struct vcpu_time_info *t)
     t->system_time = 0;
     t->tsc_to_system_mul = clock_scale.mul;
     t->tsc_shift = clock_scale.shift;
-    t->flags = cpu_features.invariant_tsc ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
+    t->flags = clock_never_warps ? XEN_PVCLOCK_TSC_STABLE_BIT : 0;
 }
 
 void guest_clock_update(struct vcpu *v)

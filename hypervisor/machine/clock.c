@@ -16,6 +16,7 @@
 
 struct clock_scale clock_scale = { 0, 0x80000000U, 1 };
 uint64_t clock_tsc_khz;
+bool clock_never_warps = true;
 
 /* Guards wall_base_ns; a leaf. */
 static struct spinlock wall_lock;

@@ -13,6 +13,9 @@ struct clock_scale {
 
 extern struct clock_scale clock_scale;
 extern uint64_t clock_tsc_khz;
+/* No reading of any CPU's TSC was ever less than an earlier one of another's: said by who starts
+ * the CPUs, before the first guest.  With it a guest's user mode may read the clock itself. */
+extern bool clock_never_warps;
 
 /*
  * A counter's value and the TSC at the same moment: of several readings the one that took the

@@ -46,7 +46,6 @@ void cpu_features_detect(bool use_smap)
     f->tsc_aux = (e1.d & BIT(27)) || (l7.c & BIT(22));
     f->fpu_pointers_kept =
         !f->amd || (ext >= 0x80000008 && (cpuid(0x80000008, 0).b & BIT(2))); /* RstrFpErrPtrs */
-    f->invariant_tsc = ext >= 0x80000007 && (cpuid(0x80000007, 0).d & BIT(8));
     f->physical_bits = ext >= 0x80000008 ? cpuid(0x80000008, 0).a & 0xff : 36;
     f->xsave = (l1.c & BIT(26)) && l0.a >= 0xd;
     if (!f->nx || !(e1.d & BIT(11)))
