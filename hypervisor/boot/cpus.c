@@ -60,7 +60,7 @@ static struct cpu *cpu_prepare(unsigned id, uint32_t apic_id, uint32_t acpi_id)
     tss_fill((struct tss *)(area + TSS_OFFSET), block);
     descriptor_page_fill(descriptors, (const struct tss *)(area + TSS_OFFSET));
     vcpu_switch_init(id, descriptors);
-    cpu_entry_write_stubs(stubs, area, (uint64_t)&cpu->frame.rsp);
+    cpu_entry_write_stubs(stubs, area, (uint64_t)&cpu->frame);
     cpu_table[id] = cpu;
     return cpu;
 }

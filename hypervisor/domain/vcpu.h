@@ -74,23 +74,32 @@ struct vcpu {
     uint32_t id;
     struct domain *domain;
     uint64_t hypercalls;
-    uint64_t root_switches, tlb_flushes; /* for paravane_op(counters), too */
+    uint64_t root_switches;          /* for paravane_op(counters), too */
+    uint64_t kernel_root, user_root; /* physical addresses; 0: none */
+    struct guest_callback syscall;
+    uint64_t syscall_stack; /* where the frame of a plain system call goes; 0: inject_syscall */
+    union {
+        struct {
+            bool debug_active; /* dr7 enables something */
+            bool nmi_busy;     /* the handler of an NMI runs: from its entry to the next iret */
+            bool iopl_shown;   /* flags show the virtual IOPL: VMASST_TYPE_architectural_iopl */
+        };
+        uint32_t care; /* not 0: its system calls and irets are for C */
+    };
 
     struct cpu_regs regs;
     void *fpu;
-    struct decoded *decoded;         /* the last instructions finished for it: emulation/fetch.h */
-    uint64_t kernel_root, user_root; /* physical addresses; 0: none */
+    struct decoded *decoded; /* the last instructions finished for it: emulation/fetch.h */
+    uint64_t tlb_flushes;    /* for paravane_op(counters), too */
     uint64_t kernel_sp;
-    struct guest_callback event, failsafe, syscall, syscall32;
+    struct guest_callback event, failsafe, syscall32;
     uint64_t fs_base, gs_base_kernel, gs_base_user;
     uint32_t tsc_aux; /* what RDTSCP and RDPID read */
     bool time_area_due;
     uint16_t ds, es, fs, gs;
     uint32_t iopl;
     uint64_t debug[8];
-    bool debug_active;     /* dr7 enables something */
     bool debug_extensions; /* CR4.DE as the guest set it */
-    bool nmi_busy;         /* its handler runs: from the entry to the next iret */
     uint32_t nmi_pending;  /* atomic */
     bool ts;               /* CR0.TS as the guest set it */
 

@@ -3,11 +3,12 @@
  * own that knows where its stack is.
  *
  *     mov %rsp, [rip + to frame.rsp]      48 89 25 rel32
- *     lea [rip + to frame.rsp], %rsp      48 8d 25 rel32
+ *     lea [rip + to frame], %rsp          48 8d 25 rel32
  *     jmp syscall_entry                   e9 rel32
  */
 #include "entry/cpu-entry.h"
 #include "lib/string.h"
+#include "machine/per-cpu.h"
 #include "machine/registers.h"
 
 #define STUB32_AT 32
@@ -26,17 +27,18 @@ static uint8_t *relative(uint8_t *w, uint64_t *address, const uint8_t *opcode, u
     return w + n + 4;
 }
 
-static void write_stub(uint8_t *w, uint64_t address, uint64_t save_at, const uint8_t *target)
+static void write_stub(uint8_t *w, uint64_t address, uint64_t frame, const uint8_t *target)
 {
-    w = relative(w, &address, (const uint8_t[]){ 0x48, 0x89, 0x25 }, 3, save_at);
-    w = relative(w, &address, (const uint8_t[]){ 0x48, 0x8d, 0x25 }, 3, save_at);
+    w = relative(w, &address, (const uint8_t[]){ 0x48, 0x89, 0x25 }, 3,
+                 frame + offsetof(struct cpu_regs, rsp));
+    w = relative(w, &address, (const uint8_t[]){ 0x48, 0x8d, 0x25 }, 3, frame);
     relative(w, &address, (const uint8_t[]){ 0xe9 }, 1, (uint64_t)target);
 }
 
-void cpu_entry_write_stubs(uint8_t *writable, uint64_t address, uint64_t save_at)
+void cpu_entry_write_stubs(uint8_t *writable, uint64_t address, uint64_t frame)
 {
-    write_stub(writable, address, save_at, syscall_entry);
-    write_stub(writable + STUB32_AT, address + STUB32_AT, save_at, syscall32_entry);
+    write_stub(writable, address, frame, syscall_entry);
+    write_stub(writable + STUB32_AT, address + STUB32_AT, frame, syscall32_entry);
 }
 
 void cpu_entry_load(uint64_t address)

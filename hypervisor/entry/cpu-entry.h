@@ -4,9 +4,9 @@
 
 #include "lib/types.h"
 
-/* Writes a CPU's stubs through `writable`; they will run at `address`, and save the guest's stack
- * pointer at `save_at` (the frame's rsp). */
-void cpu_entry_write_stubs(uint8_t *writable, uint64_t address, uint64_t save_at);
+/* Writes a CPU's stubs through `writable`; they will run at `address` and save the guest's stack
+ * pointer in the CPU's frame, which is at `frame`. */
+void cpu_entry_write_stubs(uint8_t *writable, uint64_t address, uint64_t frame);
 /* Points this CPU's MSRs at its stubs. */
 void cpu_entry_load(uint64_t address);
 

@@ -16,7 +16,7 @@
 void trap_from_guest(struct cpu_regs *regs);
 void trap_from_hypervisor(struct cpu_regs *regs);
 void return_to_guest_reset(struct cpu *cpu) __attribute__((noreturn));
-extern const uint8_t guest_iret_instruction[];
+extern const uint8_t guest_iret_instruction[], quick_paths_start[], quick_paths_end[];
 
 static void general_protection(struct vcpu *v, struct cpu_regs *regs)
 {
@@ -145,7 +145,10 @@ void trap_from_hypervisor(struct cpu_regs *regs)
     }
     fixup = exception_fixup(regs->rip);
     if (fixup) {
-        if (regs->vector != TRAP_PF || !cpu->vcpu || !guest_access_fault(cpu->vcpu, regs))
+        bool quick = regs->rip >= (uint64_t)quick_paths_start &&
+                     regs->rip < (uint64_t)quick_paths_end; /* C will see the fault again */
+
+        if (quick || regs->vector != TRAP_PF || !cpu->vcpu || !guest_access_fault(cpu->vcpu, regs))
             regs->rip = fixup;
         return;
     }

@@ -20,7 +20,7 @@ static uint64_t guest_flags(const struct vcpu *v, const struct cpu_regs *regs)
 {
     uint64_t flags = regs->rflags & ~(RFLAGS_IF | RFLAGS_IOPL);
 
-    if (v->domain->vm_assist & (1UL << VMASST_TYPE_architectural_iopl))
+    if (v->iopl_shown)
         flags |= (uint64_t)v->iopl << 12;
     return flags | (read_once(v->info->evtchn_upcall_mask) ? 0 : RFLAGS_IF);
 }
@@ -165,6 +165,23 @@ void inject_syscall(struct vcpu *v, struct cpu_regs *regs, bool compat)
     bounce(v, regs, to->address, to->mask_events);
 }
 
+void inject_syscall_prepare(struct vcpu *v)
+{
+    uint64_t stack = (v->kernel_sp & ~15UL) - SYSCALL_FRAME_BYTES;
+    bool plain =
+        v->syscall.address && v->syscall.mask_events && guest_range_ok(stack, SYSCALL_FRAME_BYTES);
+
+    v->syscall_stack = plain ? stack : 0;
+}
+
+void inject_assists_changed(struct domain *d)
+{
+    struct vcpu *v;
+
+    for_each_vcpu(v, d)
+        v->iopl_shown = read_once(d->vm_assist) >> VMASST_TYPE_architectural_iopl & 1;
+}
+
 void inject_failsafe(struct vcpu *v, struct cpu_regs *regs)
 {
     uint64_t frame[11] = { regs->rcx, regs->r11, v->ds, v->es, v->fs, v->gs };
@@ -236,7 +253,7 @@ void guest_iret(struct vcpu *v, struct cpu_regs *regs)
         regs->rcx = f.rcx;
     }
     v->info->evtchn_upcall_mask = !(f.rflags & RFLAGS_IF);
-    if (unlikely(read_once(v->domain->vm_assist) & 1UL << VMASST_TYPE_architectural_iopl))
+    if (unlikely(v->iopl_shown))
         v->iopl = f.rflags >> 12 & 3;
     if (unlikely(v->nmi_busy))
         nmi_end(v);

@@ -48,6 +48,7 @@ static int64_t callback_set(struct vcpu *v, unsigned type, uint64_t address, boo
         return 0;
     case CALLBACKTYPE_syscall:
         v->syscall = c;
+        inject_syscall_prepare(v);
         return 0;
     case CALLBACKTYPE_syscall32:
         v->syscall32 = c;
@@ -113,7 +114,10 @@ int64_t hypercall_do_set_callbacks(uint64_t event, uint64_t failsafe, uint64_t s
 
 int64_t hypercall_do_stack_switch(uint64_t ss maybe_unused, uint64_t sp)
 {
-    current_vcpu()->kernel_sp = sp;
+    struct vcpu *v = current_vcpu();
+
+    v->kernel_sp = sp;
+    inject_syscall_prepare(v);
     return 0;
 }
 
@@ -200,13 +204,15 @@ int64_t hypercall_do_vm_assist(uint64_t cmd, uint64_t type)
     switch (cmd) {
     case VMASST_CMD_enable:
         atomic_or(&d->vm_assist, 1UL << type);
-        return 0;
+        break;
     case VMASST_CMD_disable:
         atomic_and(&d->vm_assist, ~(1UL << type));
-        return 0;
+        break;
     default:
         return -ENOSYS;
     }
+    inject_assists_changed(d);
+    return 0;
 }
 
 int64_t hypercall_do_iret(void)

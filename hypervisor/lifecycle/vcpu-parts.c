@@ -64,6 +64,7 @@ int vcpu_create(struct domain *d, unsigned id)
     for (unsigned i = 0; i < LDT_PAGES; i++)
         v->ldt_frames[i] = MFN_NONE;
     debug_registers_init(v);
+    v->iopl_shown = read_once(d->vm_assist) >> VMASST_TYPE_architectural_iopl & 1;
     v->singleshot.fire = singleshot_fired;
     v->periodic.fire = periodic_fired;
     v->poll_timer.fire = poll_timed_out;

@@ -6,12 +6,14 @@
 #define MACHINE_EXCEPTION_TABLE_H
 
 #ifdef __ASSEMBLER__
-#define EXCEPTION_FIXUP(at, to) \
-    .pushsection.ex_table, "a"; \
-    .balign 4;                  \
-    .long at -.;                \
-    .long to -.;                \
+/* clang-format off */
+#define EXCEPTION_FIXUP(at, to)  \
+    .pushsection .ex_table, "a"; \
+    .balign 4;                   \
+    .long at - .;                \
+    .long to - .;                \
     .popsection
+/* clang-format on */
 #else
 #include "lib/types.h"
 

@@ -39,7 +39,6 @@ static void clock_page(void)
     check("its scale", copy->tsc_to_system_mul, shared_info->vcpu_info[0].time.tsc_to_system_mul);
     check("its version is even", copy->version & 1, 0);
     check("its flags", copy->flags, shared_info->vcpu_info[0].time.flags);
-    check("never goes back", copy->flags & XEN_PVCLOCK_TSC_STABLE_BIT, XEN_PVCLOCK_TSC_STABLE_BIT);
     clock_copy = (struct vcpu_time_info){ 0 };
     check("the same again",
           hypercall_vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, HYPERCALL_ARG(&area)), 0);

@@ -26,7 +26,6 @@ KNOWN = {
         "FAIL domctl of another version: got -1, want -13",
     ("linux-calls", "ok platform_op of another version"):
         "FAIL platform_op of another version: got -1, want -13",
-    ("linux-calls", "FAIL never goes back: got 0, want 1"): "ok never goes back",
     ("privileges", "ok pause nobody"): "FAIL pause nobody: got -1, want -3",
     ("privileges", "ok wild domctl"): "FAIL wild domctl: got -1, want -14",
     ("privileges", "ok console write"): "FAIL console write: got 0, want -1",
