@@ -83,7 +83,8 @@
 .endm
 
     .text
-    .globl syscall_entry, syscall32_entry, quick_paths_start, quick_paths_end
+    .globl syscall_entry, syscall32_entry
+    .globl quick_paths_start, quick_paths_end, quick_iret_instruction
 
 syscall_entry:
     movq %rbx, R_RBX(%rsp)
@@ -243,7 +244,8 @@ user_call_fault:
 /*
  * HYPERVISOR_iret to a user program that runs with events on: struct iret_context lies at the
  * guest's rsp, in the upper half of its addresses.  Nothing of the vCPU's but the event mask, which
- * C would set anew, changes before all of it has been read.
+ * C would set anew, changes before all of it has been read.  Its selectors, flags and addresses are
+ * the processor's to refuse, which trap_from_hypervisor knows of.
  */
 quick_iret:
     incq VCPU_HYPERCALLS(%rbx)
@@ -264,21 +266,23 @@ quick_iret:
     movb $0, UPCALL_MASK(%rax)
     cmpb $0, cpu_features + FEATURES_SMAP(%rip)
     jne 3f
-20: cmpw $CS_64, I_CS(%rcx)
-    jne iret_unusual
-21: cmpw $SS_USER, I_SS(%rcx)
-    jne iret_unusual
+20: movzwl I_CS(%rcx), %eax
+    movq %rax, R_CS(%rsp)
+    notl %eax
+    testb $3, %al
+    jnz iret_unusual
+21: movzwl I_SS(%rcx), %eax
+    orl $3, %eax
+    movq %rax, R_SS(%rsp)
 22: testl $IN_SYSCALL, I_FLAGS(%rcx)
     jnz iret_unusual
-23: movq I_RFLAGS(%rcx), %r11
-    testl $FLAG_IF, %r11d
+23: movq I_RFLAGS(%rcx), %rax
+    testl $FLAG_IF, %eax
     jz iret_unusual
-    andq $~FLAGS_OURS, %r11
-    movq %r11, R_RFLAGS(%rsp)
+    andq $~FLAGS_OURS, %rax
+    movq %rax, R_RFLAGS(%rsp)
 24: movq I_RIP(%rcx), %rax
     movq %rax, R_RIP(%rsp)
-    shrq $47, %rax
-    jnz iret_unusual
 25: movq I_RSP(%rcx), %rax
     movq %rax, R_RSP(%rsp)
 26: movq I_R11(%rcx), %r11
@@ -292,17 +296,8 @@ quick_paths_end:
     movq %rbx, %cr3
     swapgs
     movq R_RBX(%rsp), %rbx
-    cmpq %rcx, R_RIP(%rsp)  /* after a system call SYSRET does the same, and sooner */
-    jne 1f
-    cmpq %r11, R_RFLAGS(%rsp)
-    jne 1f
-    testl $FLAGS_NEED_IRET, %r11d
-    jnz 1f
-    movq R_RSP(%rsp), %rsp
-    sysretq
-1:  movq $CS_64, R_CS(%rsp)
-    movq $SS_USER, R_SS(%rsp)
     addq $R_RIP, %rsp
+quick_iret_instruction:
     iretq
 
 3:  stac

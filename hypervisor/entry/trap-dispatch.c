@@ -16,7 +16,8 @@
 void trap_from_guest(struct cpu_regs *regs);
 void trap_from_hypervisor(struct cpu_regs *regs);
 void return_to_guest_reset(struct cpu *cpu) __attribute__((noreturn));
-extern const uint8_t guest_iret_instruction[], quick_paths_start[], quick_paths_end[];
+extern const uint8_t guest_iret_instruction[], quick_iret_instruction[];
+extern const uint8_t quick_paths_start[], quick_paths_end[];
 
 static void general_protection(struct vcpu *v, struct cpu_regs *regs)
 {
@@ -152,7 +153,8 @@ void trap_from_hypervisor(struct cpu_regs *regs)
             regs->rip = fixup;
         return;
     }
-    if (regs->rip == (uint64_t)guest_iret_instruction)
+    if (regs->rip == (uint64_t)guest_iret_instruction ||
+        regs->rip == (uint64_t)quick_iret_instruction)
         guest_return_failed(regs);
     panic_registers(regs, "exception");
 }

@@ -29,7 +29,7 @@ uint64_t seen[REGISTERS], called[REGISTERS], call_frame[7], landed_flags, kernel
 static char *upper = (char *)UPPER, *stack;
 static volatile int came_by;
 
-enum { BY_CALL, BY_EXCEPTION, BY_EVENT };
+enum { BY_CALL, BY_EXCEPTION, BY_EVENT, IN_KERNEL };
 
 int64_t leave(const void *frame);
 int64_t call_at(uint64_t rip); /* a hypercall from there; does not come back by itself */
@@ -38,6 +38,7 @@ void land_with_flags(void);
 void arrive(void);
 void back(void);
 void event_arrives(void);
+void in_the_kernel(void);
 void event_entry(void);
 
 #define MARK(n, r) "mov $0x1111111" #n ", %" #r "\n"
@@ -85,6 +86,9 @@ __asm__(".text\n"
                                                        "    mov $17, %eax\n" /* xen_version(0) */
                                                        "    xor %edi, %edi\n"
                                                        "    jmp *%rdx\n"
+                                                       "in_the_kernel:\n"
+                                                       "    mov $3, %eax\n"
+                                                       "    jmp back\n"
                                                        "event_arrives:\n"
                                                        "    mov $2, %eax\n"
                                                        "    jmp back\n");
@@ -100,6 +104,7 @@ static bool on_trap(struct trap_frame *frame)
     trap = *frame;
     frame->rip = (uint64_t)(uintptr_t)back;
     frame->cs = FLAT_KERNEL_CS & ~3UL;
+    frame->ss = FLAT_KERNEL_SS;
     frame->rflags = FLAG_IF;
     frame->rax = BY_EXCEPTION;
     return true;
@@ -247,6 +252,32 @@ static void frames(void)
     check("is one, too", (int64_t)trap.vector, 1);
 }
 
+/* Selectors for another ring, and such that the processor refuses. */
+static void selectors(void)
+{
+    struct iret_context frame = plain();
+
+    frame.rip = (uint64_t)(uintptr_t)in_the_kernel;
+    frame.cs = FLAT_KERNEL_CS & ~3UL;
+    check("to the kernel", go(frame, upper + 256), IN_KERNEL);
+    frame = plain();
+    frame.ss = FLAT_KERNEL_SS & ~3UL;
+    to_and_fro("a stack for ring 0", frame, upper + 256);
+    frame.cs = 0x1233;
+    check("no such code", go(frame, upper + 256), BY_EXCEPTION);
+    check("says which", (int64_t)trap.error_code, 0x1230);
+    check("at once", (int64_t)trap.rip, (int64_t)frame.rip);
+    frame = plain();
+    frame.ss = 0x1233;
+    check("no such stack", go(frame, upper + 256), BY_EXCEPTION);
+    check("says which", (int64_t)trap.error_code, 0x1230);
+    check("with its rcx", (int64_t)trap.rcx, (int64_t)frame.rcx);
+    check("and its rdi", (int64_t)trap.rdi, 0x11111113);
+    frame = plain();
+    frame.cs = FLAT_KERNEL_SS;
+    check("a stack as code", go(frame, upper + 256), BY_EXCEPTION);
+}
+
 /* Flags that are the program's, not its kernel's. */
 static void flags_of_calls(void)
 {
@@ -340,6 +371,7 @@ void guest_test(void)
 {
     setup();
     frames();
+    selectors();
     flags_of_calls();
     stacks();
     watched();
