@@ -77,6 +77,22 @@ static int update_batch(struct domain *tables, struct domain *frames_of, uint64_
     return r ? r : tables->mode->settle(tables);
 }
 
+/* The commonest call: one entry of one's own. */
+static int update_single(struct domain *d, uint64_t list, uint32_t *done)
+{
+    struct mmu_update u;
+    uint64_t words[2];
+    unsigned made = 0;
+    int r;
+
+    if (!guest_range_ok(list, sizeof(u)) || guest_read_pair(words, list))
+        return -EFAULT;
+    u = (struct mmu_update){ .ptr = words[0], .val = words[1] };
+    r = d->mode->update(d, d, &u, 1, &made);
+    *done = made;
+    return r ? r : d->mode->settle(d);
+}
+
 static int update_in(uint64_t list, uint32_t n, domid_t tables_id, domid_t frames_id,
                      uint32_t *done)
 {
@@ -104,7 +120,10 @@ int64_t hypercall_do_mmu_update(uint64_t list, uint64_t count, uint64_t done_at,
         guest_read(&before, done_at, sizeof(before)))
         return -EFAULT;
     tables_id = tables_id ? (domid_t)(tables_id - 1) : DOMID_SELF;
-    r = update_in(list, n, tables_id, (domid_t)foreign, &done);
+    if (likely(n == 1 && (uint32_t)foreign == DOMID_SELF))
+        r = update_single(current_domain(), list, &done);
+    else
+        r = update_in(list, n, tables_id, (domid_t)foreign, &done);
     before += done;
     if (done_at && guest_write(done_at, &before, sizeof(before)))
         return -EFAULT;
