@@ -3,6 +3,7 @@
 #include "events/device-irq.h"
 #include "guest-cpu/guest-clock.h"
 #include "guest-cpu/switch.h"
+#include "guest-cpu/trap-injection.h"
 #include "lib/atomic.h"
 #include "lib/bits.h"
 #include "lib/errno.h"
@@ -33,6 +34,16 @@ void fpu_area_import(void *area, const uint8_t image[512])
 void guest_clock_update(struct vcpu *v)
 {
     (void)v;
+}
+
+void inject_syscall_prepare(struct vcpu *v)
+{
+    (void)v;
+}
+
+void inject_assists_changed(struct domain *d)
+{
+    (void)d;
 }
 
 void guest_wall_clock_update(struct domain *d)
