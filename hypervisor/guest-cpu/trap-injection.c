@@ -165,23 +165,6 @@ void inject_syscall(struct vcpu *v, struct cpu_regs *regs, bool compat)
     bounce(v, regs, to->address, to->mask_events);
 }
 
-void inject_syscall_prepare(struct vcpu *v)
-{
-    uint64_t stack = (v->kernel_sp & ~15UL) - SYSCALL_FRAME_BYTES;
-    bool plain =
-        v->syscall.address && v->syscall.mask_events && guest_range_ok(stack, SYSCALL_FRAME_BYTES);
-
-    v->syscall_stack = plain ? stack : 0;
-}
-
-void inject_assists_changed(struct domain *d)
-{
-    struct vcpu *v;
-
-    for_each_vcpu(v, d)
-        v->iopl_shown = read_once(d->vm_assist) >> VMASST_TYPE_architectural_iopl & 1;
-}
-
 void inject_failsafe(struct vcpu *v, struct cpu_regs *regs)
 {
     uint64_t frame[11] = { regs->rcx, regs->r11, v->ds, v->es, v->fs, v->gs };

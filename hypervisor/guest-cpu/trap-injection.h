@@ -16,13 +16,6 @@ void inject_page_fault(struct vcpu *v, struct cpu_regs *regs, uint64_t address,
 void inject_event(struct vcpu *v, struct cpu_regs *regs);
 /* SYSCALL from user mode (compat: from 32-bit code). */
 void inject_syscall(struct vcpu *v, struct cpu_regs *regs, bool compat);
-/* The bytes of a plain system call's frame. */
-#define SYSCALL_FRAME_BYTES 56
-/* To be called whenever the vCPU's kernel stack or its system call handler have changed: most calls
- * take a short way (entry/syscall.S) that relies on what this works out. */
-void inject_syscall_prepare(struct vcpu *v);
-/* To be called whenever the domain's vm_assist may have changed. */
-void inject_assists_changed(struct domain *d);
 /* A selector or an iret frame the CPU refused.  The frame shows the selectors in v->ds to gs: if
  * they are those loaded, it was the iret. */
 void inject_failsafe(struct vcpu *v, struct cpu_regs *regs);

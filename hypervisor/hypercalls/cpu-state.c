@@ -2,6 +2,7 @@
 #include "domain/guest-memory.h"
 #include "guest-cpu/debug-registers.h"
 #include "guest-cpu/descriptors.h"
+#include "guest-cpu/short-calls.h"
 #include "guest-cpu/switch.h"
 #include "guest-cpu/trap-injection.h"
 #include "hypercalls/handlers.h"
@@ -48,7 +49,7 @@ static int64_t callback_set(struct vcpu *v, unsigned type, uint64_t address, boo
         return 0;
     case CALLBACKTYPE_syscall:
         v->syscall = c;
-        inject_syscall_prepare(v);
+        short_calls_prepare(v);
         return 0;
     case CALLBACKTYPE_syscall32:
         v->syscall32 = c;
@@ -117,7 +118,7 @@ int64_t hypercall_do_stack_switch(uint64_t ss maybe_unused, uint64_t sp)
     struct vcpu *v = current_vcpu();
 
     v->kernel_sp = sp;
-    inject_syscall_prepare(v);
+    short_calls_prepare(v);
     return 0;
 }
 
@@ -211,7 +212,7 @@ int64_t hypercall_do_vm_assist(uint64_t cmd, uint64_t type)
     default:
         return -ENOSYS;
     }
-    inject_assists_changed(d);
+    short_calls_follow_assists(d);
     return 0;
 }
 

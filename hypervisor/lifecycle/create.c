@@ -1,7 +1,7 @@
 /* Domains begin paused, with no memory; the builder adds what they need and unpauses them. */
 #include "lifecycle/create.h"
 #include "guest-cpu/descriptors.h"
-#include "guest-cpu/trap-injection.h"
+#include "guest-cpu/short-calls.h"
 #include "lib/atomic.h"
 #include "lib/errno.h"
 #include "lib/string.h"
@@ -107,7 +107,7 @@ static void set_entries(struct vcpu *v, const struct vcpu_guest_context *c)
     v->syscall.address = c->syscall_callback_eip;
     v->syscall.mask_events = c->flags & VGCF_syscall_disables_events;
     v->kernel_sp = c->kernel_sp;
-    inject_syscall_prepare(v);
+    short_calls_prepare(v);
 }
 
 static int set_tables(struct vcpu *v, const struct vcpu_guest_context *c)
@@ -137,7 +137,7 @@ static int set_state(struct vcpu *v, const struct vcpu_guest_context *c)
     if (c->flags & VGCF_i387_valid)
         fpu_area_import(v->fpu, c->fpu_ctxt);
     atomic_or(&v->domain->vm_assist, c->vm_assist & 0x3f);
-    inject_assists_changed(v->domain);
+    short_calls_follow_assists(v->domain);
     v->mode = VCPU_KERNEL;
     return 0;
 }

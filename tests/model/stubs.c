@@ -2,8 +2,8 @@
 #include "model/model.h"
 #include "events/device-irq.h"
 #include "guest-cpu/guest-clock.h"
+#include "guest-cpu/short-calls.h"
 #include "guest-cpu/switch.h"
-#include "guest-cpu/trap-injection.h"
 #include "lib/atomic.h"
 #include "lib/bits.h"
 #include "lib/errno.h"
@@ -36,12 +36,12 @@ void guest_clock_update(struct vcpu *v)
     (void)v;
 }
 
-void inject_syscall_prepare(struct vcpu *v)
+void short_calls_prepare(struct vcpu *v)
 {
     (void)v;
 }
 
-void inject_assists_changed(struct domain *d)
+void short_calls_follow_assists(struct domain *d)
 {
     (void)d;
 }
