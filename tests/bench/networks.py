@@ -10,7 +10,6 @@ import os
 import pathlib
 import re
 import shutil
-import statistics
 import subprocess
 import sys
 
@@ -135,16 +134,21 @@ def build(work):
     return program
 
 
+def of(name, runs):
+    """A row's figures by column, from lists of runs."""
+    return {column: [run[name] for run in found if name in run] for column, found in runs.items()}
+
+
 def measure(work, rounds):
-    """Rows as tools/bench prints them: (name, unit, {column: figure})."""
+    """Rows as report.Report takes them: (name, unit, {column: figures}, columns that must be there)."""
     work = pathlib.Path(work) / "networks"
     work.mkdir()
     program = build(work)
-    columns = {"paravane": paravane, "xen": xen}
+    columns = {"paravane": paravane, "xen_linux": xen}
     counted = {name: run(work / f"{name}-icount", program, INSIDE, 1, SMP=1, QEMU_ARGS=ICOUNT)
                for name, run in columns.items()}
-    rows = [(f"{name}-icount", UNITS[ROWS[name][0]], {c: f.get(name) for c, f in counted.items()})
-            for name in INSIDE]
+    rows = [(f"{name}-icount", UNITS[ROWS[name][0]], of(name, {c: [f] for c, f in counted.items()}),
+             tuple(columns)) for name in INSIDE]
     collected = {name: [] for name in ("native", *columns)}
     server = subprocess.Popen([program, "serve", str(PORT)], start_new_session=True)
     try:
@@ -156,8 +160,7 @@ def measure(work, rounds):
                                            THREADS="one"))
     finally:
         os.killpg(server.pid, 15)
-    for name, (kind, _) in ROWS.items():
-        medians = {c: statistics.median(got) for c, runs in collected.items()
-                   if (got := [run[name] for run in runs if name in run])}
-        rows.append((name, UNITS[kind], medians))
+    rows += [(name, UNITS[kind], of(name, collected),
+              tuple(columns) if name in INSIDE else ("native", *columns))
+             for name, (kind, _) in ROWS.items()]
     return rows

@@ -29,10 +29,13 @@ mount -t tmpfs tmp /tmp
 mount -t tmpfs run /run
 while read -r module; do insmod /modules/$module; done < /modules/order
 mount -t xenfs xenfs /proc/xen
-mkdir -p /run/xenstored /run/xen /var/run/xenstored /var/lib/xenstored /var/log/xen/console /dev/pts
+ln -s /run /var/run
+mkdir -p /run/xenstored /run/xen /run/lock /run/xen-hotplug /var/lib/xen /var/lock /etc/xen
+touch /etc/xen/xl.conf
+mkdir -p /var/lib/xenstored /var/log/xen/console /dev/pts
 mount -t devpts devpts /dev/pts
 xenstored --pid-file /run/xenstored.pid
-sleep 1
+until xenstore-write /tool/started yes 2> /dev/null; do sleep 0.1; done
 xen-init-dom0
 xenconsoled --log=guest --log-dir=/var/log/xen/console --pid-file=/run/xenconsoled.pid
 ip link set lo up
@@ -69,14 +72,18 @@ def add_program(tree, program):
         shutil.copy(library, to)
 
 
-def make_initrd(folder, script, extra, modules, programs):
+def make_initrd(folder, script, extra, modules, programs, more):
     tree = folder / "tree"
-    for name in ("bin", "proc", "sys", "dev", "tmp", "run", "var/lib", "var/run", "extra"):
+    for name in ("bin", "proc", "sys", "dev", "tmp", "run", "var/lib", "extra"):
         (tree / name).mkdir(parents=True)
     shutil.copy("/bin/busybox", tree / "bin/busybox")
     add_modules(tree, [*modules, *MODULES])
     for tool in [*TOOLS, *programs]:
         add_program(tree, tool)
+    for path in more:
+        to = tree / str(path).lstrip("/")
+        to.parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if os.path.isdir(path) else shutil.copy)(path, to)
     for name, content in extra.items():
         (tree / "extra" / name).write_bytes(content)
     (tree / "init").write_text(START + script + "\necho matrix-end\npoweroff -f\n")
@@ -88,17 +95,23 @@ def make_initrd(folder, script, extra, modules, programs):
     return folder / "rd.gz"
 
 
-def run(folder, script, extra, seconds=200, modules=(), programs=(), **settings):
-    """What the script prints as Linux's init on Xen; `extra` are files in /extra, by name, `programs`
-    more of them in /bin, `modules` are loaded first."""
+def prepare(folder, script, extra, seconds=200, modules=(), programs=(), more=(), **settings):
+    """The environment in which tools/run runs the script as Linux's init on Xen; `extra` are files
+    in /extra, by name, `programs` more of them in /bin, `more` other files and folders that are there as here,
+    `modules` are loaded first."""
+    return environment(folder, "xen", {
+        "DOM0": unpacked(main_kernel(), folder / "vmlinux"),
+        "DOM0_INITRD": make_initrd(folder, script, extra, modules, programs, more), "DOM0_MEM": 512,
+        "HEADLESS": 1, "DOM0_CMDLINE": "console=hvc0 panic=1 quiet", "DISK": "none", "TIMEOUT": seconds,
+        **PATCHES_ITSELF, **settings})
+
+
+def run(folder, script, extra, seconds=200, **more):
+    """What the script prints: prepare()."""
     if not all(tool.exists() for tool in TOOLS):
         pytest.skip("xen-utils-4.17 is not installed")
     seconds *= PATIENCE
-    env = environment(folder, "xen", {
-        "DOM0": unpacked(main_kernel(), folder / "vmlinux"),
-        "DOM0_INITRD": make_initrd(folder, script, extra, modules, programs), "DOM0_MEM": 512, "HEADLESS": 1,
-        "DOM0_CMDLINE": "console=hvc0 panic=1 quiet", "DISK": "none", "TIMEOUT": seconds,
-        **PATCHES_ITSELF, **settings})
+    env = prepare(folder, script, extra, seconds, **more)
     done = subprocess.run([RUN], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=seconds + 60)
     output = done.stdout.decode(errors="replace").replace("\r", "")
