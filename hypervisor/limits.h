@@ -2,11 +2,12 @@
 #ifndef LIMITS_H
 #define LIMITS_H
 
-#define MAX_CPUS             16
+#define MAX_CPUS             256
 #define MAX_DOMAINS          1024 /* owners of frames, the hypervisor and DOMID_IO included */
-#define MAX_VCPUS_PER_DOMAIN 32   /* as many as shared_info has vcpu_infos for */
-#define MAX_WATCHDOGS        2    /* of a domain */
-#define MAX_DEVICE_PAGES     256  /* of MSI-X tables */
+#define MAX_VCPUS_PER_DOMAIN 128  /* those beyond XEN_LEGACY_MAX_VCPUS register their vcpu_info */
+#define VCPU_WORDS           (MAX_VCPUS_PER_DOMAIN / 64) /* of a set of them */
+#define MAX_WATCHDOGS        2                           /* of a domain */
+#define MAX_DEVICE_PAGES     256                         /* of MSI-X tables */
 #define MAX_PORTS            4096 /* 2-level event channels; FIFO has EVTCHN_FIFO_NR_CHANNELS */
 #define MAX_IRQS             256  /* lines and messages of real devices */
 #define MAX_IOAPICS          8

@@ -60,6 +60,7 @@ static struct cpu *cpu_prepare(unsigned id, uint32_t apic_id, uint32_t acpi_id)
     tss_fill((struct tss *)(area + TSS_OFFSET), block);
     descriptor_page_fill(descriptors, (const struct tss *)(area + TSS_OFFSET));
     vcpu_switch_init(id, descriptors);
+    scheduler_add_cpu(id);
     cpu_entry_write_stubs(stubs, area, (uint64_t)&cpu->frame);
     cpu_table[id] = cpu;
     return cpu;
@@ -71,7 +72,7 @@ static void cpu_load(unsigned id)
     descriptor_tables_load(id);
     cpu_entry_load(area_of(id));
     lapic_enable();
-    atomic_or(&cpus_online_mask, BIT(id));
+    cpu_set_add_atomic(&cpus_online, id);
 }
 
 void cpu_boot_init(void)
@@ -130,7 +131,7 @@ static bool start_one(unsigned id, uint32_t apic_id, uint32_t acpi_id)
         tsc_check_verdict(fits);
         break;
     }
-    while (fits && !(atomic_load(&cpus_online_mask) & BIT(id)))
+    while (fits && !cpu_set_has(&cpus_online, id))
         cpu_pause();
     if (!fits)
         lapic_send_init(apic_id); /* it does nothing from here on */
@@ -141,6 +142,7 @@ void cpus_start(unsigned limit)
 {
     memcpy(frame_virt(mfn(TRAMPOLINE_PHYS >> PAGE_SHIFT)), cpu_trampoline,
            (size_t)(cpu_trampoline_end - cpu_trampoline));
+    cpu_words = (min(limit, acpi_facts.cpus) + CPU_WORD_BITS - 1) / CPU_WORD_BITS;
     for (unsigned i = 0; i < acpi_facts.cpus && cpu_count < limit; i++) {
         if (acpi_facts.cpu[i].apic_id == cpu_table[0]->apic_id)
             continue;
@@ -151,7 +153,7 @@ void cpus_start(unsigned limit)
     }
     /* The identity mapping was for the start alone. */
     boot_l4[0] = 0;
-    tlb_flush_cpus(cpus_online_mask);
+    tlb_flush_cpus(&cpus_online);
     log_info("CPUs: %u running%s", cpu_count,
              acpi_facts.cpus_ignored ? " (the machine has more than we use)" : "");
 }

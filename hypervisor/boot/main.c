@@ -140,7 +140,6 @@ void boot_main(uint32_t magic, uint64_t information)
     string_speed_detect();
     lapic_timer_calibrate();
     interrupt_controllers_init();
-    scheduler_init();
     lifecycle_init();
     shutdown_init();
     cpus_start(options.max_cpus);

@@ -16,6 +16,7 @@
 #include "domain/dirty-log.h"
 #include "hypercall-abi/types.h"
 #include "lib/types.h"
+#include "machine/cpu-set.h"
 #include "memory/page-table-entry.h"
 
 struct domain;
@@ -88,8 +89,10 @@ struct paging_mode {
     int must_check (*set_user_root)(struct vcpu *v, uint64_t gfn);
     /* Their guest frames, as getvcpucontext and CR3 show them; 0: none. */
     uint64_t (*root_gfn)(const struct vcpu *v, bool user);
-    /* The guest wants no stale translation of its tables on these CPUs when it goes on. */
-    void (*flush)(struct vcpu *v, uint64_t cpus, enum flush_extent extent, uint64_t address);
+    /* The guest wants no stale translation of its tables on these CPUs when it goes on; NULL: on
+     * this one. */
+    void (*flush)(struct vcpu *v, const struct cpu_set *cpus, enum flush_extent extent,
+                  uint64_t address);
 
     /* Its part of the log of frames that may have been written (domain/dirty-log.h), by the numbers
      * its kernel has for them.  start: from here on every write is marked before the next `take`

@@ -59,12 +59,13 @@ struct vcpu_schedule {
     uint64_t service;           /* time it got, ns: the least is chosen next */
     uint64_t since;             /* when it was last given a CPU */
     uint64_t undisturbed_until; /* no arrival takes the CPU from it before that time */
-    uint64_t affinity;          /* CPUs it may use */
-    uint64_t saved_affinity;    /* while SCHEDOP_pin_override lasts; 0 otherwise */
+    struct cpu_set affinity;    /* CPUs it may use: of those that run, at least one */
     uint16_t cpu;               /* whose queue it belongs to */
     bool queued;
-    bool preempted; /* queued because it lost the CPU, not because it woke */
-    bool loaded;    /* its state is in that CPU: it runs, or ran there last (see above) */
+    bool preempted;  /* queued because it lost the CPU, not because it woke */
+    bool loaded;     /* its state is in that CPU: it runs, or ran there last (see above) */
+    bool overridden; /* SCHEDOP_pin_override lasts: what it had is in `saved_affinity` */
+    struct cpu_set saved_affinity;
 };
 
 struct vcpu {
@@ -114,7 +115,10 @@ struct vcpu {
     uint64_t io_bitmap;
     uint32_t io_bitmap_ports;
 
-    mfn_t info_frame;     /* of a moved vcpu_info, referenced; MFN_NONE before */
+    mfn_t info_frame; /* of a moved vcpu_info, referenced; MFN_NONE before */
+    /* Where `info` points before that if shared_info has none for its number.  No guest ever sees
+     * it, and it is no other vCPU's: what is in it would be told by one guest to another. */
+    struct vcpu_info own_info;
     uint32_t first_state; /* VCPU_STATE_*; moved by compare-exchange */
 
     /* Guards blocked/down/paused marks and polling.  Below the port locks, above run queues. */
@@ -131,7 +135,7 @@ struct vcpu {
     uint64_t time_area;     /* guest address of a vcpu_time_info, 0: none */
 
     uint16_t virq_port[24];
-    uint64_t dirty_cpus; /* bit of the CPU whose TLB may hold its translations */
+    uint32_t dirty_cpu; /* whose TLB may hold its translations, if the domain's may be there */
 };
 
 /* Finds a vCPU by number; NULL if there is none. */

@@ -19,18 +19,21 @@ void vcpu_notify(struct vcpu *v)
     vcpu_kick(v);
 }
 
-/* Polling vCPUs look at the pending bit only, masked or not. */
+static void poller_wake(struct vcpu *v, evtchn_port_t number)
+{
+    evtchn_port_t port = v ? read_once(v->poll_port) : 0;
+
+    if (port == number || port == POLL_SEVERAL)
+        vcpu_wake(v);
+}
+
+/* Polling vCPUs look at the pending bit only, masked or not.  Each sets its own bit before it
+ * looks, so it does not matter that the words are read one after the other. */
 void pollers_wake(struct domain *d, evtchn_port_t number)
 {
-    uint64_t polling = atomic_load(&d->ports->polling);
-
-    for_each_cpu(id, polling) {
-        struct vcpu *v = d->vcpus[id];
-        evtchn_port_t port = v ? read_once(v->poll_port) : 0;
-
-        if (port == number || port == POLL_SEVERAL)
-            vcpu_wake(v);
-    }
+    for (unsigned w = 0; w < VCPU_WORDS; w++)
+        for (uint64_t left = atomic_load(&d->ports->polling[w]); left; left &= left - 1)
+            poller_wake(d->vcpus[64 * w + bit_lowest(left)], number);
 }
 
 static void select_and_notify(struct vcpu *v, evtchn_port_t number)
@@ -47,7 +50,7 @@ static void bits_deliver(struct domain *d, evtchn_port_t number, unsigned vcpu)
         return;
     if (!bit_test(s->evtchn_mask, number))
         select_and_notify(d->vcpus[vcpu], number);
-    if (unlikely(read_once(d->ports->polling)))
+    if (unlikely(ports_are_polled(d->ports)))
         pollers_wake(d, number);
 }
 

@@ -80,7 +80,7 @@ void fifo_deliver_locked(struct domain *d, struct port *p, evtchn_port_t number,
     before = atomic_or(word, PENDING);
     if (!(before & MASKED) && !(atomic_or(word, LINKED) & LINKED))
         put_on_queue(d, p, number, vcpu);
-    if (!(before & PENDING) && unlikely(read_once(d->ports->polling)))
+    if (!(before & PENDING) && unlikely(ports_are_polled(d->ports)))
         pollers_wake(d, number);
 }
 

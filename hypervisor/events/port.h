@@ -13,6 +13,7 @@
 
 #include "domain/domain.h"
 #include "hypercall-abi/events.h"
+#include "lib/atomic.h"
 
 enum port_state { PORT_FREE, PORT_UNBOUND, PORT_INTERDOMAIN, PORT_VIRQ, PORT_IPI, PORT_PIRQ };
 
@@ -51,8 +52,18 @@ struct event_ports {
     /* Pages of records, made as ports are used and kept; `first`, or a page of PORT_PAGES_MAX. */
     struct port **pages;
     struct port *first[PORT_PAGES];
-    uint64_t polling; /* vCPUs in SCHEDOP_poll, as bits; atomic */
+    uint64_t polling[VCPU_WORDS]; /* vCPUs in SCHEDOP_poll, as bits; atomic */
 };
+
+/* Whether any vCPU polls that did before what the caller has just made pending. */
+static inline bool ports_are_polled(const struct event_ports *ports)
+{
+    uint64_t any = 0;
+
+    for (unsigned w = 0; w < VCPU_WORDS; w++)
+        any |= read_once(ports->polling[w]);
+    return any;
+}
 
 int must_check event_ports_create(struct domain *d, uint32_t limit);
 void event_ports_destroy(struct domain *d);

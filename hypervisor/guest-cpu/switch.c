@@ -6,28 +6,38 @@
 #include "domain/domain.h"
 #include "guest-cpu/trap-injection.h"
 #include "lib/atomic.h"
-#include "lib/bits.h"
+#include "lib/bug.h"
 #include "machine/cpu-features.h"
 #include "machine/fpu.h"
 #include "machine/safe-registers.h"
+#include "memory/heap.h"
 #include "memory/hypervisor-mappings.h"
 
-/* What each CPU's GDT window shows; MFN_NONE: the empty page. */
-static mfn_t window_frame[MAX_CPUS][GDT_GUEST_PAGES];
-static pte_t *window_entry[MAX_CPUS];
-static uint64_t *descriptor_pages[MAX_CPUS];
-static bool ldt_loaded[MAX_CPUS];
+/* What a CPU keeps from one vCPU to the next. */
+struct loaded {
+    pte_t *window;                /* entries of its descriptor window */
+    uint64_t *descriptors;        /* the hypervisor's page there */
+    mfn_t frame[GDT_GUEST_PAGES]; /* what the window shows; MFN_NONE: the empty page */
+    bool ldt_loaded;
+    uint32_t tsc_aux;
+};
+
+static struct loaded *loaded[MAX_CPUS];
 static uint8_t empty_page[PAGE_SIZE] __attribute__((aligned(4096)));
 
 void vcpu_switch_init(unsigned cpu, uint64_t *descriptor_page)
 {
     mfn_t empty = mapping_lookup((uint64_t)empty_page);
+    struct loaded *l = loaded[cpu] ? loaded[cpu] : heap_allocate(sizeof(*l));
 
-    window_entry[cpu] = mapping_entry(gdt_window(cpu));
-    descriptor_pages[cpu] = descriptor_page;
+    if (!l)
+        panic("no memory for a CPU's descriptor window");
+    loaded[cpu] = l;
+    l->window = mapping_entry(gdt_window(cpu));
+    l->descriptors = descriptor_page;
     for (unsigned i = 0; i < GDT_GUEST_PAGES; i++) {
-        window_frame[cpu][i] = MFN_NONE;
-        window_entry[cpu][i] = pte_make(empty, PTE_P | PTE_A | PTE_NX);
+        l->frame[i] = MFN_NONE;
+        l->window[i] = pte_make(empty, PTE_P | PTE_A | PTE_NX);
     }
 }
 
@@ -37,30 +47,31 @@ static void window_set(unsigned cpu, unsigned page, mfn_t frame)
                   ? pte_make(mapping_lookup((uint64_t)empty_page), PTE_P | PTE_A | PTE_NX)
                   : pte_make(frame, PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX);
 
-    window_frame[cpu][page] = frame;
-    window_entry[cpu][page] = e;
+    loaded[cpu]->frame[page] = frame;
+    loaded[cpu]->window[page] = e;
     page_invalidate(gdt_window(cpu) + page * PAGE_SIZE);
 }
 
 void vcpu_load_descriptors(struct vcpu *v)
 {
     unsigned cpu = this_cpu()->id;
+    struct loaded *l = loaded[cpu];
 
     for (unsigned i = 0; i < GDT_GUEST_PAGES; i++)
-        if (window_frame[cpu][i].n != v->gdt_frames[i].n)
+        if (l->frame[i].n != v->gdt_frames[i].n)
             window_set(cpu, i, v->gdt_frames[i]);
-    if (!v->ldt_entries && !ldt_loaded[cpu])
+    if (!v->ldt_entries && !l->ldt_loaded)
         return;
     for (unsigned i = 0; i < LDT_PAGES; i++) {
-        pte_t *e = window_entry[cpu] + LDT_WINDOW_OFFSET / PAGE_SIZE + i;
+        pte_t *e = l->window + LDT_WINDOW_OFFSET / PAGE_SIZE + i;
 
         *e = mfn_is_none(v->ldt_frames[i])
                  ? 0
                  : pte_make(v->ldt_frames[i], PTE_P | PTE_RW | PTE_A | PTE_D | PTE_NX);
         page_invalidate(ldt_window(cpu) + i * PAGE_SIZE);
     }
-    ldt_load(descriptor_pages[cpu], cpu, v->ldt_entries);
-    ldt_loaded[cpu] = v->ldt_entries != 0;
+    ldt_load(l->descriptors, cpu, v->ldt_entries);
+    l->ldt_loaded = v->ldt_entries != 0;
 }
 
 void vcpu_load_debug(struct vcpu *v)
@@ -140,12 +151,12 @@ uint64_t vcpu_root(const struct vcpu *v)
 
 void vcpu_load_root(struct vcpu *v)
 {
-    uint64_t bit = BIT(this_cpu()->id);
+    unsigned cpu = this_cpu()->id;
 
     /* Before the root is in CR3, so that a flush from now on comes here too. */
-    if (!(read_once(v->domain->frames.cpus) & bit))
-        atomic_or(&v->domain->frames.cpus, bit);
-    write_once(v->dirty_cpus, bit);
+    if (!cpu_set_has(&v->domain->frames.cpus, cpu))
+        cpu_set_add_atomic(&v->domain->frames.cpus, cpu);
+    write_once(v->dirty_cpu, cpu);
     v->root_switches++;
     root_load(vcpu_root(v));
 }
@@ -153,8 +164,7 @@ void vcpu_load_root(struct vcpu *v)
 /* Few guests use it, so mostly it is what it was. */
 void tsc_aux_load(uint32_t value)
 {
-    static uint32_t loaded[MAX_CPUS];
-    uint32_t *now = &loaded[this_cpu()->id];
+    uint32_t *now = &loaded[this_cpu()->id]->tsc_aux;
 
     if (*now == value || !cpu_features.tsc_aux)
         return;

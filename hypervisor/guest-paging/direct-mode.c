@@ -227,15 +227,13 @@ static uint64_t direct_root_gfn(const struct vcpu *v, bool user)
     return root >> PAGE_SHIFT;
 }
 
-static void direct_flush(struct vcpu *v maybe_unused, uint64_t cpus, enum flush_extent extent,
-                         uint64_t address)
+static void direct_flush(struct vcpu *v maybe_unused, const struct cpu_set *cpus,
+                         enum flush_extent extent, uint64_t address)
 {
     if (extent == FLUSH_PAGE)
-        tlb_flush_page_cpus(cpus, address);
-    else if (cpus == BIT(this_cpu()->id))
-        tlb_flush_local();
+        cpus ? tlb_flush_page_cpus(cpus, address) : tlb_flush_page_local(address);
     else
-        tlb_flush_cpus(cpus);
+        cpus ? tlb_flush_cpus(cpus) : tlb_flush_local();
 }
 
 static int direct_map_granted(struct vcpu *v, struct domain *frames_of, uint64_t address,

@@ -151,7 +151,7 @@ struct mirror *mirror_get(struct domain *d, mfn_t table, unsigned level)
 {
     struct mirrors *s = d->paging->mirrors;
     struct mirror *m = mirror_find(s, table);
-    uint64_t stale;
+    struct cpu_set stale;
 
     if (m)
         return m;
@@ -160,9 +160,8 @@ struct mirror *mirror_get(struct domain *d, mfn_t table, unsigned level)
     s->free = m->next;
     s->unused--;
     /* Who may still walk it as what it was. */
-    stale = tlb_stale_cpus(read_once(d->frames.cpus), frame_of(mfn(m->frame))->stamp);
-    if (stale)
-        tlb_flush_cpus(stale);
+    if (tlb_stale_cpus(&d->frames.cpus, frame_of(mfn(m->frame))->stamp, &stale))
+        tlb_flush_cpus(&stale);
     m->table = (uint32_t)table.n;
     m->level = (uint8_t)level;
     memset(mirror_entries(m), 0, PAGE_SIZE);
@@ -242,7 +241,7 @@ static void roots_exchange(struct domain *d, uint64_t (*by)(struct domain *, uin
         write_once(v->kernel_root, by(d, v->kernel_root));
         write_once(v->user_root, by(d, v->user_root));
     }
-    remote_call(UINT64_MAX, on_cpu, (uint64_t)d);
+    remote_call(&cpus_online, on_cpu, (uint64_t)d);
 }
 
 static uint64_t table_of_root(struct domain *d, uint64_t root)
@@ -305,7 +304,7 @@ int mirrors_stop(struct domain *d)
     if (d->paging->mirrored) {
         roots_exchange(d, table_of_root, root_to_table);
         write_once(d->paging->mirrored, false);
-        tlb_flush_cpus(read_once(d->frames.cpus)); /* nobody walks any of them */
+        tlb_flush_cpus(&d->frames.cpus); /* nobody walks any of them */
     }
     spin_unlock(&d->paging->lock);
     memset(s->bucket, 0, sizeof(s->bucket)); /* nobody looks at them now */

@@ -42,22 +42,27 @@ struct walk_result {
     unsigned level;
 };
 
-/* Tables whose last type reference is gone, with a use reference each. */
-#define RELEASES_MAX (3 * MAX_CPUS)
-
 struct paging {
     /* Guards every validated table of the domain and what follows.  Below domain.lock, above the
      * frame owner's. */
     struct spinlock lock;
     struct table_walk walk;
     struct walk_result result;
-    struct walk_step release[RELEASES_MAX];
-    unsigned releases;
     uint64_t last_ticket;
     bool closed;             /* dying: no table is made or changed any more */
     bool mirrored;           /* processors walk mirrors of its tables (mirrors.h) */
     struct mirrors *mirrors; /* NULL before they first did */
+    /* Tables whose last type reference is gone, with a use reference each. */
+    unsigned releases;
+    struct walk_step release[]; /* releases_max() of them */
 };
+
+/* A CPU is in one operation at a time, and an operation lets three tables go at most: what it held
+ * while the lock was down, the old entry's, and a result nobody came for. */
+static inline unsigned releases_max(void)
+{
+    return 3 * cpu_count;
+}
 
 /* What the rest of the hypervisor sees of all this (direct-mode.c). */
 extern const struct paging_mode direct_mode;

@@ -6,9 +6,14 @@
 #include "memory/frame-references.h"
 #include "memory/heap.h"
 
+static size_t paging_bytes(void)
+{
+    return sizeof(struct paging) + releases_max() * sizeof(struct walk_step);
+}
+
 int paging_create(struct domain *d)
 {
-    d->paging = heap_allocate(sizeof(*d->paging));
+    d->paging = heap_allocate(paging_bytes());
     if (!d->paging)
         return -ENOMEM;
     d->paging->result.table = MFN_NONE;
@@ -19,7 +24,7 @@ void paging_destroy(struct domain *d)
 {
     if (d->paging)
         mirrors_destroy(d);
-    heap_free(d->paging, sizeof(*d->paging));
+    heap_free(d->paging, paging_bytes());
     d->paging = NULL;
 }
 

@@ -212,9 +212,7 @@ void table_put_locked(struct domain *d, mfn_t m)
         frame_put(m);
         return;
     }
-    /* A CPU is in one operation at a time, and an operation lets three go at most: what it held
-     * while the lock was down, the old entry's, and a result nobody came for. */
-    BUG_ON(p->releases == RELEASES_MAX);
+    BUG_ON(p->releases == releases_max());
     p->release[p->releases++] = (struct walk_step){ m, 0, (uint8_t)level };
 }
 

@@ -99,7 +99,7 @@ static bool entries_protect(struct domain *d, uint64_t *next)
         const struct mirror *m;
 
         if (*next >= s->made) {
-            tlb_flush_cpus(read_once(d->frames.cpus));
+            tlb_flush_cpus(&d->frames.cpus);
             return true;
         }
         m = mirror_of_number(s, (mirror_id)(*next += 1));

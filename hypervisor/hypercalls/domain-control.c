@@ -193,15 +193,20 @@ static int vcpu_info_fill(struct domain *d, struct xen_domctl_getvcpuinfo *op)
 static int set_affinity(struct domain *d, const struct xen_domctl_vcpuaffinity *op)
 {
     struct vcpu *v = vcpu_find(d, op->vcpu);
-    uint64_t map = 0;
+    uint32_t bits = min(op->cpumap_hard.nr_bits, (uint32_t)MAX_CPUS);
+    uint64_t map[MAX_CPUS / 64] = { 0 };
+    struct cpu_set cpus = { { 0 } };
 
     if (!v)
         return -EINVAL;
     if (!(op->flags & XEN_VCPUAFFINITY_HARD))
         return op->flags & XEN_VCPUAFFINITY_SOFT ? 0 : -EINVAL; /* soft affinity is a hint */
-    if (guest_read(&map, op->cpumap_hard.bitmap, min((op->cpumap_hard.nr_bits + 7) / 8, 8U)))
+    if (guest_read(map, op->cpumap_hard.bitmap, (bits + 7) / 8))
         return -EFAULT;
-    return vcpu_set_affinity(v, map);
+    for (uint32_t i = 0; i < min(bits, cpu_count); i++)
+        if (bit_test(map, i))
+            cpu_set_add(&cpus, i);
+    return vcpu_set_affinity(v, &cpus);
 }
 
 static int max_mem(struct domain *d, uint64_t kib)

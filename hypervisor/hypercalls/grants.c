@@ -128,7 +128,7 @@ static int unmap_batch(struct vcpu *v, uint64_t list, uint32_t n, unmap_fn one, 
         begun--; /* it is tried again */
     v->tlb_flushes += flush;
     if (flush)
-        tlb_flush_cpus(read_once(v->domain->frames.cpus));
+        tlb_flush_cpus(&v->domain->frames.cpus);
     for (uint32_t i = 0; i < ended; i++)
         grant_unmap_end(&u[i]);
     *done += begun;

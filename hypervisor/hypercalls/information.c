@@ -12,6 +12,7 @@
 #include "machine/interrupts.h"
 #include "memory/frame-allocator.h"
 #include "memory/heap.h"
+#include "scheduling/idle.h"
 #include "scheduling/scheduler.h"
 
 char hypervisor_command_line[MAX_COMMAND_LINE];

@@ -133,35 +133,42 @@ int64_t hypercall_do_mmu_update(uint64_t list, uint64_t count, uint64_t done_at,
                         (n - done) | MMU_UPDATE_PREEMPTED, done_at, foreign, 0);
 }
 
-/* CPUs on which the vCPUs of a guest bitmap may have translations. */
-static int cpus_of_mask(struct domain *d, guest_handle_t at, uint64_t *cpus)
+/* CPUs on which the vCPUs of a guest bitmap may have translations.  Where one goes meanwhile it
+ * loads a root, and what the guest changed before this call is in memory. */
+static int cpus_of_mask(struct domain *d, guest_handle_t at, struct cpu_set *cpus)
 {
     struct vcpu *v;
-    uint64_t map = 0;
+    uint64_t map[VCPU_WORDS] = { 0 };
 
     /* The bitmap is as long as the domain has vCPUs. */
-    if (guest_read(&map, at, (d->max_vcpus + 7) / 8))
+    if (guest_read(map, at, (d->max_vcpus + 7) / 8))
         return -EFAULT;
-    *cpus = 0;
-    for_each_vcpu(v, d)
-        if (map >> v->id & 1)
-            *cpus |= read_once(v->dirty_cpus);
-    *cpus &= read_once(d->frames.cpus);
+    *cpus = (struct cpu_set){ { 0 } };
+    for_each_vcpu(v, d) {
+        unsigned cpu = read_once(v->dirty_cpu);
+
+        if (bit_test(map, v->id) && cpu_set_has(&d->frames.cpus, cpu))
+            cpu_set_add(cpus, cpu);
+    }
     return 0;
 }
 
 static int va_flush(struct domain *d, uint64_t address, uint64_t flags)
 {
-    uint64_t cpus = BIT(this_cpu()->id), map = flags & ~UVMF_FLUSHTYPE_MASK;
+    uint64_t map = flags & ~UVMF_FLUSHTYPE_MASK;
+    const struct cpu_set *cpus = NULL;
     struct vcpu *v = current_vcpu();
-    int r = 0;
+    struct cpu_set some;
 
-    if (map == UVMF_ALL)
-        cpus = read_once(d->frames.cpus);
-    else if (map != UVMF_LOCAL)
-        r = cpus_of_mask(d, map, &cpus);
-    if (r)
-        return r;
+    if (map == UVMF_ALL) {
+        cpus = &d->frames.cpus;
+    } else if (map != UVMF_LOCAL) {
+        int r = cpus_of_mask(d, map, &some);
+
+        if (r)
+            return r;
+        cpus = &some;
+    }
     switch (flags & UVMF_FLUSHTYPE_MASK) {
     case UVMF_TLB_FLUSH:
         v->tlb_flushes++;
@@ -272,19 +279,21 @@ static int copy_frame(struct domain *d, uint64_t to, uint64_t from)
 static int flush_op(struct vcpu *v, const struct mmuext_op *op)
 {
     struct domain *d = v->domain;
-    uint64_t cpus = read_once(d->frames.cpus);
+    const struct cpu_set *cpus = &d->frames.cpus;
     enum flush_extent extent = FLUSH_ALL;
+    struct cpu_set some;
 
     v->tlb_flushes++;
     switch (op->cmd) {
     case MMUEXT_TLB_FLUSH_LOCAL:
     case MMUEXT_INVLPG_LOCAL:
-        cpus = BIT(this_cpu()->id);
+        cpus = NULL;
         break;
     case MMUEXT_TLB_FLUSH_MULTI:
     case MMUEXT_INVLPG_MULTI:
-        if (cpus_of_mask(d, op->arg2.vcpumask, &cpus))
+        if (cpus_of_mask(d, op->arg2.vcpumask, &some))
             return -EINVAL; /* Xen's answer */
+        cpus = &some;
         break;
     default:
         break;

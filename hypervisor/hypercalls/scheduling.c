@@ -68,7 +68,7 @@ static int poll(struct vcpu *v, const struct sched_poll *p)
     write_once(v->poll_port, POLL_SEVERAL);
     vcpu_stop(v, VCPU_BLOCKED);
     /* Events set from here on find the polling mark; earlier ones are found by the look. */
-    bit_test_and_set_atomic(&v->domain->ports->polling, v->id);
+    bit_test_and_set_atomic(v->domain->ports->polling, v->id);
     r = poll_look(v, p);
     if (r || event_waits(v) || (p->timeout && deadline(p->timeout) <= clock_now()))
         vcpu_start(v, VCPU_BLOCKED);
@@ -135,10 +135,11 @@ static int shutdown_code(struct domain *d, uint64_t arg)
     return 0;
 }
 
+/* Of the vCPU that calls: nobody else looks at what it had. */
 static int pin_override(struct vcpu *v, uint64_t arg)
 {
+    struct cpu_set had, only = { { 0 } };
     struct sched_pin_override p;
-    uint64_t wanted;
     int r;
 
     if (!v->domain->privileged)
@@ -146,18 +147,22 @@ static int pin_override(struct vcpu *v, uint64_t arg)
     if (guest_read(&p, arg, sizeof(p)))
         return -EFAULT;
     if (p.pcpu < 0) {
-        wanted = v->sched.saved_affinity;
-        v->sched.saved_affinity = 0;
-        return wanted ? vcpu_set_affinity(v, wanted) : -EINVAL;
+        if (!v->sched.overridden)
+            return -EINVAL;
+        v->sched.overridden = false;
+        return vcpu_set_affinity(v, &v->sched.saved_affinity);
     }
     if (p.pcpu >= MAX_CPUS)
         return -EINVAL;
-    if (v->sched.saved_affinity)
+    if (v->sched.overridden)
         return -EBUSY;
-    wanted = v->sched.affinity;
-    r = vcpu_set_affinity(v, BIT(p.pcpu));
-    if (!r)
-        v->sched.saved_affinity = wanted;
+    vcpu_affinity(v, &had);
+    cpu_set_add(&only, (unsigned)p.pcpu);
+    r = vcpu_set_affinity(v, &only);
+    if (!r) {
+        cpu_set_copy(&v->sched.saved_affinity, &had);
+        v->sched.overridden = true;
+    }
     return r;
 }
 
@@ -166,8 +171,8 @@ int64_t hypercall_do_sched_op(uint64_t cmd, uint64_t arg)
     struct vcpu *v = current_vcpu();
     struct sched_poll p;
 
-    if (unlikely(v->domain->ports->polling & BIT(v->id))) { /* the poll that ended last */
-        bit_test_and_clear_atomic(&v->domain->ports->polling, v->id);
+    if (unlikely(bit_test(v->domain->ports->polling, v->id))) { /* the poll that ended last */
+        bit_test_and_clear_atomic(v->domain->ports->polling, v->id);
         timer_stop(&v->poll_timer);
     }
     switch (cmd) {
@@ -216,6 +221,8 @@ static int64_t initialise(struct vcpu *v, uint64_t arg)
 
     if (v->domain->vcpus[0] == v)
         return -EINVAL;
+    if (v->info == &v->own_info)
+        return -EINVAL; /* it would never learn of an event */
     c = heap_allocate(sizeof(*c));
     if (!c)
         return -ENOMEM;

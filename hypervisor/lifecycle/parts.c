@@ -9,6 +9,8 @@
 #include "lib/string.h"
 #include "lifecycle/vcpu-parts.h"
 #include "lifecycle/watchdog.h"
+#include "machine/interrupts.h"
+#include "machine/latency.h"
 #include "memory/frame-allocator.h"
 #include "memory/heap.h"
 #include "shadow-paging/shadow.h"
@@ -33,6 +35,8 @@ static int vcpus_create(struct domain *d)
 
         if (r)
             return r;
+        if (latency_is_due())
+            (void)!preempt_point(); /* nobody knows the domain yet */
     }
     return 0;
 }

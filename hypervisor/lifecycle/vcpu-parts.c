@@ -55,7 +55,7 @@ int vcpu_create(struct domain *d, unsigned id)
     fpu_area_init(v->fpu);
     v->id = id;
     v->domain = d;
-    v->info = &d->shared_info->vcpu_info[id];
+    v->info = id < XEN_LEGACY_MAX_VCPUS ? &d->shared_info->vcpu_info[id] : &v->own_info;
     v->info->evtchn_upcall_mask = 1;
     v->info_frame = MFN_NONE;
     v->mode = VCPU_KERNEL;

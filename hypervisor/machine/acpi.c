@@ -3,6 +3,7 @@
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/string.h"
+#include "machine/cpu-features.h"
 #include "machine/power.h"
 
 struct table {
@@ -90,7 +91,8 @@ static void cpu_found(uint32_t apic_id, uint32_t acpi_id, uint32_t flags)
 {
     if (!(flags & 1))
         return;
-    if (acpi_facts.cpus == MAX_CPUS) {
+    /* Without x2APIC messages have eight bits for who is to get them, and 255 means everybody. */
+    if (acpi_facts.cpus == MAX_CPUS || (apic_id >= 255 && !cpu_features.x2apic)) {
         acpi_facts.cpus_ignored++;
         return;
     }

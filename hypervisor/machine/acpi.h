@@ -22,7 +22,7 @@ struct acpi_facts {
     struct {
         uint32_t apic_id, acpi_id;
     } cpu[MAX_CPUS];
-    unsigned cpus_ignored; /* beyond MAX_CPUS */
+    unsigned cpus_ignored; /* beyond MAX_CPUS, or out of reach */
     unsigned ioapics;
     struct acpi_ioapic ioapic[MAX_IOAPICS];
     unsigned overrides;

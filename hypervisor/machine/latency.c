@@ -5,7 +5,7 @@
 void latency_longest(struct latency *out, bool reset)
 {
     *out = (struct latency){ 0 };
-    for_each_cpu(id, cpus_online_mask) {
+    for_each_cpu(id, &cpus_online) {
         struct cpu *cpu = cpu_table[id];
 
         if (read_once(cpu->closed_longest) > out->cycles)

@@ -14,6 +14,7 @@
 
 #include "lib/types.h"
 #include "limits.h"
+#include "machine/cpu-set.h"
 
 /* Registers of an interrupted context, as the entry code pushes them. */
 struct cpu_regs {
@@ -78,16 +79,12 @@ static inline struct cpu *this_cpu(void)
 /* The CPUs' structures by number; NULL beyond those found at boot. */
 extern struct cpu *cpu_table[MAX_CPUS];
 extern unsigned cpu_count;
-/* CPUs that run, as bits. */
-extern uint64_t cpus_online_mask;
+/* CPUs that run. */
+extern struct cpu_set cpus_online;
 
 static inline struct vcpu *current_vcpu(void)
 {
     return this_cpu()->vcpu;
 }
-
-#define for_each_cpu(id, mask)                                                                  \
-    for (uint64_t left_ = (mask), id = 0; left_ && ((id = (uint64_t)__builtin_ctzl(left_)), 1); \
-         left_ &= left_ - 1)
 
 #endif

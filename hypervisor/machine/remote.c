@@ -17,18 +17,19 @@
 static struct spinlock call_lock;
 static void (*call_fn)(uint64_t);
 static uint64_t call_argument;
-/* CPUs that have yet to answer; a target clears its bit last. */
-static uint64_t call_pending;
+/* CPUs that have yet to answer.  The slot's owner alone sets bits, after what they are to do; a
+ * target clears its own last.  So a word that was seen empty stays so until the next request. */
+static struct cpu_set call_pending;
 
 void remote_answer(void)
 {
-    uint64_t me = BIT(this_cpu()->id);
+    unsigned me = this_cpu()->id;
 
-    if (!(atomic_load(&call_pending) & me))
+    if (!cpu_set_has(&call_pending, me))
         return;
     call_fn(call_argument);
     this_cpu()->called = true;
-    atomic_and(&call_pending, ~me);
+    cpu_set_remove_atomic(&call_pending, me);
 }
 
 void cpu_wait_step(void)
@@ -37,23 +38,42 @@ void cpu_wait_step(void)
     cpu_pause();
 }
 
-void remote_call(uint64_t mask, void (*fn)(uint64_t), uint64_t argument)
+static void ask(const struct cpu_set *others, void (*fn)(uint64_t), uint64_t argument)
 {
-    uint64_t me = BIT(this_cpu()->id), others = mask & cpus_online_mask & ~me;
+    call_fn = fn;
+    call_argument = argument;
+    for (unsigned w = 0; w < cpu_words; w++)
+        atomic_store(&call_pending.word[w], others->word[w]);
+    for_each_cpu(id, others)
+        lapic_send(cpu_table[id]->apic_id, VECTOR_REMOTE);
+}
 
-    if (others) {
-        spin_lock(&call_lock);
-        call_fn = fn;
-        call_argument = argument;
-        atomic_store(&call_pending, others);
-        for_each_cpu(id, others)
-            lapic_send(cpu_table[id]->apic_id, VECTOR_REMOTE);
-    }
-    if (mask & me)
-        fn(argument);
-    if (others) {
-        while (atomic_load(&call_pending))
+static void wait_for_answers(void)
+{
+    for (unsigned w = 0; w < cpu_words; w++)
+        while (atomic_load(&call_pending.word[w]))
             cpu_pause(); /* nobody can call us: the slot is ours */
+}
+
+void remote_call(const struct cpu_set *cpus, void (*fn)(uint64_t), uint64_t argument)
+{
+    unsigned me = this_cpu()->id;
+    struct cpu_set others;
+    bool here, elsewhere;
+
+    cpu_set_copy(&others, cpus);
+    cpu_set_intersect(&others, &cpus_online);
+    here = cpu_set_has(&others, me);
+    cpu_set_remove(&others, me);
+    elsewhere = !cpu_set_is_empty(&others);
+    if (elsewhere) {
+        spin_lock(&call_lock);
+        ask(&others, fn, argument);
+    }
+    if (here)
+        fn(argument);
+    if (elsewhere) {
+        wait_for_answers();
         spin_unlock(&call_lock);
     }
 }
@@ -88,21 +108,19 @@ void cpu_defer(unsigned cpu, uint32_t marks)
         remote_kick(cpu);
 }
 
-/* One who parks others at a time. */
+/* One who parks all others at a time. */
 static struct spinlock park_lock;
-static uint64_t park_wanted, parked;
+static uint32_t park_wanted, parked; /* whether, and how many are */
 
 int cpus_park(void)
 {
-    uint64_t others;
-
     if (!spin_trylock(&park_lock))
         return -ERESTART;
-    others = cpus_online_mask & ~BIT(this_cpu()->id);
-    atomic_store(&park_wanted, others);
-    for_each_cpu(id, others)
-        cpu_defer((unsigned)id, DEFERRED_PARK);
-    while (atomic_load(&parked) != others)
+    atomic_store(&park_wanted, 1);
+    for (unsigned id = 0; id < cpu_count; id++)
+        if (id != this_cpu()->id)
+            cpu_defer(id, DEFERRED_PARK);
+    while (atomic_load(&parked) != cpu_count - 1)
         cpu_wait_step();
     return 0;
 }
@@ -118,19 +136,18 @@ void cpus_unpark(void)
 
 void cpu_stay_parked(void)
 {
-    uint64_t me = BIT(this_cpu()->id);
-
-    atomic_or(&parked, me);
-    while (atomic_load(&park_wanted) & me)
+    atomic_add(&parked, 1);
+    while (atomic_load(&park_wanted))
         cpu_wait_step();
-    atomic_and(&parked, ~me);
+    atomic_sub(&parked, 1);
     latency_begin();
 }
 
 void remote_stop_all(void)
 {
-    for_each_cpu(id, cpus_online_mask & ~BIT(this_cpu()->id))
-        lapic_send(cpu_table[id]->apic_id, VECTOR_STOP);
+    for_each_cpu(id, &cpus_online)
+        if (id != this_cpu()->id)
+            lapic_send(cpu_table[id]->apic_id, VECTOR_STOP);
 }
 
 void remote_init(void)

@@ -3,10 +3,12 @@
 #define MACHINE_REMOTE_H
 
 #include "lib/types.h"
+#include "machine/cpu-set.h"
 
-/* Runs fn(argument) on every CPU of the mask, the caller's included, and waits for all.  May be
- * called with locks held: CPUs that wait for those locks answer. */
-void remote_call(uint64_t mask, void (*fn)(uint64_t), uint64_t argument);
+/* Runs fn(argument) on every CPU of the set, the caller's included, and waits for all.  May be
+ * called with locks held: CPUs that wait for those locks answer.  Of a set that others change
+ * meanwhile each word is read once. */
+void remote_call(const struct cpu_set *cpus, void (*fn)(uint64_t), uint64_t argument);
 /* Does what other CPUs ask of this one; for long work with interrupts off, whatever is locked. */
 void remote_answer(void);
 /* Makes a CPU look at its deferred marks. */

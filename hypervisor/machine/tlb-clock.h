@@ -14,6 +14,7 @@
 
 #include "lib/atomic.h"
 #include "lib/types.h"
+#include "machine/cpu-set.h"
 
 #ifdef HOST_TEST
 #define STAMP_BITS 8 /* so that tests see it wrap */
@@ -42,7 +43,8 @@ static inline uint64_t tlb_stamp_age(uint32_t stamp, uint64_t now)
 
 /* This CPU is about to flush everything. */
 void tlb_note_flush(void);
-/* Those CPUs of mask that may hold an entry for a frame stamped so. */
-uint64_t tlb_stale_cpus(uint64_t mask, uint32_t stamp);
+/* Those CPUs of a set, or (NULL) of all, that may hold an entry for a frame stamped so.  False:
+ * there are none. */
+bool tlb_stale_cpus(const struct cpu_set *among, uint32_t stamp, struct cpu_set *stale);
 
 #endif

@@ -25,7 +25,7 @@ void tlb_flush_local(void)
     root_load(this_cpu()->root);
 }
 
-static void flush_page(uint64_t address)
+void tlb_flush_page_local(uint64_t address)
 {
     page_invalidate(address);
 }
@@ -35,12 +35,12 @@ static void flush_all(uint64_t unused maybe_unused)
     tlb_flush_local();
 }
 
-void tlb_flush_cpus(uint64_t mask)
+void tlb_flush_cpus(const struct cpu_set *cpus)
 {
-    remote_call(mask, flush_all, 0);
+    remote_call(cpus, flush_all, 0);
 }
 
-void tlb_flush_page_cpus(uint64_t mask, uint64_t address)
+void tlb_flush_page_cpus(const struct cpu_set *cpus, uint64_t address)
 {
-    remote_call(mask, flush_page, address);
+    remote_call(cpus, tlb_flush_page_local, address);
 }

@@ -19,16 +19,17 @@ static inline void root_switch(uint64_t physical)
 }
 
 void tlb_flush_local(void);
-/* Flush on all CPUs of a mask (bit per CPU, the caller's included); returns when all have. */
-void tlb_flush_cpus(uint64_t mask);
-void tlb_flush_page_cpus(uint64_t mask, uint64_t address);
-/* As tlb_flush_cpus where `others` of the mask are no concern of the vCPU that causes it: it is
+void tlb_flush_page_local(uint64_t address);
+/* Flush on all CPUs of a set, the caller's included; returns when all have. */
+void tlb_flush_cpus(const struct cpu_set *cpus);
+void tlb_flush_page_cpus(const struct cpu_set *cpus, uint64_t address);
+/* As tlb_flush_cpus; `others`: some of them are no concern of the vCPU that causes it, and it is
  * charged on its way out (scheduling/disturbance.c). */
-static inline void tlb_flush_others(uint64_t mask, uint64_t others)
+static inline void tlb_flush_others(const struct cpu_set *cpus, bool others)
 {
     struct cpu *cpu = this_cpu();
 
-    tlb_flush_cpus(mask);
+    tlb_flush_cpus(cpus);
     if (!others)
         return;
     cpu->disturbed++;

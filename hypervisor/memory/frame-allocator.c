@@ -152,16 +152,16 @@ static void breathe(unsigned order, uint64_t i)
 static void flush_last_owners(mfn_t m, unsigned order)
 {
     uint32_t newest = frame_of(m)->stamp;
-    uint64_t stale, now = tlb_now(); /* one reading: ages are compared */
+    uint64_t now = tlb_now(); /* one reading: ages are compared */
+    struct cpu_set stale;
 
     for (uint64_t i = 1; i < 1UL << order; i++) {
         if (tlb_stamp_age(frame_table[m.n + i].stamp, now) < tlb_stamp_age(newest, now))
             newest = frame_table[m.n + i].stamp;
         breathe(order, i);
     }
-    stale = tlb_stale_cpus(UINT64_MAX, newest);
-    if (stale)
-        tlb_flush_others(stale, stale & ~BIT(this_cpu()->id));
+    if (tlb_stale_cpus(NULL, newest, &stale))
+        tlb_flush_others(&stale, cpu_set_has_others(&stale, this_cpu()->id));
 }
 
 /* All but the stamp. */

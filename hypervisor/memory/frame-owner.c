@@ -292,9 +292,9 @@ bool frame_owner_look(struct frame_owner *owner, bool from_beginning, unsigned n
     return done;
 }
 
-uint64_t frame_owner_cpus(const struct frame *f)
+const struct cpu_set *frame_owner_cpus(const struct frame *f)
 {
     const struct frame_owner *owner = f->owner < MAX_DOMAINS ? owners[f->owner] : NULL;
 
-    return owner ? read_once(owner->cpus) : UINT64_MAX;
+    return owner ? &owner->cpus : NULL;
 }

@@ -5,6 +5,7 @@
 #define MEMORY_FRAME_OWNER_H
 
 #include "lib/spinlock.h"
+#include "machine/cpu-set.h"
 #include "memory/frame.h"
 
 #define OWNER_NONE 0 /* the hypervisor's own frames, and free ones */
@@ -23,8 +24,10 @@ struct frame_owner {
     /* Frames that have left, less the flushes it has paid for. */
     uint64_t let_go;
     bool closed; /* dying: gets no more frames */
-    /* CPUs whose TLB may hold translations made by its tables; atomic. */
-    uint64_t cpus;
+    /* CPUs whose TLB may hold translations made by its tables.  Each sets its own bit before it
+     * loads a root, and clears it after it has loaded another's; atomic, a bit at a time
+     * (cpu-set.h). */
+    struct cpu_set cpus;
     /* The last frame has gone; called without locks. */
     void (*emptied)(struct frame_owner *owner);
 };
@@ -68,7 +71,8 @@ mfn_t frame_owner_first(struct frame_owner *owner);
 bool frame_owner_look(struct frame_owner *owner, bool from_beginning, unsigned n,
                       void (*visit)(struct frame_owner *, mfn_t));
 
-/* The CPUs on which translations by the tables of a frame's owner may be. */
-uint64_t frame_owner_cpus(const struct frame *f);
+/* The CPUs on which translations by the tables of a frame's owner may be, as they change; NULL:
+ * any. */
+const struct cpu_set *frame_owner_cpus(const struct frame *f);
 
 #endif

@@ -79,12 +79,12 @@ static bool same_use(uint32_t before, uint32_t type)
  */
 static __attribute__((noinline)) void flush_last_use(const struct frame *f, uint64_t seen)
 {
-    uint64_t own = frame_owner_cpus(f);
-    uint64_t cpus = type_in(seen) & TYPE_FOREIGN ? UINT64_MAX : own;
-    uint64_t stale = tlb_stale_cpus(cpus, (uint32_t)(seen >> 32));
+    const struct cpu_set *own = frame_owner_cpus(f);
+    bool foreign = type_in(seen) & TYPE_FOREIGN;
+    struct cpu_set stale;
 
-    if (stale)
-        tlb_flush_others(stale, stale & ~own);
+    if (tlb_stale_cpus(foreign ? NULL : own, (uint32_t)(seen >> 32), &stale))
+        tlb_flush_others(&stale, foreign && own && !cpu_set_is_within(&stale, own));
 }
 
 /* A new use over a count of 0.  -ERESTART: the word is not `*seen` any more. */

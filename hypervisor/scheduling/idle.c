@@ -27,3 +27,11 @@ void idle_loop(void)
         }
     }
 }
+
+uint64_t cpu_idle_time(unsigned cpu)
+{
+    struct cpu *c = cpu_table[cpu];
+    uint64_t since = read_once(c->idle_since);
+
+    return c->idle_ns + (since ? clock_now() - since : 0);
+}

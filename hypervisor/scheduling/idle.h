@@ -8,5 +8,7 @@
 void idle_loop_reset(struct cpu *cpu) __attribute__((noreturn));
 /* The loop itself; entered by idle_loop_reset only. */
 void idle_loop(void) __attribute__((noreturn));
+/* Nanoseconds a CPU had nothing to do. */
+uint64_t cpu_idle_time(unsigned cpu);
 
 #endif

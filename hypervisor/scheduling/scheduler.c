@@ -19,6 +19,7 @@
 #include "machine/clock.h"
 #include "machine/interrupts.h"
 #include "machine/remote.h"
+#include "memory/heap.h"
 #include "memory/hypervisor-mappings.h"
 #include "scheduling/idle.h"
 #include "scheduling/runstate.h"
@@ -33,7 +34,8 @@ struct run_queue {
     struct timer slice;
 };
 
-static struct run_queue queues[MAX_CPUS];
+/* Of CPUs that there are. */
+static struct run_queue *queues[MAX_CPUS];
 
 /* entry/return.S: leaves for the guest whose registers are in the CPU's frame. */
 void return_to_guest_reset(struct cpu *cpu) __attribute__((noreturn));
@@ -43,12 +45,15 @@ static void slice_over(struct timer *t maybe_unused)
     atomic_or(&this_cpu()->deferred, DEFERRED_SCHEDULE);
 }
 
-void scheduler_init(void)
+void scheduler_add_cpu(unsigned cpu)
 {
-    for (unsigned i = 0; i < MAX_CPUS; i++) {
-        list_init(&queues[i].waiting);
-        queues[i].slice.fire = slice_over;
-    }
+    struct run_queue *q = queues[cpu] ? queues[cpu] : heap_allocate(sizeof(*q));
+
+    if (!q)
+        panic("no memory for a CPU's run queue");
+    list_init(&q->waiting);
+    q->slice.fire = slice_over;
+    queues[cpu] = q;
 }
 
 /* Locks the queue a vCPU belongs to, which may change until it is locked. */
@@ -56,7 +61,7 @@ static struct run_queue *queue_lock_of(struct vcpu *v)
 {
     for (;;) {
         unsigned cpu = read_once(v->sched.cpu);
-        struct run_queue *q = &queues[cpu];
+        struct run_queue *q = queues[cpu];
 
         spin_lock(&q->lock);
         if (atomic_load(&v->sched.cpu) == cpu)
@@ -91,19 +96,15 @@ static void dequeue(struct vcpu *v)
 
 void vcpu_schedule_init(struct vcpu *v)
 {
-    unsigned best = 0, load[MAX_CPUS] = { 0 };
-    uint64_t online = cpus_online_mask ? cpus_online_mask : 1;
+    /* Spread by number: vCPU n of a domain starts on CPU n. */
+    unsigned turn = (v->id + v->domain->id) % cpu_count;
 
     list_init(&v->sched.link);
-    v->sched.affinity = UINT64_MAX;
+    cpu_set_copy(&v->sched.affinity, &cpus_online);
     v->stopped = VCPU_DOWN | VCPU_PAUSED; /* domains begin paused */
     v->runstate.state = RUNSTATE_offline;
     v->runstate.state_entry_time = clock_now();
-    /* Spread by number: vCPU n of a domain starts on CPU n. */
-    for_each_cpu(cpu, online)
-        if ((v->id + v->domain->id) % bit_count(online) == load[0]++)
-            best = (unsigned)cpu;
-    v->sched.cpu = (uint16_t)best;
+    v->sched.cpu = (uint16_t)turn;
 }
 
 /* Service including the present turn; of a vCPU that runs.  Its CPU's clock may be a little ahead
@@ -144,14 +145,14 @@ static bool preempts(struct run_queue *q, struct vcpu *v)
 /* An idle CPU the vCPU may use, rather than wait where it is. */
 static unsigned better_cpu(struct vcpu *v, unsigned now)
 {
-    uint64_t allowed = v->sched.affinity & cpus_online_mask;
+    bool may_stay = cpu_set_has(&v->sched.affinity, now);
 
-    if ((allowed & BIT(now)) && !read_once(queues[now].running))
+    if (may_stay && !read_once(queues[now]->running))
         return now;
-    for_each_cpu(cpu, allowed)
-        if (!read_once(queues[cpu].running) && list_empty(&queues[cpu].waiting))
-            return (unsigned)cpu;
-    return allowed & BIT(now) ? now : bit_lowest(allowed);
+    for_each_cpu(cpu, &v->sched.affinity)
+        if (!read_once(queues[cpu]->running) && list_empty(&queues[cpu]->waiting))
+            return cpu;
+    return may_stay ? now : cpu_set_next(&v->sched.affinity, 0);
 }
 
 /* The least service, kept up to date while a vCPU that runs alone is not asked to stop. */
@@ -212,7 +213,7 @@ static void make_runnable(struct vcpu *v)
     }
     /* Where its state is loaded, it goes on; if it may not be there any more, it is sent away first
      * (requeue_if_moved). */
-    if (v->sched.loaded && !(v->sched.affinity & BIT(v->sched.cpu))) {
+    if (v->sched.loaded && !cpu_set_has(&v->sched.affinity, v->sched.cpu)) {
         cpu = v->sched.cpu;
         spin_unlock(&q->lock);
         cpu_defer(cpu, DEFERRED_SCHEDULE);
@@ -299,7 +300,7 @@ void vcpu_kick(struct vcpu *v)
 {
     unsigned cpu = read_once(v->sched.cpu);
 
-    if (v != current_vcpu() && read_once(queues[cpu].running) == v)
+    if (v != current_vcpu() && read_once(queues[cpu]->running) == v)
         remote_kick(cpu);
 }
 
@@ -312,7 +313,7 @@ void vcpu_nmi(struct vcpu *v)
         return;
     vcpu_wake(v);
     cpu = read_once(v->sched.cpu);
-    if (read_once(queues[cpu].running) == v)
+    if (read_once(queues[cpu]->running) == v)
         cpu_defer(cpu, DEFERRED_FINISH);
 }
 
@@ -331,17 +332,20 @@ void scheduler_yield(void)
     atomic_or(&this_cpu()->deferred, DEFERRED_SCHEDULE);
 }
 
-int vcpu_set_affinity(struct vcpu *v, uint64_t cpus)
+int vcpu_set_affinity(struct vcpu *v, const struct cpu_set *cpus)
 {
+    struct cpu_set wanted;
     struct run_queue *q;
     bool move;
 
-    if (!(cpus & cpus_online_mask))
+    cpu_set_copy(&wanted, cpus);
+    cpu_set_intersect(&wanted, &cpus_online);
+    if (cpu_set_is_empty(&wanted))
         return -EINVAL;
     spin_lock(&v->state_lock);
     q = queue_lock_of(v);
-    v->sched.affinity = cpus;
-    move = !(cpus & BIT(v->sched.cpu));
+    cpu_set_copy(&v->sched.affinity, &wanted);
+    move = !cpu_set_has(&wanted, v->sched.cpu);
     if (move && v->sched.queued)
         dequeue(v);
     spin_unlock(&q->lock);
@@ -353,6 +357,14 @@ int vcpu_set_affinity(struct vcpu *v, uint64_t cpus)
     return 0;
 }
 
+void vcpu_affinity(struct vcpu *v, struct cpu_set *cpus)
+{
+    struct run_queue *q = queue_lock_of(v);
+
+    cpu_set_copy(cpus, &v->sched.affinity);
+    spin_unlock(&q->lock);
+}
+
 /* Takes the least served vCPU that waits on another CPU, may run here and is not loaded there.
  * q's lock is held. */
 static struct vcpu *steal_from(struct run_queue *other, struct run_queue *q, unsigned me)
@@ -360,7 +372,7 @@ static struct vcpu *steal_from(struct run_queue *other, struct run_queue *q, uns
     struct vcpu *v;
 
     list_for_each(v, &other->waiting, sched.link)
-        if ((v->sched.affinity & BIT(me)) && !v->sched.loaded) {
+        if (cpu_set_has(&v->sched.affinity, me) && !v->sched.loaded) {
             dequeue(v);
             service_place(q, v, (int64_t)(v->sched.service - other->least));
             hand_over(v, me);
@@ -373,10 +385,10 @@ static struct vcpu *steal(struct run_queue *q, unsigned me)
 {
     struct vcpu *found = NULL;
 
-    for_each_cpu(cpu, cpus_online_mask & ~BIT(me)) {
-        struct run_queue *other = &queues[cpu];
+    for_each_cpu(cpu, &cpus_online) {
+        struct run_queue *other = queues[cpu];
 
-        if (list_empty(&other->waiting) || !spin_trylock(&other->lock))
+        if (cpu == me || list_empty(&other->waiting) || !spin_trylock(&other->lock))
             continue;
         found = steal_from(other, q, me);
         spin_unlock(&other->lock);
@@ -398,7 +410,7 @@ static void put_back(struct run_queue *q, struct vcpu *v, uint64_t now)
         runstate_enter(v, stopped_runstate(stopped), now);
         return;
     }
-    if (v->sched.affinity & BIT(me)) {
+    if (cpu_set_has(&v->sched.affinity, me)) {
         v->sched.preempted = true;
         runstate_enter(v, RUNSTATE_runnable, now);
         enqueue(q, v);
@@ -429,7 +441,7 @@ static void requeue_if_moved(struct vcpu *v)
 static void forget_root(struct vcpu *v, const struct vcpu *next)
 {
     if (!next || next->domain != v->domain)
-        atomic_and(&v->domain->frames.cpus, ~BIT(this_cpu()->id));
+        cpu_set_remove_atomic(&v->domain->frames.cpus, this_cpu()->id);
 }
 
 /* The loaded vCPU's state goes back into its structure; q's lock is held. */
@@ -450,22 +462,18 @@ static void unload(struct run_queue *q, struct vcpu *next)
         return;
     forget_root(old, next);
     atomic_store(&old->sched.loaded, false);
-    if (!(old->sched.affinity & BIT(cpu->id)))
-        hand_over(old, bit_lowest(old->sched.affinity & cpus_online_mask));
+    if (!cpu_set_has(&old->sched.affinity, cpu->id))
+        hand_over(old, cpu_set_next(&old->sched.affinity, 0));
 }
 
-static void go_idle(void) __attribute__((noreturn));
-
-static void go_idle(void)
+static __attribute__((noreturn)) void go_idle(void)
 {
     this_cpu()->vcpu = NULL;
     idle_loop_reset(this_cpu());
 }
 
-static void enter_guest(struct vcpu *v) __attribute__((noreturn));
-
 /* All of v's state is in the CPU. */
-static void enter_guest(struct vcpu *v)
+static __attribute__((noreturn)) void enter_guest(struct vcpu *v)
 {
     struct cpu *cpu = this_cpu();
 
@@ -485,9 +493,7 @@ static void enter_guest(struct vcpu *v)
     return_to_guest_reset(cpu);
 }
 
-static void switch_to(struct run_queue *q, struct vcpu *next) __attribute__((noreturn));
-
-static void switch_to(struct run_queue *q, struct vcpu *next)
+static __attribute__((noreturn)) void switch_to(struct run_queue *q, struct vcpu *next)
 {
     struct vcpu *old = q->loaded;
     struct domain *d = old ? old->domain : NULL;
@@ -512,7 +518,7 @@ static bool must_switch(const struct vcpu *loaded, const struct vcpu *next)
     if (next || !loaded)
         return next != loaded;
     return read_once(loaded->stopped) != VCPU_BLOCKED ||
-           !(loaded->sched.affinity & BIT(this_cpu()->id));
+           !cpu_set_has(&loaded->sched.affinity, this_cpu()->id);
 }
 
 static void set_running(struct run_queue *q, struct vcpu *next, uint64_t now)
@@ -536,7 +542,7 @@ static void set_running(struct run_queue *q, struct vcpu *next, uint64_t now)
 void schedule(void)
 {
     struct cpu *cpu = this_cpu();
-    struct run_queue *q = &queues[cpu->id];
+    struct run_queue *q = queues[cpu->id];
     struct vcpu *old = cpu->vcpu, *next;
     uint64_t now = clock_now();
 
@@ -559,7 +565,7 @@ void schedule(void)
 
 void idle_disturbed(void)
 {
-    struct run_queue *q = &queues[this_cpu()->id];
+    struct run_queue *q = queues[this_cpu()->id];
 
     if (!q->loaded || this_cpu()->root == idle_root())
         return;
@@ -587,12 +593,4 @@ uint64_t vcpu_run_time(struct vcpu *v)
 
     vcpu_runstate(v, &r);
     return r.time[RUNSTATE_running];
-}
-
-uint64_t cpu_idle_time(unsigned cpu)
-{
-    struct cpu *c = cpu_table[cpu];
-    uint64_t since = read_once(c->idle_since);
-
-    return c->idle_ns + (since ? clock_now() - since : 0);
 }

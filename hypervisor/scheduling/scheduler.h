@@ -7,7 +7,8 @@
 
 #include "domain/domain.h"
 
-void scheduler_init(void);
+/* Before anything runs on it. */
+void scheduler_add_cpu(unsigned cpu);
 /* Gives a new vCPU its place; it starts stopped (VCPU_DOWN). */
 void vcpu_schedule_init(struct vcpu *v);
 
@@ -30,7 +31,8 @@ void vcpu_kick(struct vcpu *v);
 void vcpu_nmi(struct vcpu *v);
 
 /* CPUs a vCPU may use: -EINVAL if none of them is online. */
-int must_check vcpu_set_affinity(struct vcpu *v, uint64_t cpus);
+int must_check vcpu_set_affinity(struct vcpu *v, const struct cpu_set *cpus);
+void vcpu_affinity(struct vcpu *v, struct cpu_set *cpus);
 
 /* Switches to whom it chooses; returns only if that is who runs already. */
 void schedule(void);
@@ -43,6 +45,5 @@ void scheduler_start_cpu(void) __attribute__((noreturn));
 void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out);
 /* Nanoseconds a vCPU has run. */
 uint64_t vcpu_run_time(struct vcpu *v);
-uint64_t cpu_idle_time(unsigned cpu);
 
 #endif

@@ -52,7 +52,7 @@ static bool entries_some(struct domain *d, uint64_t *next)
         struct shadow_page *p;
 
         if (*next >= s->pages) {
-            tlb_flush_cpus(read_once(d->frames.cpus));
+            tlb_flush_cpus(&d->frames.cpus);
             return true;
         }
         p = page_of(s, (page_id)(*next += 1));

@@ -210,9 +210,10 @@ void page_compare(struct domain *d, struct shadow_page *p)
             left -= line_compare(d, p, line, frame_virt(m));
 }
 
-bool writers_remove(struct domain *d, struct guest_frame *f, uint64_t *cpus)
+bool writers_remove(struct domain *d, struct guest_frame *f, struct cpu_set *cpus)
 {
     struct shadow *s = d->shadow;
+    struct cpu_set stale;
     mfn_t m = mfn(f->mfn & MFN_OF);
     struct frame *frame = frame_of(m);
 
@@ -229,6 +230,7 @@ bool writers_remove(struct domain *d, struct guest_frame *f, uint64_t *cpus)
     if (read_once(frame->type) & TYPE_COUNT)
         return false;
     /* Entries that allowed it and were dropped for other reasons may be in TLBs, too. */
-    *cpus |= tlb_stale_cpus(read_once(d->frames.cpus), read_once(frame->stamp));
+    if (tlb_stale_cpus(&d->frames.cpus, read_once(frame->stamp), &stale))
+        cpu_set_unite(cpus, &stale);
     return true;
 }

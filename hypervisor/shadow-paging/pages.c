@@ -173,8 +173,9 @@ static struct shadow_page *page_new(struct shadow *s)
 static struct shadow_page *page_take(struct domain *d)
 {
     struct shadow *s = d->shadow;
-    uint64_t limit = max(d->frames.limit / POOL_SHARE, (uint64_t)POOL_LEAST), stale;
+    uint64_t limit = max(d->frames.limit / POOL_SHARE, (uint64_t)POOL_LEAST);
     struct shadow_page *p = NULL;
+    struct cpu_set stale;
 
     if (!s->free && s->pages < limit)
         p = page_new(s);
@@ -184,9 +185,8 @@ static struct shadow_page *page_take(struct domain *d)
         p = page_of(s, s->free);
         s->free = p->next;
         /* Who may still walk it as what it was. */
-        stale = tlb_stale_cpus(read_once(d->frames.cpus), frame_of(mfn(p->mfn))->stamp);
-        if (stale)
-            tlb_flush_cpus(stale);
+        if (tlb_stale_cpus(&d->frames.cpus, frame_of(mfn(p->mfn))->stamp, &stale))
+            tlb_flush_cpus(&stale);
     }
     s->in_use++;
     return p;
@@ -195,11 +195,11 @@ static struct shadow_page *page_take(struct domain *d)
 /* The first shadow of a guest frame: from now on its stores fault, if that can be had. */
 static void guard(struct domain *d, struct guest_frame *f)
 {
-    uint64_t stale = 0;
+    struct cpu_set stale = { { 0 } };
     bool guarded = writers_remove(d, f, &stale);
 
-    if (stale)
-        tlb_flush_cpus(stale);
+    if (!cpu_set_is_empty(&stale))
+        tlb_flush_cpus(&stale);
     if (!guarded)
         table_loosen(d, f);
 }

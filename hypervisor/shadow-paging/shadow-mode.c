@@ -11,6 +11,11 @@
 #include "memory/machine-to-physical.h"
 #include "shadow-paging/shadow.h"
 
+static size_t shadow_bytes(const struct domain *d)
+{
+    return sizeof(struct shadow) + d->max_vcpus * sizeof(d->shadow->root[0]);
+}
+
 static void destroy(struct domain *d)
 {
     struct shadow *s = d->shadow;
@@ -20,13 +25,13 @@ static void destroy(struct domain *d)
     BUG_ON(s->copies);
     pool_destroy(s);
     map_destroy(s);
-    heap_free(s, sizeof(*s));
+    heap_free(s, shadow_bytes(d));
     d->shadow = NULL;
 }
 
 static int create(struct domain *d)
 {
-    struct shadow *s = d->shadow = heap_allocate(sizeof(*s));
+    struct shadow *s = d->shadow = heap_allocate(shadow_bytes(d));
     int r = -ENOMEM;
 
     if (!s)
@@ -54,9 +59,11 @@ static int finish_memory(struct shadow *s)
     return 0;
 }
 
-static bool has_roots(const struct shadow *s)
+static bool has_roots(const struct domain *d)
 {
-    for (unsigned i = 0; i < MAX_VCPUS_PER_DOMAIN; i++)
+    const struct shadow *s = d->shadow;
+
+    for (unsigned i = 0; i < d->max_vcpus; i++)
         if (s->root[i][VIEW_USER].page || s->root[i][VIEW_KERNEL].page)
             return true;
     return false;
@@ -67,7 +74,7 @@ static int finish(struct domain *d)
 {
     struct shadow *s = d->shadow;
 
-    if (!s->closed || has_roots(s))
+    if (!s->closed || has_roots(d))
         return 0; /* nothing is ever left half done; and it is not yet time */
     for (; s->hand < s->pages; s->hand++) {
         struct shadow_page *p = page_of(s, s->hand + 1);
@@ -206,15 +213,16 @@ static int set_user_root(struct vcpu *v, uint64_t gfn)
     return root_set(v, VIEW_USER, gfn);
 }
 
-static void flush(struct vcpu *v, uint64_t cpus, enum flush_extent extent, uint64_t address)
+static void flush(struct vcpu *v, const struct cpu_set *cpus, enum flush_extent extent,
+                  uint64_t address)
 {
     struct domain *d = v->domain;
 
     tables_step(d);
     if (extent == FLUSH_PAGE)
-        tlb_flush_page_cpus(cpus, address);
+        cpus ? tlb_flush_page_cpus(cpus, address) : tlb_flush_page_local(address);
     else
-        tlb_flush_cpus(cpus);
+        cpus ? tlb_flush_cpus(cpus) : tlb_flush_local();
 }
 
 const struct paging_mode shadow_mode = {

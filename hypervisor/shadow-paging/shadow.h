@@ -118,11 +118,11 @@ struct shadow {
     unsigned loose_count;
     uint64_t store_gfn; /* between store_begin and store_end */
 
-    struct shadow_root root[MAX_VCPUS_PER_DOMAIN][2]; /* by view */
     struct descriptor_copy *copies;
     uint64_t sweep; /* for the entries of this guest frame, which leaves; and where next, 0: none */
     page_id sweep_next;
-    uint64_t freed; /* places of the map looked at, at the domain's end */
+    uint64_t freed;               /* places of the map looked at, at the domain's end */
+    struct shadow_root root[][2]; /* of each vCPU, by view */
 };
 
 /* Where the guest finds frames that the hypervisor shares with it: just below 64 GiB, where it has
@@ -269,7 +269,7 @@ void entry_link(struct domain *d, struct shadow_page *p, unsigned index, pte_t g
                 struct shadow_page *below);
 /* Nobody may write the frame through shadows any more; true: nor otherwise, once these CPUs have
  * flushed, too. */
-bool writers_remove(struct domain *d, struct guest_frame *f, uint64_t *cpus);
+bool writers_remove(struct domain *d, struct guest_frame *f, struct cpu_set *cpus);
 /* Whether its stores fault: one of the guest's tables, in step. */
 static inline bool guest_frame_is_guarded(const struct shadow *s, const struct guest_frame *f)
 {

@@ -117,7 +117,7 @@ void table_loosen(struct domain *d, struct guest_frame *f)
 /* Whether a loose table is still one, and can be guarded from now on. */
 enum fate { FATE_GONE, FATE_LOOSE, FATE_GUARDED };
 
-static enum fate fate_of(struct domain *d, struct guest_frame *f, uint64_t *stale)
+static enum fate fate_of(struct domain *d, struct guest_frame *f, struct cpu_set *stale)
 {
     struct shadow *s = d->shadow;
 
@@ -142,14 +142,14 @@ static void step_one(struct domain *d, uint64_t gfn)
 {
     struct shadow *s = d->shadow;
     struct guest_frame *f = guest_frame_find(s, gfn);
-    uint64_t stale = 0;
+    struct cpu_set stale = { { 0 } };
     enum fate fate;
 
     if (!is_listed(s, gfn))
         return;
     fate = fate_of(d, f, &stale);
-    if (stale)
-        tlb_flush_cpus(stale);
+    if (!cpu_set_is_empty(&stale))
+        tlb_flush_cpus(&stale);
     for (page_id id = f->shadows; id; id = page_of(s, id)->next)
         page_compare(d, page_of(s, id));
     if (fate == FATE_GUARDED)
@@ -162,7 +162,7 @@ static void step_one(struct domain *d, uint64_t gfn)
 static unsigned step_begin(struct domain *d, uint64_t list[LOOSE_ROOM])
 {
     struct shadow *s = d->shadow;
-    uint64_t stale = 0;
+    struct cpu_set stale = { { 0 } };
 
     s->epoch++;
     for (unsigned i = 0; i < s->loose_count; i++) {
@@ -172,8 +172,8 @@ static unsigned step_begin(struct domain *d, uint64_t list[LOOSE_ROOM])
         if (f->shadows && f->mfn && !(f->mfn & LEAVING))
             (void)writers_remove(d, f, &stale);
     }
-    if (stale)
-        tlb_flush_cpus(stale);
+    if (!cpu_set_is_empty(&stale))
+        tlb_flush_cpus(&stale);
     return s->loose_count;
 }
 

@@ -16,7 +16,8 @@
 
 struct cpu model_cpus[MODEL_CPUS];
 struct cpu *cpu_table[MAX_CPUS];
-uint64_t cpus_online_mask;
+struct cpu_set cpus_online;
+unsigned cpu_words = CPU_WORDS;
 unsigned cpu_count = MODEL_CPUS;
 struct cpu_features cpu_features = { .physical_bits = 40 };
 uint64_t clock_tsc_khz; /* no time is short: it is always time for a look at other work */
@@ -55,7 +56,7 @@ void model_memory_up(void)
     for (unsigned i = 0; i < MODEL_CPUS; i++) {
         model_cpus[i].id = i;
         cpu_table[i] = &model_cpus[i];
-        cpus_online_mask |= BIT(i);
+        cpu_set_add(&cpus_online, i);
     }
 }
 

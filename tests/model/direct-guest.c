@@ -23,6 +23,7 @@
 #include "machine/tlb.h"
 #include "memory/frame-allocator.h"
 #include "memory/frame-references.h"
+#include "model/cpu-sets.h"
 #include "memory/machine-to-physical.h"
 
 #define FRAMES 4096
@@ -30,7 +31,9 @@
 #define OPEN   (PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D)
 
 struct cpu *cpu_table[MAX_CPUS];
-uint64_t cpus_online_mask = BIT(CPUS) - 1, clock_tsc_khz; /* no time is short */
+struct cpu_set cpus_online;
+unsigned cpu_words = CPU_WORDS, cpu_count = CPUS;
+uint64_t clock_tsc_khz; /* no time is short */
 struct cpu_features cpu_features = { .physical_bits = 40 };
 struct domain domain, other;
 struct vcpu vcpus[CPUS], *vcpu = &vcpus[0];
@@ -108,15 +111,14 @@ void remote_answer(void)
 {
 }
 
-void remote_call(uint64_t mask, void (*fn)(uint64_t), uint64_t argument)
+void remote_call(const struct cpu_set *of, void (*fn)(uint64_t), uint64_t argument)
 {
     struct cpu *was = cpu;
 
-    for (unsigned id = 0; id < CPUS; id++)
-        if (mask & BIT(id)) {
-            cpu = &cpus[id];
-            fn(argument);
-        }
+    for_each_cpu(id, of) {
+        cpu = &cpus[id];
+        fn(argument);
+    }
     cpu = was;
 }
 
@@ -138,15 +140,21 @@ static void flush_one(uint64_t unused)
     tlb_flush_local();
 }
 
-void tlb_flush_cpus(uint64_t mask)
+void tlb_flush_cpus(const struct cpu_set *of)
 {
-    remote_call(mask, flush_one, 0);
+    remote_call(of, flush_one, 0);
 }
 
-void tlb_flush_page_cpus(uint64_t mask, uint64_t page)
+void tlb_flush_page_cpus(const struct cpu_set *of, uint64_t page)
 {
     (void)page;
-    tlb_flush_cpus(mask);
+    tlb_flush_cpus(of);
+}
+
+void tlb_flush_page_local(uint64_t page)
+{
+    (void)page;
+    tlb_flush_local();
 }
 
 void vcpu_load_descriptors(struct vcpu *v)
@@ -330,7 +338,7 @@ bool fetch_is(uint64_t at)
 
 void flush(void)
 {
-    direct_mode.flush(vcpu, BIT(CPUS) - 1, FLUSH_ALL, 0);
+    direct_mode.flush(vcpu, &cpus_online, FLUSH_ALL, 0);
 }
 
 pte_t entry(uint64_t pfn)
@@ -420,7 +428,7 @@ static void domain_up(struct domain *d, domid_t id)
     *d = (struct domain){ .id = id, .mode = &direct_mode };
     assert_int_equal(frame_owner_register(&d->frames, GUEST), 0);
     assert_int_equal(direct_mode.create(d), 0);
-    d->frames.cpus = BIT(CPUS) - 1;
+    d->frames.cpus = cpus_online = set_of(BIT(CPUS) - 1);
 }
 
 static void vcpu_up(unsigned id)

@@ -231,7 +231,7 @@ static int op_reload(struct vcpu *v)
 
 static int op_flush(struct vcpu *v)
 {
-    tlb_flush_cpus(read_once(v->domain->frames.cpus));
+    tlb_flush_cpus(&v->domain->frames.cpus);
     return 0;
 }
 
@@ -306,7 +306,7 @@ static int op_unmap(struct vcpu *v)
     if (r)
         return r;
     if (u.was_mapped)
-        tlb_flush_cpus(read_once(v->domain->frames.cpus));
+        tlb_flush_cpus(&v->domain->frames.cpus);
     grant_unmap_end(&u);
     return op.status;
 }

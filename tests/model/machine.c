@@ -257,11 +257,13 @@ void model_fail_allocation(uint32_t n)
 }
 
 /* Each target flushes at some moment before the call is over. */
-void tlb_flush_cpus(uint64_t mask)
+void tlb_flush_cpus(const struct cpu_set *cpus)
 {
+    struct cpu_set asked;
     int me = current;
 
-    for_each_cpu(id, mask & cpus_online_mask) {
+    cpu_set_copy(&asked, cpus);
+    for_each_cpu(id, &asked) {
         if (!rnd(8))
             model_stall(rnd(200));
         model_step();
@@ -274,11 +276,13 @@ void tlb_flush_cpus(uint64_t mask)
 }
 
 /* As flushes: each does it at some moment before the call is over. */
-void remote_call(uint64_t mask, void (*fn)(uint64_t), uint64_t argument)
+void remote_call(const struct cpu_set *cpus, void (*fn)(uint64_t), uint64_t argument)
 {
+    struct cpu_set asked;
     int me = current;
 
-    for_each_cpu(id, mask & cpus_online_mask) {
+    cpu_set_copy(&asked, cpus);
+    for_each_cpu(id, &asked) {
         model_step();
         current = (int)id;
         answering = true;

@@ -22,13 +22,16 @@
 #include "memory/frame-references.h"
 #include "memory/tally.h"
 #include "shadow-paging/shadow.h"
+#include "model/cpu-sets.h"
 #include "processors.h"
 
 void (*on_flush)(void), (*on_wait)(void);
 unsigned int crashes;
 bool crash_is_fatal = true;
 struct cpu *cpu_table[MAX_CPUS];
-uint64_t cpus_online_mask, clock_tsc_khz;
+struct cpu_set cpus_online;
+unsigned cpu_words = CPU_WORDS, cpu_count = CPUS;
+uint64_t clock_tsc_khz;
 struct cpu_features cpu_features = { .physical_bits = 40 };
 struct cpu cpus[CPUS], *cpu = &cpus[0];
 struct domain domain;
@@ -107,19 +110,31 @@ void root_load(uint64_t root)
     flush_on(cpu->id);
 }
 
-void tlb_flush_cpus(uint64_t mask)
+void tlb_flush_cpus(const struct cpu_set *of)
 {
     if (on_flush)
         on_flush();
-    for (unsigned id = 0; id < CPUS; id++)
-        if (mask & 1U << id)
-            flush_on(id);
+    for_each_cpu(id, of)
+        flush_on(id);
 }
 
-void tlb_flush_page_cpus(uint64_t mask, uint64_t address)
+void tlb_flush_local(void)
+{
+    if (on_flush)
+        on_flush();
+    flush_on(cpu->id);
+}
+
+void tlb_flush_page_cpus(const struct cpu_set *of, uint64_t address)
 {
     (void)address;
-    tlb_flush_cpus(mask);
+    tlb_flush_cpus(of);
+}
+
+void tlb_flush_page_local(uint64_t address)
+{
+    (void)address;
+    tlb_flush_local();
 }
 
 void root_table_fill(pte_t *l4)
@@ -309,7 +324,7 @@ void shadow_domain_up(uint64_t frames, uint64_t guest)
     domain = (struct domain){ .id = 1, .mode = &shadow_mode, .max_vcpus = CPUS };
     for (unsigned i = 0; i < CPUS; i++)
         processor_up(i);
-    domain.frames.cpus = cpus_online_mask = BIT(CPUS) - 1;
+    domain.frames.cpus = cpus_online = set_of(BIT(CPUS) - 1);
     assert_int_equal(frame_owner_register(&domain.frames, guest), 0);
     m = frames_allocate(0, 0, true);
     domain.shared_info = frame_virt(m);

@@ -9,6 +9,7 @@
 #include "machine/registers.h"
 #include "memory/frame-references.h"
 #include "shadow-guest.h"
+#include "model/cpu-sets.h"
 #include "shadow-paging/shadow.h"
 
 #define FRAMES 16384
@@ -96,5 +97,5 @@ void assert_audit_clean(void)
 
 void flush(uint64_t mask)
 {
-    shadow_mode.flush(vcpu, mask, FLUSH_ALL, 0);
+    shadow_mode.flush(vcpu, SET_OF(mask), FLUSH_ALL, 0);
 }

@@ -13,6 +13,7 @@
 #include "machine/tlb.h"
 #include "guest-cpu/debug-registers.h"
 #include "lifecycle/watchdog.h"
+#include "model/cpu-sets.h"
 #include "scheduling/scheduler.h"
 
 size_t fpu_area_bytes(void)
@@ -153,13 +154,18 @@ void device_irqs_unmap_all(struct domain *d)
 
 void tlb_flush_local(void)
 {
-    tlb_flush_cpus(BIT(this_cpu()->id));
+    tlb_flush_cpus(SET_OF(BIT(this_cpu()->id)));
 }
 
 /* No TLB of the model's is flushed by pages. */
-void tlb_flush_page_cpus(uint64_t mask, uint64_t address)
+void tlb_flush_page_cpus(const struct cpu_set *cpus, uint64_t address)
 {
-    (void)mask;
+    (void)cpus;
+    (void)address;
+}
+
+void tlb_flush_page_local(uint64_t address)
+{
     (void)address;
 }
 

@@ -16,6 +16,7 @@
 #include "machine/tlb.h"
 #include "memory/frame-allocator.h"
 #include "model/common.h"
+#include "model/cpu-sets.h"
 #include "model/tlb.h"
 
 #define COUNT_AT_ONCE 64 /* steps a thread makes before it adds them to the sum */
@@ -219,25 +220,26 @@ void *__wrap_memmove(void *to, const void *from, size_t n)
 }
 
 /* Asks, and waits; others may ask meanwhile.  Without threads nobody has anything in a TLB. */
-void tlb_flush_cpus(uint64_t mask)
+void tlb_flush_cpus(const struct cpu_set *cpus)
 {
     uint64_t me = BIT(this_cpu()->id);
+    struct cpu_set targets;
 
-    mask &= cpus_online_mask;
-    for_each_cpu(id, mask) {
+    cpu_set_copy(&targets, cpus);
+    for_each_cpu(id, &targets) {
         if (self == &the_test)
             atomic_store(&model_cpus[id].flush_seen, atomic_add(&tlb_clock, 1));
         else
             __atomic_fetch_or(&threads[id].asked, me, __ATOMIC_RELEASE);
     }
-    for_each_cpu(id, self == &the_test ? 0 : mask)
-        while (__atomic_load_n(&threads[id].asked, __ATOMIC_ACQUIRE) & me)
+    for_each_cpu(id, &targets)
+        while (self != &the_test && __atomic_load_n(&threads[id].asked, __ATOMIC_ACQUIRE) & me)
             cpu_wait_step();
 }
 
-void remote_call(uint64_t mask, void (*fn)(uint64_t), uint64_t argument)
+void remote_call(const struct cpu_set *cpus, void (*fn)(uint64_t), uint64_t argument)
 {
-    uint64_t others = mask & cpus_online_mask & ~BIT(this_cpu()->id);
+    uint64_t others = cpus_in(cpus) & ~BIT(this_cpu()->id);
 
     if (self != &the_test) {
         spin_lock(&call_lock);

@@ -16,10 +16,10 @@ struct slot slots[2];
 
 static void vcpu_operates(struct vcpu *v)
 {
-    uint64_t me = BIT(this_cpu()->id);
+    unsigned me = this_cpu()->id;
 
     this_cpu()->vcpu = v;
-    atomic_or(&v->domain->frames.cpus, me);
+    cpu_set_add_atomic(&v->domain->frames.cpus, me);
     model_load_root(v, false, true);
     while (!model_stopping() && !(atomic_load(&v->stopped) & VCPU_PAUSED)) {
         model_interrupts();
@@ -27,7 +27,7 @@ static void vcpu_operates(struct vcpu *v)
     }
     this_cpu()->vcpu = NULL;
     root_load(0);
-    atomic_and(&v->domain->frames.cpus, ~me);
+    cpu_set_remove_atomic(&v->domain->frames.cpus, me);
 }
 
 /* A vCPU's life on its CPU.  Who stops it looks at `loaded` after setting `stopped`. */

@@ -14,6 +14,8 @@
 #include "machine/ioapic.h"
 #include "machine/serial.h"
 #include "machine/tlb.h"
+#include "model/cpu-sets.h"
+#include "scheduling/idle.h"
 #include "scheduling/scheduler.h"
 
 static unsigned pauses, raw_characters;
@@ -22,12 +24,12 @@ static unsigned interrupt_in; /* at the n-th place where an operation may stop, 
 struct acpi_facts acpi_facts;
 struct clock_scale clock_scale;
 
-void __real_tlb_flush_cpus(uint64_t mask);
-void __wrap_tlb_flush_cpus(uint64_t mask);
-void __wrap_tlb_flush_cpus(uint64_t mask)
+void __real_tlb_flush_cpus(const struct cpu_set *cpus);
+void __wrap_tlb_flush_cpus(const struct cpu_set *cpus);
+void __wrap_tlb_flush_cpus(const struct cpu_set *cpus)
 {
-    flushed |= mask;
-    __real_tlb_flush_cpus(mask);
+    flushed |= cpus_in(cpus);
+    __real_tlb_flush_cpus(cpus);
 }
 
 bool __real_preempt_point(void);

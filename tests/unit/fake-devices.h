@@ -28,7 +28,8 @@
 static struct cpu cpu;
 struct cpu *cpu_table[MAX_CPUS] = { &cpu };
 unsigned cpu_count = 1;
-uint64_t cpus_online_mask = 1;
+struct cpu_set cpus_online = { { 1 } };
+unsigned cpu_words = CPU_WORDS;
 struct cpu_features cpu_features;
 struct acpi_facts acpi_facts;
 static void (*vector_handler[256])(unsigned vector);

@@ -39,11 +39,15 @@ void scheduler_yield(void)
 {
 }
 
-int vcpu_set_affinity(struct vcpu *v, uint64_t cpus)
+int vcpu_set_affinity(struct vcpu *v, const struct cpu_set *cpus)
 {
-    (void)v;
-    (void)cpus;
+    v->sched.affinity = *cpus;
     return 0;
+}
+
+void vcpu_affinity(struct vcpu *v, struct cpu_set *cpus)
+{
+    *cpus = v->sched.affinity;
 }
 
 void vcpu_runstate(struct vcpu *v, struct vcpu_runstate_info *out)

@@ -294,7 +294,7 @@ static void a_frame_others_wrote_is_flushed_everywhere(void **state)
 
     (void)state;
     become(&control);
-    control.d->frames.cpus = 2;
+    control.d->frames.cpus = set_of(2);
     assert_int_equal(hypercall_do_mmu_update(ARG(&map), 1, 0, b.d->id), 0);
     map.val = 0;
     assert_int_equal(hypercall_do_mmu_update(ARG(&map), 1, 0, b.d->id), 0);

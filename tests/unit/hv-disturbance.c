@@ -17,10 +17,12 @@
 #include "machine/clock.h"
 #include "machine/tlb.h"
 #include "scheduling/disturbance.h"
+#include "model/cpu-sets.h"
 #include "scheduling/scheduler.h"
 
 #define SECOND 1000000000UL
 
+unsigned cpu_words = CPU_WORDS;
 static struct cpu cpu;
 static struct domain domain;
 static struct vcpu vcpus[2];
@@ -36,9 +38,9 @@ uint64_t clock_now(void)
     return now;
 }
 
-void tlb_flush_cpus(uint64_t mask)
+void tlb_flush_cpus(const struct cpu_set *cpus)
 {
-    flushed |= mask;
+    flushed |= cpus_in(cpus);
 }
 
 void vcpu_stop(struct vcpu *v, uint32_t why)
@@ -73,10 +75,10 @@ static int fresh(void **state)
 }
 
 /* A hypercall of this vCPU, and its way out. */
-static void flush_by(struct vcpu *v, uint64_t cpus, uint64_t others)
+static void flush_by(struct vcpu *v, uint64_t cpus, bool others)
 {
     cpu.vcpu = v;
-    tlb_flush_others(cpus, others);
+    tlb_flush_others(SET_OF(cpus), others);
     if (cpu.deferred & DEFERRED_CHARGE)
         disturbance_charge();
     cpu.deferred = 0;
@@ -98,7 +100,7 @@ static void ones_own_cpus_are_free(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < 100; i++)
-        flush_by(&vcpus[0], 6, 0);
+        flush_by(&vcpus[0], 6, false);
     assert_int_equal(flushed, 6);
     assert_int_equal(vcpus[0].stopped, 0);
 }
@@ -107,10 +109,10 @@ static void a_few_in_a_row_are_free(void **state)
 {
     (void)state;
     for (unsigned i = 0; i < DISTURBANCE_SAVED_NS / DISTURBANCE_NS; i++) {
-        flush_by(&vcpus[0], 6, 4);
+        flush_by(&vcpus[0], 6, true);
         assert_int_equal(vcpus[0].stopped, 0);
     }
-    flush_by(&vcpus[0], 6, 4);
+    flush_by(&vcpus[0], 6, true);
     assert_int_equal(vcpus[0].stopped, VCPU_CHARGED);
 }
 
@@ -124,7 +126,7 @@ static void there_are_so_many_a_second(void **state)
         struct vcpu *v = &vcpus[flushes++ % 2];
 
         wait_for(v);
-        flush_by(v, 6, 4);
+        flush_by(v, 6, true);
     }
     assert_in_range(flushes, SECOND / DISTURBANCE_NS / 2,
                     (SECOND + DISTURBANCE_SAVED_NS) / DISTURBANCE_NS + 2);
@@ -136,7 +138,7 @@ static void each_of_many_is_charged(void **state)
     (void)state;
     cpu.vcpu = &vcpus[0];
     for (unsigned i = 0; i < 100; i++)
-        tlb_flush_others(6, 4);
+        tlb_flush_others(SET_OF(6), true);
     disturbance_charge();
     assert_int_equal(vcpus[0].stopped, VCPU_CHARGED);
     assert_int_equal(vcpus[0].charge_timer.when, now + 100 * DISTURBANCE_NS - DISTURBANCE_SAVED_NS);
@@ -148,8 +150,8 @@ static void the_control_domain_does_it_for_others(void **state)
     (void)state;
     domain.privileged = true;
     for (unsigned i = 0; i < 100; i++)
-        flush_by(&vcpus[0], 6, 4);
-    flush_by(NULL, 6, 4); /* nor the idle loop */
+        flush_by(&vcpus[0], 6, true);
+    flush_by(NULL, 6, true); /* nor the idle loop */
     assert_int_equal(vcpus[0].stopped, 0);
     assert_int_equal(cpu.disturbed, 0);
 }

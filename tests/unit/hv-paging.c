@@ -42,7 +42,9 @@
 
 /* What the files under test need of the layers left out. */
 struct cpu *cpu_table[MAX_CPUS];
-uint64_t cpus_online_mask, clock_tsc_khz; /* no time is short */
+struct cpu_set cpus_online;
+unsigned cpu_words = CPU_WORDS, cpu_count = 1;
+uint64_t clock_tsc_khz; /* no time is short */
 struct cpu_features cpu_features = { .physical_bits = 40 };
 static struct cpu cpu;
 static const struct paging_mode mode = { .finish = paging_finish, .tally = paging_tally };
@@ -117,9 +119,9 @@ void remote_answer(void)
 {
 }
 
-void remote_call(uint64_t mask, void (*fn)(uint64_t), uint64_t argument)
+void remote_call(const struct cpu_set *cpus, void (*fn)(uint64_t), uint64_t argument)
 {
-    if (mask & 1)
+    if (cpu_set_has(cpus, 0))
         fn(argument);
 }
 
@@ -163,9 +165,9 @@ void grant_table_tally(struct domain *d, struct tally *t)
     (void)t;
 }
 
-void tlb_flush_cpus(uint64_t mask)
+void tlb_flush_cpus(const struct cpu_set *cpus)
 {
-    (void)mask;
+    (void)cpus;
 }
 
 /* A domain's memory: a 4-level tree over some data frames. */

@@ -21,13 +21,15 @@
 #include "machine/per-cpu.h"
 #include "machine/tlb.h"
 #include "memory/frame-allocator.h"
+#include "model/cpu-sets.h"
 #include "memory/frame-references.h"
 
 #define FRAMES 64
 #define CPUS   3
 
 struct cpu *cpu_table[MAX_CPUS];
-uint64_t cpus_online_mask = 7;
+struct cpu_set cpus_online;
+unsigned cpu_words = CPU_WORDS;
 static struct cpu cpus[CPUS];
 static struct frame_owner owner;
 static uint64_t flushed;       /* CPUs, by the flushes of one operation */
@@ -62,9 +64,9 @@ void panic(const char *format, ...)
     abort();
 }
 
-void tlb_flush_cpus(uint64_t mask)
+void tlb_flush_cpus(const struct cpu_set *set)
 {
-    flushed |= mask;
+    flushed |= cpus_in(set);
     if (!mfn_is_none(written_by_stale))
         memset(frame_virt(written_by_stale), 0xaa, PAGE_SIZE);
 }
@@ -84,6 +86,7 @@ static int memory_up(void **state)
     frame_limit = FRAMES;
     for (unsigned i = 0; i < CPUS; i++)
         cpu_table[i] = &cpus[i];
+    cpus_online = set_of(7);
     frames_add(mfn(1), FRAMES - 1, true);
     return frame_owner_register(&owner, FRAMES);
 }
@@ -95,7 +98,7 @@ static mfn_t frame_in_use(uint32_t type)
 
     assert_int_equal(frame_owner_allocate(&owner, 0, 0, &m), 0);
     assert_int_equal(frame_type_claim(m, type), 0);
-    owner.cpus = BIT(1);
+    owner.cpus = set_of(BIT(1));
     tlb_clock += 10;
     cpus[1].flush_seen = cpus[2].flush_seen = tlb_clock; /* before they made use of it */
     flushed = 0;

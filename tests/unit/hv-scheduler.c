@@ -41,6 +41,7 @@
 #include "scheduling/disturbance.h"
 #include "scheduling/idle.h"
 #include "scheduling/runstate.h"
+#include "model/cpu-sets.h"
 #include "scheduling/scheduler.h"
 
 /* What `make test` runs; MODEL_STEPS in the environment replaces it. */
@@ -111,7 +112,7 @@ uint64_t vcpu_root(const struct vcpu *v)
 
 void vcpu_load_root(struct vcpu *v)
 {
-    atomic_or(&v->domain->frames.cpus, BIT(this_cpu()->id));
+    cpu_set_add_atomic(&v->domain->frames.cpus, this_cpu()->id);
     root_load(vcpu_root(v));
 }
 
@@ -201,7 +202,9 @@ static void pause_another(void)
 
 static void move_another(void)
 {
-    if (!vcpu_set_affinity(&vcpus[rnd(VCPUS)], rnd(3) ? rnd(BIT(MODEL_CPUS)) : UINT64_MAX))
+    uint64_t to = rnd(3) ? rnd(BIT(MODEL_CPUS)) : UINT64_MAX;
+
+    if (!vcpu_set_affinity(&vcpus[rnd(VCPUS)], SET_OF(to)))
         count(&moves);
 }
 
@@ -332,7 +335,8 @@ static void vcpus_make(void)
 {
     domain.ports = &ports;
     domain.shutdown_code = SHUTDOWN_CODE_INVALID;
-    scheduler_init();
+    for (unsigned i = 0; i < MODEL_CPUS; i++)
+        scheduler_add_cpu(i);
     for (unsigned i = 0; i < VCPUS; i++) {
         vcpus[i].id = i;
         vcpus[i].domain = &domain;

@@ -40,6 +40,7 @@
 #include "memory/frame-allocator.h"
 #include "memory/frame-references.h"
 #include "shadow-paging/shadow.h"
+#include "model/cpu-sets.h"
 #include "processors.h"
 
 #define RUNNING 2 /* CPUs */
@@ -250,7 +251,7 @@ static void assert_audit_clean(void)
 
 static void flush(uint64_t mask)
 {
-    shadow_mode.flush(vcpu, mask, FLUSH_ALL, 0);
+    shadow_mode.flush(vcpu, SET_OF(mask), FLUSH_ALL, 0);
 }
 
 static void load_roots(void)

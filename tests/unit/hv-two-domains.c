@@ -114,7 +114,7 @@ static void a_grant_whose_parts_go_by_two_vcpus_ends_after_a_flush(void **state)
 
     (void)state;
     assert_int_equal(map(ref, GNTMAP_device_map, &host.handle), GNTST_okay);
-    b.d->frames.cpus = BIT(1);
+    b.d->frames.cpus = set_of(BIT(1));
     model_tlbs[1].entry[0] = (struct tlb_entry){ TLB_WRITE, 0, a.data[1] };
     assert_int_equal(grant_unmap_begin(b.v, &host, &first), 0);
     assert_int_equal(host.status, GNTST_okay);
@@ -160,7 +160,7 @@ static void destroy(struct side *s)
 {
     int r;
 
-    s->d->frames.cpus = 0;
+    s->d->frames.cpus = set_of(0);
     while ((r = domain_destroy(s->d)) == -ERESTART)
         ;
     assert_int_equal(r, 0);
@@ -421,6 +421,7 @@ static void what_is_the_control_domains_is_gated(void **state)
 #define PICK_YES(number, name, caller) GATED_##caller(number, name)
 #define HYPERCALL(number, name, arguments, caller, support, summary) \
     PICK_##support(number, name, caller)
+#include "model/cpu-sets.h"
 #include "hypercall-abi/hypercalls.def"
 #undef HYPERCALL
     refused(hypercall_table[NR_update_va_mapping_otherdomain](VA, 0, 0, DOMID_SELF, 0));

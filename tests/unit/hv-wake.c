@@ -30,7 +30,8 @@
 #define STORM_NS (100 * MS) /* of wakes, one each 10 us */
 
 struct clock_scale clock_scale;
-uint64_t cpus_online_mask = 1;
+struct cpu_set cpus_online;
+unsigned cpu_words = 1, cpu_count = 1;
 struct cpu *cpu_table[MAX_CPUS];
 
 static struct cpu cpu;
@@ -49,6 +50,17 @@ struct cpu *this_cpu(void)
 uint64_t clock_now(void)
 {
     return now;
+}
+
+void panic(const char *format, ...)
+{
+    (void)format;
+    abort();
+}
+
+void *heap_allocate(size_t size)
+{
+    return calloc(1, size);
 }
 
 void cpu_defer(unsigned to, uint32_t work)
@@ -175,7 +187,8 @@ static int fresh(void **state)
     (void)state;
     cpu = (struct cpu){ 0 };
     now = 1000 * MS;
-    scheduler_init();
+    cpu_set_add(&cpus_online, 0);
+    scheduler_add_cpu(0);
     for (unsigned i = 0; i < 2; i++) {
         *both[i] = (struct vcpu){ .id = i, .domain = &domain, .info = &infos[i] };
         vcpu_schedule_init(both[i]);

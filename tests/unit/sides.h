@@ -13,6 +13,7 @@
 #include "lifecycle/audit.h"
 #include "lifecycle/create.h"
 #include "lifecycle/destroy.h"
+#include "model/cpu-sets.h"
 #include "model/model.h"
 
 #define FRAMES 8
@@ -30,7 +31,7 @@ static struct side a, b, friend, control;
 static void become(struct side *s)
 {
     this_cpu()->vcpu = s->v;
-    s->v->domain->frames.cpus = 1;
+    s->v->domain->frames.cpus = set_of(1);
 }
 
 static pte_t entry(mfn_t m, uint64_t flags)
@@ -103,7 +104,7 @@ static int sides_down(void **state)
     }
     this_cpu()->vcpu = NULL;
     for (unsigned i = 0; i < 4; i++) {
-        all[i]->d->frames.cpus = 0;
+        all[i]->d->frames.cpus = set_of(0);
         do {
             r = domain_destroy(all[i]->d);
         } while (r == -ERESTART);

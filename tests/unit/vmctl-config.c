@@ -200,7 +200,7 @@ static void vcpus_are_made_and_brought_online(void **state)
     assert_int_equal(domain.vcpus, 1);
     assert_int_equal(domain.max_vcpus, 4);
     expect_refusal(BASE "vcpus = 3\nmaxvcpus = 2\n", "g.cfg: maxvcpus is less than vcpus");
-    expect_refusal(BASE "maxvcpus = 33\n", "g.cfg:4: maxvcpus: out of range (use 1 to 32)");
+    expect_refusal(BASE "maxvcpus = 129\n", "g.cfg:4: maxvcpus: out of range (use 1 to 128)");
 }
 
 static void time_stamp_counters(void **state)
@@ -241,7 +241,7 @@ static void words_of_the_command_line_are_blamed_as_such(void **state)
     assert_int_equal(domain.vcpus, 2);
     assert_int_equal(parse_bytes(BASE, strlen(BASE), (char[]){ "disk=[\n]; vcpus=3" }), 0);
     assert_int_equal(domain.vcpus, 3);
-    expect_words_refusal("vcpus=0", "command line: vcpus: out of range (use 1 to 32)");
+    expect_words_refusal("vcpus=0", "command line: vcpus: out of range (use 1 to 128)");
     expect_words_refusal("memmory=1",
                          "command line: unknown key \"memmory\" (did you mean \"memory\"?)");
     expect_words_refusal("pci=['x']", "command line: pci: not supported yet (take it out)");
@@ -353,7 +353,7 @@ static void bad_syntax_names_the_line(void **state)
 static void values_have_bounds(void **state)
 {
     (void)state;
-    expect_refusal(BASE "vcpus = 0\n", "out of range (use 1 to 32)");
+    expect_refusal(BASE "vcpus = 0\n", "out of range (use 1 to 128)");
     expect_refusal(BASE "vcpus = 1000\n", "out of range");
     expect_refusal("name='g'\nkernel='k'\nmemory=-5\n", "out of range");
     expect_refusal("name='g'\nkernel='k'\nmemory=99999999999999999999\n", "not a number");
@@ -437,18 +437,25 @@ static void cpus_are_lists(void **state)
 {
     (void)state;
     assert_int_equal(parse(BASE "vcpus = 2\ncpus = '0-3,^1, 5'\n"), 0);
-    assert_int_equal(domain.cpus[0], 0x2d);
-    assert_int_equal(domain.cpus[1], 0x2d);
+    assert_int_equal(domain.cpus[0].word[0], 0x2d);
+    assert_int_equal(domain.cpus[1].word[0], 0x2d);
     assert_int_equal(parse(BASE "vcpus = 3\ncpus = ['1', 2]\n"), 0);
-    assert_int_equal(domain.cpus[0], 2);
-    assert_int_equal(domain.cpus[1], 4);
-    assert_int_equal(domain.cpus[2], 0);
+    assert_int_equal(domain.cpus[0].word[0], 2);
+    assert_int_equal(domain.cpus[1].word[0], 4);
+    assert_int_equal(domain.cpus[2].word[0], 0);
     assert_int_equal(parse(BASE "cpus = 'all'\ncap = 0\ncpu_weight = 256\n"), 0);
-    assert_true(domain.cpus[0] == UINT64_MAX);
+    for (unsigned int i = 0; i < CPUS_MAX / 64; i++)
+        assert_true(domain.cpus[127].word[i] == UINT64_MAX);
+    assert_int_equal(parse(BASE "vcpus = 2\ncpus = ['62-65,^64', 255]\n"), 0);
+    assert_true(domain.cpus[0].word[0] == 3ULL << 62);
+    assert_int_equal(domain.cpus[0].word[1], 2);
+    assert_true(domain.cpus[1].word[3] == 1ULL << 63);
     expect_refusal(BASE "cpus = ''\n", "not a list of CPUs");
     expect_refusal(BASE "cpus = '3-1'\n", "not a list of CPUs");
     expect_refusal(BASE "cpus = '0,^0'\n", "not a list of CPUs");
-    expect_refusal(BASE "cpus = '64'\n", "not a list of CPUs");
+    expect_refusal(BASE "cpus = '256'\n", "not a list of CPUs");
+    expect_refusal(BASE "cpus = '3-256'\n", "not a list of CPUs");
+    expect_refusal(BASE "cpus = [256]\n", "not a list of CPUs");
     expect_refusal(BASE "cpus = '99999999999999999999'\n", "not a list of CPUs");
     expect_refusal(BASE "cpus = 'nodes:1'\n", "not a list of CPUs");
     expect_refusal(BASE "cpus = [['1']]\n", "not a list of CPUs");

@@ -3,11 +3,10 @@
  * what a guest that has ended leaves.  Hypervisor, store and backend are fakes; time passes when
  * somebody waits.
  *
- * Sources: tools/vmctl/domain/start.c tools/vmctl/domain/end.c tools/vmctl/domain/disk-nodes.c
- * tools/vmctl/domain/device-nodes.c tools/vmctl/domain/vif-nodes.c tools/vmctl/domain/vif-check.c
- * tools/vmctl/config/vif.c
- * tools/vmctl/domain/writer.c tools/vmctl/domain/supervise.c
- * tools/vmctl/domain/comeback.c tools/vmctl/failure.c
+ * Sources: tools/vmctl/domain/start.c tools/vmctl/config/cpu-list.c tools/vmctl/domain/end.c
+ * tools/vmctl/domain/disk-nodes.c tools/vmctl/domain/device-nodes.c tools/vmctl/domain/vif-nodes.c
+ * tools/vmctl/domain/vif-check.c tools/vmctl/config/vif.c tools/vmctl/domain/writer.c
+ * tools/vmctl/domain/supervise.c tools/vmctl/domain/comeback.c tools/vmctl/failure.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -158,7 +157,7 @@ static struct {
     uint32_t flags;
 } domains[8];
 
-static uint64_t affinity[VCPUS_MAX];
+static struct cpu_list affinity[VCPUS_MAX];
 
 int domain_create(const uint8_t uuid[16], uint32_t vcpus, bool shadow, uint32_t *domid)
 {
@@ -218,10 +217,10 @@ int domain_set_max_vcpus(uint32_t domid, uint32_t count)
     return 0;
 }
 
-int domain_set_affinity(uint32_t domid, uint32_t vcpu, uint64_t cpus)
+int domain_set_affinity(uint32_t domid, uint32_t vcpu, const struct cpu_list *cpus)
 {
     (void)domid;
-    affinity[vcpu] = cpus;
+    affinity[vcpu] = *cpus;
     return 0;
 }
 
@@ -427,13 +426,13 @@ static void test_cpus(void **state)
 {
     (void)state;
     config.max_vcpus = 2;
-    config.cpus[1] = 4;
+    config.cpus[1] = (struct cpu_list){ { 4, 0, 0, 1 } }; /* it has two */
     refused("guest", "none of those for vCPU 1");
-    config.cpus[1] = 6;
-    affinity[0] = affinity[1] = 0;
+    config.cpus[1].word[0] = 6;
+    affinity[0] = affinity[1] = (struct cpu_list){ { 0 } };
     assert_int_equal(start("guest"), 0);
-    assert_int_equal(affinity[0], 0);
-    assert_int_equal(affinity[1], 6);
+    assert_true(cpu_list_is_empty(&affinity[0]));
+    assert_memory_equal(&affinity[1], &config.cpus[1], sizeof(affinity[1]));
 }
 
 static void test_tsc_mode(void **state)

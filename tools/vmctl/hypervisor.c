@@ -16,6 +16,7 @@
 #include "hypercall-abi/guest-stubs.h"
 #include "hypercall-abi/memory.h"
 #include "hypercall-abi/paravane.h"
+#include "vmctl/config/cpu-list.h"
 #include "vmctl/platform/platform.h"
 
 #define LIST_ROOM 32u /* domains that one call tells of */
@@ -172,18 +173,18 @@ int domain_set_max_vcpus(uint32_t domid, uint32_t count)
     return hypervisor_domctl(domid, &control);
 }
 
-int domain_set_affinity(uint32_t domid, uint32_t vcpu, uint64_t cpus)
+int domain_set_affinity(uint32_t domid, uint32_t vcpu, const struct cpu_list *cpus)
 {
-    uint64_t *map = platform_buffer_alloc(sizeof(*map));
+    struct cpu_list *map = platform_buffer_alloc(sizeof(*map));
     struct xen_domctl control = { .cmd = XEN_DOMCTL_setvcpuaffinity };
 
     if (!map)
         return -ENOMEM;
-    *map = cpus;
+    *map = *cpus;
     control.u.vcpuaffinity.vcpu = vcpu;
     control.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
     control.u.vcpuaffinity.cpumap_hard.bitmap = ADDRESS(map);
-    control.u.vcpuaffinity.cpumap_hard.nr_bits = 64;
+    control.u.vcpuaffinity.cpumap_hard.nr_bits = CPUS_MAX;
     int error = hypervisor_domctl(domid, &control);
 
     platform_buffer_free(map, sizeof(*map));

@@ -12,6 +12,7 @@
 #include "hypercall-abi/mmu.h"
 #include "hypercall-abi/sysctl.h"
 
+struct cpu_list;
 struct vcpu_guest_context;
 struct paravane_counters;
 struct paravane_latency;
@@ -31,8 +32,8 @@ int domain_info(uint32_t domid, struct xen_domctl_getdomaininfo *info);
 int domain_info_all(struct xen_domctl_getdomaininfo **list, size_t *count);
 int domain_set_max_memory(uint32_t domid, uint64_t kib);
 int domain_set_max_vcpus(uint32_t domid, uint32_t count);
-/* cpus: a bit for each of the machine's CPUs the vCPU may run on. */
-int domain_set_affinity(uint32_t domid, uint32_t vcpu, uint64_t cpus);
+/* cpus: the machine's CPUs the vCPU may run on. */
+int domain_set_affinity(uint32_t domid, uint32_t vcpu, const struct cpu_list *cpus);
 int domain_set_tsc_mode(uint32_t domid, uint32_t mode);
 int domain_set_vcpu_context(uint32_t domid, uint32_t vcpu,
                             const struct vcpu_guest_context *context);

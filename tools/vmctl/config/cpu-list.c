@@ -5,11 +5,8 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CPUS_MAX 64u
 
 static int take_number(const char **at, unsigned int *number)
 {
@@ -25,41 +22,63 @@ static int take_number(const char **at, unsigned int *number)
 }
 
 /* "3" or "3-5". */
-static int take_range(const char **at, uint64_t *cpus)
+static int take_range(const char **at, unsigned int *first, unsigned int *last)
 {
-    unsigned int first = 0, last;
-    int error = take_number(at, &first);
+    int error = take_number(at, first);
 
-    last = first;
+    *last = *first;
     if (!error && **at == '-') {
         ++*at;
-        error = take_number(at, &last);
+        error = take_number(at, last);
     }
-    if (error || last < first)
-        return -EINVAL;
-    *cpus = 0;
-    for (unsigned int cpu = first; cpu <= last; cpu++)
-        *cpus |= 1ULL << cpu;
-    return 0;
+    return error || *last < *first ? -EINVAL : 0;
 }
 
-int cpu_list_parse(const char *text, uint64_t *cpus)
+void cpu_list_add(struct cpu_list *cpus, unsigned int first, unsigned int last)
 {
-    *cpus = 0;
+    for (unsigned int cpu = first; cpu <= last; cpu++)
+        cpus->word[cpu / 64] |= 1ULL << cpu % 64;
+}
+
+static void list_remove(struct cpu_list *cpus, unsigned int first, unsigned int last)
+{
+    for (unsigned int cpu = first; cpu <= last; cpu++)
+        cpus->word[cpu / 64] &= ~(1ULL << cpu % 64);
+}
+
+bool cpu_list_has_below(const struct cpu_list *cpus, unsigned int count)
+{
+    for (unsigned int cpu = 0; cpu < count && cpu < CPUS_MAX; cpu++)
+        if (cpus->word[cpu / 64] >> cpu % 64 & 1)
+            return true;
+    return false;
+}
+
+bool cpu_list_is_empty(const struct cpu_list *cpus)
+{
+    return !cpu_list_has_below(cpus, CPUS_MAX);
+}
+
+int cpu_list_parse(const char *text, struct cpu_list *cpus)
+{
+    *cpus = (struct cpu_list){ { 0 } };
     if (!strcmp(text, "all")) {
-        *cpus = UINT64_MAX;
+        cpu_list_add(cpus, 0, CPUS_MAX - 1);
         return 0;
     }
     for (;;) {
-        uint64_t range;
+        unsigned int first = 0, last = 0;
         bool without = *text == '^';
 
         text += without;
-        if (take_range(&text, &range))
+        if (take_range(&text, &first, &last))
             return -EINVAL;
-        *cpus = without ? *cpus & ~range : *cpus | range;
+        if (without)
+            list_remove(cpus, first, last);
+        else
+            cpu_list_add(cpus, first, last);
         if (!*text)
-            return *cpus ? 0 : -EINVAL;
+            return cpu_list_is_empty(cpus) ? -EINVAL : 0;
         if (*text++ != ',')
             return -EINVAL;
         text += strspn(text, " ");

@@ -157,10 +157,11 @@ static int read_maxvcpus(struct reader *reader)
 }
 
 /* One item of `cpus`: a list in a string, or a plain number. */
-static int read_cpu_list(struct reader *reader, const struct config_value *value, uint64_t *cpus)
+static int read_cpu_list(struct reader *reader, const struct config_value *value,
+                         struct cpu_list *cpus)
 {
-    if (value->kind == CONFIG_NUMBER && value->number >= 0 && value->number < 64)
-        *cpus = 1ULL << value->number;
+    if (value->kind == CONFIG_NUMBER && value->number >= 0 && value->number < CPUS_MAX)
+        cpu_list_add(cpus, (unsigned int)value->number, (unsigned int)value->number);
     else if (value->kind != CONFIG_STRING || cpu_list_parse(value->string, cpus))
         return key_error(reader, "not a list of CPUs", "write \"0-3,5\" or \"all\"");
     return 0;
@@ -170,7 +171,7 @@ static int read_cpu_list(struct reader *reader, const struct config_value *value
 static int read_cpus(struct reader *reader)
 {
     const struct config_value *value = reader->entry->value;
-    uint64_t *cpus = reader->domain->cpus, same = 0;
+    struct cpu_list *cpus = reader->domain->cpus, same = { { 0 } };
     int error = 0;
 
     if (value->kind != CONFIG_LIST) {

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "vmctl/config/cpu-list.h"
 #include "vmctl/config/disk.h"
 #include "vmctl/config/page-table-mode.h"
 #include "vmctl/config/vif.h"
@@ -15,7 +16,7 @@
 
 #define DISKS_MAX 16
 #define VIFS_MAX  8
-#define VCPUS_MAX 32
+#define VCPUS_MAX 128
 
 /* What to do when the guest ends. */
 enum end_action { END_DESTROY, END_RESTART, END_PRESERVE, END_RENAME_RESTART };
@@ -29,10 +30,11 @@ struct domain_config {
     char command_line[1024];
     uint64_t memory_kib;
     uint64_t maxmem_kib;
-    uint32_t vcpus;           /* online when it starts */
-    uint32_t max_vcpus;       /* made: it can have as many online */
-    uint64_t cpus[VCPUS_MAX]; /* of each vCPU, those of the machine's it may run on; 0: any */
-    uint32_t tsc_mode;        /* 0 default, 1 emulate, 2 native, as the hypervisor has it */
+    uint32_t vcpus;     /* online when it starts */
+    uint32_t max_vcpus; /* made: it can have as many online */
+    struct cpu_list
+        cpus[VCPUS_MAX]; /* of each vCPU, those of the machine's it may run on; none: any */
+    uint32_t tsc_mode;   /* 0 default, 1 emulate, 2 native, as the hypervisor has it */
     enum page_table_mode page_tables;
     struct disk_config disks[DISKS_MAX];
     size_t disk_count;

@@ -109,10 +109,11 @@ static int check_cpus(struct start *start)
     const struct domain_config *config = start->config;
     struct xen_sysctl_physinfo machine;
 
-    if (machine_info(&machine) || machine.nr_cpus >= 64)
+    if (machine_info(&machine))
         return 0;
     for (uint32_t i = 0; i < config->max_vcpus; i++)
-        if (config->cpus[i] && !(config->cpus[i] & ((1ULL << machine.nr_cpus) - 1)))
+        if (!cpu_list_is_empty(&config->cpus[i]) &&
+            !cpu_list_has_below(&config->cpus[i], machine.nr_cpus))
             return failure_set(start->failure, -EINVAL,
                                "%s: cpus: the machine has none of those for vCPU %u (it has CPUs 0 "
                                "to %u)",
@@ -197,8 +198,8 @@ static int start_make_domain(struct start *start)
     if (!error)
         error = domain_set_max_memory(build->domid, config->maxmem_kib + MAX_MEMORY_SLACK_KIB);
     for (uint32_t i = 0; i < config->max_vcpus && !error; i++)
-        if (config->cpus[i])
-            error = domain_set_affinity(build->domid, i, config->cpus[i]);
+        if (!cpu_list_is_empty(&config->cpus[i]))
+            error = domain_set_affinity(build->domid, i, &config->cpus[i]);
     if (!error && config->tsc_mode)
         error = set_tsc_mode(start);
     if (!error)
