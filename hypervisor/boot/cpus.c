@@ -72,6 +72,7 @@ static void cpu_load(unsigned id)
     descriptor_tables_load(id);
     cpu_entry_load(area_of(id));
     lapic_enable();
+    tlb_flush_local(); /* noted: frames given out later are none of this CPU's business */
     cpu_set_add_atomic(&cpus_online, id);
 }
 
@@ -121,8 +122,6 @@ static bool start_one(unsigned id, uint32_t apic_id, uint32_t acpi_id)
     uint64_t apart;
 
     cpu_start_stack = (uint64_t)&cpu->frame;
-    lapic_send_init(apic_id);
-    clock_delay(10 * 1000 * 1000);
     for (unsigned attempt = 0; attempt < 2; attempt++) {
         lapic_send_startup(apic_id, TRAMPOLINE_PHYS >> PAGE_SHIFT);
         if (!tsc_check_ask(&apart))
@@ -138,10 +137,23 @@ static bool start_one(unsigned id, uint32_t apic_id, uint32_t acpi_id)
     return fits;
 }
 
+/* All of them at once, as they need some time after it.  Then each waits for its start-up message.
+ */
+static void init_others(void)
+{
+    for (unsigned i = 0; i < acpi_facts.cpus; i++)
+        if (acpi_facts.cpu[i].apic_id != cpu_table[0]->apic_id)
+            lapic_send_init(acpi_facts.cpu[i].apic_id);
+    if (acpi_facts.cpus > 1)
+        clock_delay(10 * 1000 * 1000);
+}
+
 void cpus_start(unsigned limit)
 {
     memcpy(frame_virt(mfn(TRAMPOLINE_PHYS >> PAGE_SHIFT)), cpu_trampoline,
            (size_t)(cpu_trampoline_end - cpu_trampoline));
+    if (limit > 1)
+        init_others();
     cpu_words = (min(limit, acpi_facts.cpus) + CPU_WORD_BITS - 1) / CPU_WORD_BITS;
     for (unsigned i = 0; i < acpi_facts.cpus && cpu_count < limit; i++) {
         if (acpi_facts.cpu[i].apic_id == cpu_table[0]->apic_id)

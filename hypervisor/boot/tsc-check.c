@@ -8,6 +8,10 @@
 #include "machine/registers.h"
 
 #define ROUNDS 32
+/* A round takes some hundred nanoseconds.  Where the CPUs are an emulator's threads, and take turns
+ * on a CPU of its host, it takes a time slice, and is worth nothing: then so long, and one round
+ * more. */
+#define ENOUGH_NS (10 * 1000 * 1000UL)
 
 /* Odd: the new CPU's turn.  Partners: each side's stores before it are seen by the other's loads
  * after it. */
@@ -29,30 +33,37 @@ static uint64_t tsc_in_order(void)
 void tsc_check_answer(void)
 {
     atomic_store(&here, true);
-    for (uint64_t mine = 1; mine < 2 * ROUNDS; mine += 2) {
-        while (atomic_load(&turn) != mine)
+    /* The verdict is on this CPU once it has had a turn. */
+    for (bool asked = false; !asked || atomic_load(&verdict) == UNDECIDED;) {
+        uint64_t mine = atomic_load(&turn);
+
+        if (mine & 1) {
+            asked = true;
+            reading = tsc_in_order();
+            atomic_store(&turn, mine + 1);
+        } else {
             cpu_pause();
-        reading = tsc_in_order();
-        atomic_store(&turn, mine + 1);
+        }
     }
-    while (atomic_load(&verdict) == UNDECIDED)
-        cpu_pause();
     while (atomic_load(&verdict) == DIFFERS)
         __asm__ volatile("cli; hlt");
 }
 
 bool tsc_check_ask(uint64_t *cycles_apart)
 {
+    uint64_t end, theirs = 1;
+
     *cycles_apart = 0;
     atomic_store(&turn, 0);
     atomic_store(&verdict, UNDECIDED);
-    for (unsigned ms = 0; !atomic_load(&here); ms++) {
-        if (ms == 100)
+    for (unsigned tries = 0; !atomic_load(&here); tries++) {
+        if (tries == 1000)
             return false;
-        clock_delay(1000 * 1000);
+        clock_delay(100 * 1000);
     }
     here = false;
-    for (uint64_t theirs = 1; theirs < 2 * ROUNDS; theirs += 2) {
+    end = clock_now() + ENOUGH_NS;
+    do {
         uint64_t before = tsc_in_order(), after;
 
         atomic_store(&turn, theirs);
@@ -60,7 +71,8 @@ bool tsc_check_ask(uint64_t *cycles_apart)
             cpu_pause();
         after = tsc_in_order();
         *cycles_apart = max(*cycles_apart, tsc_misfit(before, reading, after));
-    }
+        theirs += 2;
+    } while (theirs < 2 * ROUNDS && clock_now() < end);
     return true;
 }
 
