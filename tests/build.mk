@@ -60,15 +60,15 @@ SUITE ?= system guest unit
 JOBS ?= 2
 TEST_PROGRAMS := $(UNIT_TESTS) $(BUILD)/tests/xenstored
 
-# The guests that do not behave, for the system tests.
-$(BUILD)/tests/hostile/%.o: tests/hostile/%.c
+# Small kernels for the system tests: those that do not behave, and one of many vCPUs.
+TEST_KERNELS := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/hostile/*.c tests/many/*.c))
+$(TEST_KERNELS:%=%.o): $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
-$(BUILD)/tests/hostile/%.elf: $(BUILD)/tests/hostile/%.o $(BUILD)/dom0/libpvkernel.a \
-    dom0/pv-kernel/link.lds
+$(TEST_KERNELS:%=%.elf): %.elf: %.o $(BUILD)/dom0/libpvkernel.a dom0/pv-kernel/link.lds
 	$(call say,LD,$@)$(GUEST_LINK)
-.PRECIOUS: $(BUILD)/tests/hostile/%.o
-TEST_PROGRAMS += $(patsubst tests/%.c,$(BUILD)/tests/%.elf,$(wildcard tests/hostile/*.c))
+.PRECIOUS: $(TEST_KERNELS:%=%.o)
+TEST_PROGRAMS += $(TEST_KERNELS:%=%.elf)
 
 # dom0's files for the system tests: the demo's kernel packed so that dom0, which QEMU translates, has
 # unpacked it in 1 second in place of 6.  tests/system/test_demo.py starts it as Debian ships it.

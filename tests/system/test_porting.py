@@ -1,6 +1,9 @@
-"""The example kernel of docs/porting-a-kernel.md: it keeps its own page tables, in shadow mode."""
+"""What docs/porting-a-kernel.md says: its example, which keeps its own page tables in shadow mode, and
+kernels that say in other ways where they start."""
+import re
 import shutil
 
+from kernels import config, of_old, printed, run_lines, without_entry
 from machine import BUILD, run_script, same_memory
 
 LINES = """\
@@ -39,3 +42,26 @@ def test_tiny(tmp_path):
     # With the machine's frame numbers to write it gives up.
     assert states == ["---s--", "---sc-"]
     same_memory("paravane", result, 0, 1)
+
+
+def test_kinds_of_kernels(hv, tmp_path):
+    """With all notes, with no ENTRY, with a string in a section from before there were notes."""
+    extra = tmp_path / "extra"
+    extra.mkdir()
+    hello, vcpus = BUILD / "dom0/hello.elf", BUILD / "tests/many/vcpus.elf"
+    shutil.copy(hello, extra / "notes.elf")
+    without_entry(hello, extra / "header.elf")
+    of_old(hello, extra / "string.elf")
+    of_old(vcpus, extra / "vcpus.elf")
+    lines = []
+    for kernel in ("notes", "header", "string"):
+        config(extra, kernel, f"{kernel}.elf", 'extra = "one two"\n')
+        lines += run_lines(kernel)
+    config(extra, "vcpus", "vcpus.elf", "vcpus = 4\n")
+    result = run_script(tmp_path, hv, [*lines, *run_lines("vcpus")], SMP=2, EXTRA=extra,
+                        DISK="none").ok()
+    said = [[re.sub(r"\d+", "N", line) for line in printed(result, kernel)]
+            for kernel in ("notes", "header", "string")]
+    assert said[0] == said[1] == said[2], result.tail()
+    assert said[0][0].endswith('command line "one two"') and said[0][-1] == "hello: done", said
+    assert printed(result, "vcpus")[:3] == ["vcpus: 4", "vcpus: 3 answered", "vcpus: 3 woken"]

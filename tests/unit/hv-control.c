@@ -37,6 +37,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "events/delivery.h"
+#include "events/port.h"
 #include "guest-cpu/descriptors.h"
 #include "hypercall-abi/memory.h"
 #include "hypercall-abi/mmu.h"
@@ -251,6 +253,134 @@ static void vcpu_op_finds_vcpus_there_are(void **state)
     assert_int_equal(hypercall_do_vcpu_op(VCPUOP_stop_singleshot_timer, 1, 0), -EINVAL);
 }
 
+#define MANY 101
+
+/* A guest of so many vCPUs, whose first one makes hypercalls from now on. */
+static struct domain *many_vcpus(void)
+{
+    struct xen_domctl_createdomain config = { .max_vcpus = MANY, .max_evtchn_port = 1023 };
+    struct domain *d;
+    domid_t id;
+
+    assert_int_equal(domain_id_choose(&id), 0);
+    assert_int_equal(domain_create(id, &config, false, &d), 0);
+    d = domain_get(id);
+    d->frames.limit = 10;
+    this_cpu()->vcpu = d->vcpus[0];
+    return d;
+}
+
+static void many_vcpus_end(struct domain *d)
+{
+    int r;
+
+    this_cpu()->vcpu = b.v;
+    do {
+        r = domain_destroy(d);
+    } while (r == -ERESTART);
+    assert_int_equal(r, 0);
+    domain_put(d);
+}
+
+/* shared_info has room for 32.  Where others hear of events before they say where is nobody's but
+ * theirs. */
+static void a_vcpu_says_where_it_hears_of_events_before_it_runs(void **state)
+{
+    struct vcpu_register_vcpu_info where = { .offset = 64 };
+    struct domain *d = many_vcpus();
+    struct vcpu_info *last = &d->shared_info->vcpu_info[XEN_LEGACY_MAX_VCPUS - 1];
+    struct vcpu_info *registered;
+    mfn_t m;
+
+    (void)state;
+    assert_int_equal(hypercall_do_vcpu_op(VCPUOP_initialise, 31, WILD), -EFAULT);
+    assert_ptr_equal(d->vcpus[31]->info, last);
+    for (unsigned id = 32; id < MANY; id++) {
+        const struct vcpu_info *info = d->vcpus[id]->info;
+
+        assert_true((char *)info >= (char *)d->vcpus[id]);
+        assert_true((char *)(info + 1) <= (char *)(d->vcpus[id] + 1));
+        assert_int_equal(hypercall_do_vcpu_op(VCPUOP_initialise, id, WILD), -EINVAL);
+        assert_int_equal(hypercall_do_vcpu_op(VCPUOP_up, id, 0), -EINVAL);
+    }
+    assert_int_equal(frame_owner_allocate(&d->frames, 0, 0, &m), 0);
+    where.mfn = m.n;
+    assert_int_equal(hypercall_do_vcpu_op(VCPUOP_register_vcpu_info, 100, ARG(&where)), 0);
+    registered = (struct vcpu_info *)((char *)frame_virt(m) + 64);
+    assert_ptr_equal(d->vcpus[100]->info, registered);
+    assert_int_equal(registered->evtchn_upcall_pending, 1);
+    assert_int_equal(registered->evtchn_upcall_mask, 1);
+    assert_int_equal(hypercall_do_vcpu_op(VCPUOP_initialise, 100, WILD), -EFAULT);
+    assert_int_equal(hypercall_do_vcpu_op(VCPUOP_initialise, 99, WILD), -EINVAL);
+    many_vcpus_end(d);
+}
+
+static void any_vcpu_can_poll(void **state)
+{
+    struct domain *d = many_vcpus();
+    struct vcpu *v = d->vcpus[100];
+
+    (void)state;
+    assert_false(ports_are_polled(d->ports));
+    v->stopped |= VCPU_BLOCKED;
+    v->poll_port = 7;
+    bit_test_and_set_atomic(d->ports->polling, v->id);
+    assert_true(ports_are_polled(d->ports));
+    port_deliver(d, 6, 0);
+    assert_true(v->stopped & VCPU_BLOCKED);
+    port_deliver(d, 7, 0);
+    assert_false(v->stopped & VCPU_BLOCKED);
+    many_vcpus_end(d);
+}
+
+static void any_vcpu_can_be_flushed(void **state)
+{
+    static uint64_t of[2] = { 0, 1UL << 36 };
+    struct mmuext_op flush = { .cmd = MMUEXT_TLB_FLUSH_MULTI, .arg2.vcpumask = ARG(of) };
+    struct domain *d = many_vcpus();
+
+    (void)state;
+    d->frames.cpus = set_of(0x12);
+    d->vcpus[0]->dirty_cpu = 1;
+    d->vcpus[100]->dirty_cpu = 4;
+    flushed = 0;
+    assert_int_equal(hypercall_do_mmuext_op(ARG(&flush), 1, 0, DOMID_SELF), 0);
+    assert_int_equal(flushed, 0x10);
+    of[0] = 1;
+    assert_int_equal(hypercall_do_mmuext_op(ARG(&flush), 1, 0, DOMID_SELF), 0);
+    assert_int_equal(flushed, 0x12);
+    d->frames.cpus = set_of(0);
+    flushed = 0;
+    assert_int_equal(hypercall_do_mmuext_op(ARG(&flush), 1, 0, DOMID_SELF), 0);
+    assert_int_equal(flushed, 0);
+    many_vcpus_end(d);
+}
+
+/* The bitmap is read as far as it is said to reach, and no further than there can be CPUs. */
+static void cpus_are_bits_of_a_map(void **state)
+{
+    static const struct {
+        uint32_t bits, cpus; /* of a map of ones */
+    } cases[] = { { 0, 0 }, { 1, 1 }, { 3, 7 }, { 8, 0x1f }, { 256, 0x1f }, { 0xffffffff, 0x1f } };
+    struct {
+        uint64_t map[MAX_CPUS / 64], behind;
+    } ones;
+
+    (void)state;
+    become(&control);
+    memset(&ones, 0xff, sizeof(ones));
+    for (unsigned i = 0; i < ARRAY_SIZE(cases); i++) {
+        op = (struct xen_domctl){ 0 };
+        op.u.vcpuaffinity.flags = XEN_VCPUAFFINITY_HARD;
+        op.u.vcpuaffinity.cpumap_hard.bitmap = ARG(ones.map);
+        op.u.vcpuaffinity.cpumap_hard.nr_bits = cases[i].bits;
+        assert_int_equal(domctl(XEN_DOMCTL_setvcpuaffinity, a.d->id), 0);
+        assert_int_equal(cpus_in(&a.v->sched.affinity), cases[i].cpus);
+    }
+    op.u.vcpuaffinity.cpumap_hard.bitmap = WILD;
+    assert_int_equal(domctl(XEN_DOMCTL_setvcpuaffinity, a.d->id), -EFAULT);
+}
+
 /* Another CPU is not told of a timer each time it is set: it would have nothing else to do. */
 static void setting_timers_disturbs_no_other_cpu(void **state)
 {
@@ -436,6 +566,10 @@ int main(void)
         CASE(vcpu_op_finds_vcpus_there_are),
         CASE(setting_timers_disturbs_no_other_cpu),
         CASE(a_descriptor_is_written_nowhere_else),
+        CASE(a_vcpu_says_where_it_hears_of_events_before_it_runs),
+        CASE(any_vcpu_can_poll),
+        CASE(any_vcpu_can_be_flushed),
+        CASE(cpus_are_bits_of_a_map),
         CASE(a_frame_others_wrote_is_flushed_everywhere),
         CASE(what_is_unpinned_is_free_at_once),
         CASE(what_is_unlinked_is_free_at_once),
