@@ -302,9 +302,8 @@ static void start_vcpu(struct builder *b)
 static struct domain *create(void)
 {
     struct xen_domctl_createdomain config = {
-        .max_vcpus = options.dom0_max_vcpus
-                         ? min(options.dom0_max_vcpus, (unsigned)MAX_VCPUS_PER_DOMAIN)
-                         : cpu_count,
+        .max_vcpus = min(options.dom0_max_vcpus ? options.dom0_max_vcpus : cpu_count,
+                         (unsigned)MAX_VCPUS_PER_DOMAIN),
         .max_evtchn_port = UINT32_MAX,
         .max_grant_frames = -1,
         .max_maptrack_frames = -1,

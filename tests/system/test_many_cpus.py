@@ -1,4 +1,6 @@
 """A machine of 64 CPUs, and guests with more vCPUs than shared_info has room for."""
+import re
+
 from kernels import config, printed, run_lines
 from machine import BUILD, run_script, same_memory
 
@@ -61,3 +63,9 @@ def test_64_cpus(tmp_path):
     assert shadow[:-1] == vcpus_say(40) and 33 <= int(shadow[-1].split()[4]), shadow
     assert "0 differences" in result.of("vmctl audit")
     same_memory("paravane", result, 0, 1)
+
+
+def test_more_cpus_than_the_initial_domain_has_vcpus(tmp_path):
+    result = run_script(tmp_path, "paravane", ["vmctl info --json"], SMP=129, DISK="none").ok()
+    assert result.json("vmctl info --json")["nr_cpus"] == 129
+    assert re.search(r"control domain: \d+ MiB, 128 vCPUs", result.output), result.tail()
