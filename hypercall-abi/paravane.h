@@ -12,6 +12,8 @@
 #define PARAVANEOP_counters          2
 #define PARAVANEOP_latency           3
 #define PARAVANEOP_screen_scroll     4
+#define PARAVANEOP_changed_domain    5
+#define PARAVANEOP_audit_all         6
 
 #define PARAVANE_INTERFACE_VERSION 1
 
@@ -23,6 +25,20 @@ struct paravane_audit {
     uint16_t pad[3];
     uint64_t frames;      /* out: frames looked at */
     uint64_t differences; /* out: counts that differ; each is named in the log */
+};
+
+/* The same of all domains, at the price of one: an entry each, in the order of their ids. */
+struct paravane_audit_all {
+    uint64_t buffer; /* in: address of struct paravane_audit[room] */
+    uint32_t room;   /* in */
+    uint32_t count;  /* out: domains there are; only so many entries as have room are written */
+};
+
+/* One domain that has shut down, begun to die or gone since it was last named here: what
+ * VIRQ_DOM_EXC is about.  For the control domain only; -ENOENT: there is none (any more). */
+struct paravane_changed_domain {
+    domid_t domid; /* out */
+    uint16_t pad[3];
 };
 
 /* The longest stretch of time any CPU has had interrupts off since this was last reset. */

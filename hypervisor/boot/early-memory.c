@@ -149,6 +149,7 @@ static void mark_ram(uint64_t start, uint64_t end)
 {
     for (uint64_t m = start >> PAGE_SHIFT; m < end >> PAGE_SHIFT; m++)
         frame_table[m].order = 0;
+    frames_of_ram += (end >> PAGE_SHIFT) - (start >> PAGE_SHIFT);
 }
 
 void early_memory_init(void)
@@ -167,7 +168,7 @@ void early_memory_init(void)
         frame_table[m].order = ORDER_NOT_RAM;
     each_ram_range(mark_ram);
     each_ram_range(add_free);
-    log_info("memory: %lu MiB free of %lu MiB", frames_free_count() >> 8, ram_end() >> 20);
+    log_info("memory: %lu MiB free of %lu MiB", frames_free_count() >> 8, frames_of_ram >> 8);
 }
 
 void early_memory_release(uint64_t start, uint64_t end)

@@ -1,6 +1,7 @@
 /* The list of domains, and what any layer may say about one. */
 #include "domain/domain.h"
 #include "lib/atomic.h"
+#include "lib/bits.h"
 #include "lib/errno.h"
 #include "lib/log.h"
 #include "lib/print.h"
@@ -11,24 +12,53 @@
 struct domain *control_domain;
 struct domain io_domain = { .id = DOMID_IO, .frames.index = UINT16_MAX };
 
-/* Guards the list; a leaf. */
+#define BUCKETS  1024u
+#define ID_WORDS (DOMID_FIRST_RESERVED / 64 + 1)
+
+/* Guards the table of domains; a leaf. */
 static struct spinlock list_lock;
-static struct list domains = { &domains, &domains };
+static struct domain *table[BUCKETS]; /* by the low bits of the id */
+static uint64_t used_ids[ID_WORDS];
 static domid_t last_id;
+
+/* Of those that have shut down, begun to die or gone since somebody asked; atomic. */
+static uint64_t changed_ids[ID_WORDS];
 
 void (*domain_last_put)(struct domain *domain);
 
+/* The lowest id from `from` on whose bit is set, or DOMID_FIRST_RESERVED. */
+static unsigned next_id(const uint64_t *map, unsigned from)
+{
+    for (unsigned i = from / 64; i < ID_WORDS; i++) {
+        uint64_t word = read_once(map[i]);
+
+        if (i == from / 64)
+            word &= ~0UL << from % 64;
+        if (word)
+            return i * 64 + bit_lowest(word);
+    }
+    return DOMID_FIRST_RESERVED;
+}
+
+static struct domain **place_of(domid_t id)
+{
+    struct domain **at = &table[id % BUCKETS];
+
+    while (*at && (*at)->id != id)
+        at = &(*at)->next_of_bucket;
+    return at;
+}
+
 struct domain *domain_get_next(domid_t from)
 {
-    struct domain *d, *found = NULL;
+    struct domain *found = NULL;
+    unsigned id;
 
     spin_lock(&list_lock);
-    list_for_each(d, &domains, all) {
-        if (d->id < from)
-            continue;
-        atomic_add(&d->references, 1);
-        found = d;
-        break;
+    id = next_id(used_ids, from);
+    if (id < DOMID_FIRST_RESERVED) {
+        found = *place_of((domid_t)id);
+        atomic_add(&found->references, 1);
     }
     spin_unlock(&list_lock);
     return found;
@@ -45,11 +75,11 @@ struct domain *domain_get(domid_t id)
     }
     if (id >= DOMID_FIRST_RESERVED)
         return NULL;
-    d = domain_get_next(id);
-    if (d && d->id != id) {
-        domain_put(d);
-        return NULL;
-    }
+    spin_lock(&list_lock);
+    d = *place_of(id);
+    if (d)
+        atomic_add(&d->references, 1);
+    spin_unlock(&list_lock);
     return d;
 }
 
@@ -61,18 +91,17 @@ void domain_put(struct domain *d)
 
 int domain_list_add(struct domain *domain)
 {
-    struct domain *d;
+    struct domain **at;
     int r = 0;
 
     spin_lock(&list_lock);
-    list_for_each(d, &domains, all) {
-        if (d->id == domain->id)
-            r = -EEXIST;
-        if (d->id >= domain->id)
-            break;
+    at = place_of(domain->id);
+    if (*at) {
+        r = -EEXIST;
+    } else {
+        *at = domain;
+        used_ids[domain->id / 64] |= BIT(domain->id % 64);
     }
-    if (!r)
-        list_add_before(&domain->all, &d->all);
     spin_unlock(&list_lock);
     return r;
 }
@@ -80,18 +109,9 @@ int domain_list_add(struct domain *domain)
 void domain_list_remove(struct domain *domain)
 {
     spin_lock(&list_lock);
-    list_remove(&domain->all);
+    *place_of(domain->id) = domain->next_of_bucket;
+    used_ids[domain->id / 64] &= ~BIT(domain->id % 64);
     spin_unlock(&list_lock);
-}
-
-static bool id_is_free(domid_t id)
-{
-    struct domain *d;
-
-    list_for_each(d, &domains, all)
-        if (d->id == id)
-            return false;
-    return true;
 }
 
 int domain_id_choose(domid_t *id)
@@ -101,13 +121,31 @@ int domain_id_choose(domid_t *id)
     spin_lock(&list_lock);
     for (unsigned tries = 0; tries < DOMID_FIRST_RESERVED && r; tries++) {
         last_id = (domid_t)(last_id + 1 < (int)DOMID_FIRST_RESERVED ? last_id + 1 : 1);
-        if (id_is_free(last_id)) {
+        if (!bit_test(used_ids, last_id)) {
             *id = last_id;
             r = 0;
         }
     }
     spin_unlock(&list_lock);
     return r;
+}
+
+void domain_set_changed(const struct domain *domain)
+{
+    bit_test_and_set_atomic(changed_ids, domain->id);
+}
+
+int domain_take_changed(domid_t *id)
+{
+    unsigned found;
+
+    do {
+        found = next_id(changed_ids, 0);
+        if (found >= DOMID_FIRST_RESERVED)
+            return -ENOENT;
+    } while (!bit_test_and_clear_atomic(changed_ids, found));
+    *id = (domid_t)found;
+    return 0;
 }
 
 static bool may_log(struct domain *d)

@@ -28,8 +28,8 @@ struct domain {
     domid_t id;
     bool privileged; /* the control domain */
     enum domain_life life;
-    uint32_t references; /* of those who look at it; see domain_get */
-    struct list all;     /* every domain, by id */
+    uint32_t references;           /* of those who look at it; see domain_get */
+    struct domain *next_of_bucket; /* in the table of all domains */
 
     struct frame_owner frames;
     struct event_ports *ports;
@@ -85,6 +85,11 @@ int must_check domain_list_add(struct domain *domain);
 void domain_list_remove(struct domain *domain);
 /* A free id after the last one given. */
 int must_check domain_id_choose(domid_t *id);
+
+/* It has shut down, begun to die, or gone: to be said before VIRQ_DOM_EXC is raised. */
+void domain_set_changed(const struct domain *domain);
+/* One of those, which is forgotten thereby; -ENOENT: there is none. */
+int must_check domain_take_changed(domid_t *id);
 
 /* A log line caused by this domain: at most LOG_GUEST_BURST a second. */
 void domain_log(struct domain *domain, const char *format, ...) printf_like(2, 3);

@@ -121,7 +121,7 @@ static void physical_info(struct xen_sysctl_physinfo *p)
     p->nr_nodes = 1;
     p->cpu_khz = (uint32_t)clock_tsc_khz;
     p->capabilities = XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1;
-    p->total_pages = frames_total;
+    p->total_pages = frames_of_ram;
     p->free_pages = frames_free_count();
     p->max_mfn = frame_limit - 1;
 }

@@ -11,6 +11,7 @@
 #include "machine/clock.h"
 #include "machine/latency.h"
 #include "machine/screen.h"
+#include "memory/heap.h"
 
 static int audit(uint64_t arg)
 {
@@ -32,6 +33,41 @@ static int audit(uint64_t arg)
         control_end();
     }
     domain_put(d);
+    return r ? r : guest_write(arg, &op, sizeof(op));
+}
+
+static int audit_all(uint64_t arg)
+{
+    struct paravane_audit_all op;
+    struct audit_of_all *all;
+    int r = -ERESTART;
+
+    if (!current_domain()->privileged)
+        return -EPERM;
+    if (guest_read(&op, arg, sizeof(op)))
+        return -EFAULT;
+    all = heap_allocate(sizeof(*all));
+    if (!all)
+        return -ENOMEM;
+    if (control_begin()) {
+        r = domains_audit(all);
+        control_end();
+    }
+    op.count = all->count;
+    if (!r)
+        r = guest_write(op.buffer, all->of, min(op.room, op.count) * sizeof(all->of[0]));
+    heap_free(all, sizeof(*all));
+    return r ? r : guest_write(arg, &op, sizeof(op));
+}
+
+static int changed_domain(uint64_t arg)
+{
+    struct paravane_changed_domain op = { 0 };
+    int r;
+
+    if (!current_domain()->privileged)
+        return -EPERM;
+    r = domain_take_changed(&op.domid);
     return r ? r : guest_write(arg, &op, sizeof(op));
 }
 
@@ -98,6 +134,11 @@ int64_t hypercall_do_paravane_op(uint64_t cmd, uint64_t arg)
     case PARAVANEOP_audit:
         r = audit(arg);
         return r == -ERESTART ? continuation(NR_paravane_op, cmd, arg, 0, 0, 0) : r;
+    case PARAVANEOP_audit_all:
+        r = audit_all(arg);
+        return r == -ERESTART ? continuation(NR_paravane_op, cmd, arg, 0, 0, 0) : r;
+    case PARAVANEOP_changed_domain:
+        return changed_domain(arg);
     case PARAVANEOP_counters:
         return counters(arg);
     case PARAVANEOP_latency:

@@ -12,4 +12,14 @@
  */
 int must_check domain_audit(struct domain *d, uint64_t *frames, uint64_t *differences);
 
+/* Of all domains at the price of one. */
+struct audit_of_all {
+    uint32_t count;
+    uint16_t
+        place[MAX_DOMAINS]; /* by the index of an owner of frames: one more than its place in */
+    struct paravane_audit of[MAX_DOMAINS];
+};
+/* `all` comes cleared.  -ERESTART (nothing is in it then), -ENOMEM. */
+int must_check domains_audit(struct audit_of_all *all);
+
 #endif

@@ -89,6 +89,7 @@ static int release_frames(struct domain *d)
 static void finalize(struct domain *d)
 {
     domain_list_remove(d);
+    domain_set_changed(d);
     virq_raise_global(VIRQ_DOM_EXC);
     domain_put(d);
 }
@@ -127,6 +128,7 @@ int domain_destroy(struct domain *d)
         spin_lock(&d->frames.lock);
         d->frames.closed = true;
         spin_unlock(&d->frames.lock);
+        domain_set_changed(d);
         virq_raise_global(VIRQ_DOM_EXC);
     }
     r = ports_close_all(d, true);

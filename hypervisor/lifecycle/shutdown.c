@@ -86,6 +86,7 @@ void domain_shutdown(struct domain *d, uint32_t reason)
         stop_all(d);
     }
     spin_unlock(&d->lock);
+    domain_set_changed(d);
     virq_raise_global(VIRQ_DOM_EXC);
 }
 

@@ -11,7 +11,7 @@
 #include "machine/interrupts.h"
 #include "machine/tlb.h"
 
-uint64_t frame_limit, frames_total;
+uint64_t frame_limit, frames_of_ram, frames_total;
 
 /*
  * Guards the free lists and the fields of free frames; a leaf but for the log.  Who was given a

@@ -97,6 +97,8 @@ static inline unsigned level_of_type(uint32_t type)
 #define frame_table ((struct frame *)FRAME_TABLE_VIRT)
 /* One above the highest frame of RAM. */
 extern uint64_t frame_limit;
+/* Those that are RAM, the hypervisor's own too: there are holes below the limit. */
+extern uint64_t frames_of_ram;
 
 static inline struct frame *frame_of(mfn_t m)
 {

@@ -12,9 +12,13 @@ struct tally {
         /* While one domain is counted: its entries for this frame of another's, less its mapped
          * grants of it; those that allow writing, likewise. */
         int32_t foreign, foreign_writable;
-    } * of; /* by frame number */
+        uint32_t next_foreign; /* in the list of those: one more than its number; 0: not in it */
+    } * of;                    /* by frame number */
+    uint32_t first_foreign;    /* likewise; 0: there is none */
     uint64_t frames, differences;
 };
+
+#define TALLY_LAST UINT32_MAX /* next_foreign of the list's last */
 
 /* What an owner's reference, an entry, a pin, a grant in use, ... accounts for. */
 static inline void tally_add(struct tally *t, mfn_t m, unsigned use, unsigned type)
@@ -27,8 +31,14 @@ static inline void tally_add(struct tally *t, mfn_t m, unsigned use, unsigned ty
 
 static inline void tally_foreign(struct tally *t, mfn_t m, bool writable, int n)
 {
-    t->of[m.n].foreign += n;
-    t->of[m.n].foreign_writable += writable ? n : 0;
+    struct tally_count *c = &t->of[m.n];
+
+    if (!c->next_foreign) {
+        c->next_foreign = t->first_foreign ? t->first_foreign : TALLY_LAST;
+        t->first_foreign = (uint32_t)m.n + 1;
+    }
+    c->foreign += n;
+    c->foreign_writable += writable ? n : 0;
 }
 
 /* True: the difference is among the first, say what it is. */

@@ -411,6 +411,8 @@ static void what_is_the_control_domains_is_gated(void **state)
     struct paravane_latency latency = { .reset = 0 };
     struct paravane_counters counters = { .domid = a.d->id };
     struct paravane_screen_scroll scroll = { .half_screens = 1 };
+    struct paravane_changed_domain changed = { 0 };
+    struct paravane_audit_all all = { 0 };
 
     (void)state;
 #define GATED_ANY(number, name)
@@ -430,7 +432,15 @@ static void what_is_the_control_domains_is_gated(void **state)
     assert_int_equal(hypercall_do_paravane_op(PARAVANEOP_counters, ARG(&counters)), -EPERM);
     assert_int_equal(hypercall_do_paravane_op(PARAVANEOP_screen_scroll, ARG(&scroll)), -EPERM);
     assert_int_equal(scroll.lines_back, 0);
+    while (!domain_take_changed(&changed.domid))
+        ; /* what the tests before this one have left */
+    domain_set_changed(b.d);
+    assert_int_equal(hypercall_do_paravane_op(PARAVANEOP_changed_domain, ARG(&changed)), -EPERM);
+    assert_int_equal(hypercall_do_paravane_op(PARAVANEOP_audit_all, ARG(&all)), -EPERM);
     become(&control);
+    assert_int_equal(hypercall_do_paravane_op(PARAVANEOP_changed_domain, ARG(&changed)), 0);
+    assert_int_equal(changed.domid, b.d->id);
+    assert_int_equal(hypercall_do_paravane_op(PARAVANEOP_changed_domain, ARG(&changed)), -ENOENT);
     assert_int_equal(hypercall_do_paravane_op(PARAVANEOP_screen_scroll, ARG(&scroll)), 0);
     assert_int_equal(scroll.lines_back, 7);
     assert_int_equal(hypercall_table[NR_domctl](0, 0, 0, 0, 0), LET_IN);
