@@ -183,10 +183,12 @@ static int chain_note(struct access *access, const char *path, const char *above
     return error;
 }
 
-static int access_insert(struct access *access, const char *above, struct node *top)
+/* domains: those that its permissions name. */
+static int access_insert(struct access *access, const char *above, domain_set domains,
+                         struct node *top)
 {
     struct node *parent;
-    int error = tree_edit(access_root(access), above, &parent);
+    int error = tree_edit_naming(access_root(access), above, domains, &parent);
 
     if (!error)
         error = tree_insert(parent, top);
@@ -221,7 +223,7 @@ static int access_create(struct access *access, const char *path, struct blob *v
     error = chain_build(access, path + (strcmp(above, "/") ? strlen(above) : 0), permissions, value,
                         &top);
     if (!error) {
-        error = access_insert(access, above, top);
+        error = access_insert(access, above, permissions->domains, top);
         if (error)
             node_release(top);
     }
@@ -381,7 +383,7 @@ int access_set_permissions(struct access *access, const char *path,
         return -ENOMEM;
     error = access_note(access, path, NOTE_CHANGED);
     if (!error)
-        error = tree_edit(access_root(access), path, &node);
+        error = tree_edit_naming(access_root(access), path, list->domains, &node);
     if (error) {
         permissions_release(list);
         return error;

@@ -333,6 +333,23 @@ int xs_watch(struct xs_client *client, const char *path, const char *token)
     return client_ask(client, XS_WATCH, XS_NO_TX, pieces, 2, NULL);
 }
 
+int xs_watch_domains(struct xs_client *client, const char *path, const char *token)
+{
+    struct piece pieces[] = { piece_string(path), piece_string(token), piece_string("1") };
+    int error = client_ask(client, XS_WATCH, XS_NO_TX, pieces, 3, NULL);
+
+    return error == -EINVAL ? xs_watch(client, path, token) : error;
+}
+
+bool xs_event_domain(const char *path, uint32_t *domid)
+{
+    const char *slash = path[0] == '@' ? strchr(path, '/') : NULL;
+
+    if (slash)
+        *domid = (uint32_t)strtoul(slash + 1, NULL, 10);
+    return slash != NULL;
+}
+
 int xs_unwatch(struct xs_client *client, const char *path, const char *token)
 {
     struct piece pieces[] = { piece_string(path), piece_string(token) };

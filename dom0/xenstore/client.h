@@ -54,6 +54,11 @@ int xs_transaction_end(struct xs_client *client, uint32_t tx, bool abort);
 /* A watch fires once at once, then after each change at or below the path.
  * "@introduceDomain" and "@releaseDomain" are paths too. */
 int xs_watch(struct xs_client *client, const char *path, const char *token);
+/* Of one of those two: the events say whom they are about, if the store can do that.  One that does
+ * not may be about any, or about several. */
+int xs_watch_domains(struct xs_client *client, const char *path, const char *token);
+/* Does an event's path say it? */
+bool xs_event_domain(const char *path, uint32_t *domid);
 int xs_unwatch(struct xs_client *client, const char *path, const char *token);
 /* Waits for the next watch event; path and token are malloc'ed.  timeout_ns < 0 waits for
  * ever, 0 only looks.  -ETIMEDOUT when none came. */

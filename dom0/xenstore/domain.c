@@ -68,7 +68,7 @@ int store_domain_introduce(struct xenstore *store, uint32_t domid, uint64_t gfn,
         if (domain->gfn != gfn || domain->port != port)
             return -EINVAL;
         connection_reset(domain->connection);
-        watches_fire_special(store, "@introduceDomain");
+        watches_fire_special(store, "@introduceDomain", domid);
         return 0;
     }
     domain->gfn = gfn;
@@ -86,7 +86,7 @@ int store_domain_introduce(struct xenstore *store, uint32_t domid, uint64_t gfn,
         return error;
     }
     domain->introduced = true;
-    watches_fire_special(store, "@introduceDomain");
+    watches_fire_special(store, "@introduceDomain", domid);
     return 0;
 }
 
@@ -130,7 +130,9 @@ static int uncharge(void *argument, const char *path, const struct node *node)
  */
 static void store_domain_purge(struct xenstore *store, uint32_t domid)
 {
-    struct purge purge = { { purge_condemns, purge_take }, store, domid, NULL };
+    struct purge purge = {
+        { domain_set_of(domid), purge_condemns, purge_take }, store, domid, NULL
+    };
     struct permissions *root;
 
     while (tree_sweep(&store->root, &purge.sweep))
@@ -175,7 +177,7 @@ int store_domain_release(struct xenstore *store, uint32_t domid)
         if (at->target == domid)
             at->target = DOMAIN_NONE;
     store_domain_forget(store, domain);
-    watches_fire_special(store, "@releaseDomain");
+    watches_fire_special(store, "@releaseDomain", domid);
     return 0;
 }
 
@@ -199,7 +201,7 @@ static void store_domain_check(struct xenstore *store, struct store_domain *doma
     case DOMAIN_SHUT_DOWN:
         if (!domain->shutdown_told) {
             domain->shutdown_told = true;
-            watches_fire_special(store, "@releaseDomain");
+            watches_fire_special(store, "@releaseDomain", domain->domid);
         }
         break;
     case DOMAIN_GONE:
@@ -208,7 +210,7 @@ static void store_domain_check(struct xenstore *store, struct store_domain *doma
     }
 }
 
-void store_domains_check(struct xenstore *store)
+static void store_domains_check_all(struct xenstore *store)
 {
     for (uint32_t i = 0; i < STORE_DOMAIN_BUCKETS; i++) {
         struct store_domain *next;
@@ -218,6 +220,20 @@ void store_domains_check(struct xenstore *store)
             store_domain_check(store, at);
         }
     }
+}
+
+bool store_domains_check(struct xenstore *store)
+{
+    const struct store_platform *platform = store->platform;
+    uint32_t domid;
+    int error = platform->changed ? platform->changed(store->platform_argument, &domid) : -ENOSYS;
+    struct store_domain *domain = error ? NULL : store_domain_find(store, domid);
+
+    if (domain)
+        store_domain_check(store, domain);
+    if (error && error != -ENOENT)
+        store_domains_check_all(store);
+    return !error;
 }
 
 void store_domains_free(struct xenstore *store)

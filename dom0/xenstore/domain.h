@@ -39,8 +39,9 @@ int store_domain_introduce(struct xenstore *store, uint32_t domid, uint64_t gfn,
 int store_domain_release(struct xenstore *store, uint32_t domid);
 /* RESUME: it may shut down once more. */
 int store_domain_resume(struct xenstore *store, uint32_t domid);
-/* Asks the hypervisor about each; called on VIRQ_DOM_EXC. */
-void store_domains_check(struct xenstore *store);
+/* Asks the hypervisor about one that it says has changed, or if it does not say, about each; called
+ * on VIRQ_DOM_EXC.  True: there may be another one. */
+bool store_domains_check(struct xenstore *store);
 void store_domains_free(struct xenstore *store);
 
 #endif

@@ -20,24 +20,64 @@
 #define MESSAGES_A_TURN 16u
 
 struct guest_ring {
-    struct guest_ring *next;
+    struct guest_ring *next_rang;
     struct store_domain *domain;
     struct ring_ends ends;
     evtchn_port_t port;
-    bool broken;        /* the guest broke the protocol: not served any more */
-    volatile bool rang; /* set in the event handler */
+    bool broken; /* the guest broke the protocol: not served any more */
+    bool rang;   /* it is in the queue below */
 };
 
-static struct guest_ring *rings;
+/* Those that rang, the first first: a queue that event handlers add to, so it is changed with
+ * events masked. */
+static struct guest_ring *first_rang, **last_rang = &first_rang;
 static struct wait_queue work = WAIT_QUEUE_INIT;
 static volatile bool check_wanted;
 
 static void ring_ready(void *argument)
 {
     struct guest_ring *ring = argument;
+    bool masked = events_mask_save();
 
-    ring->rang = true;
+    if (!ring->rang) {
+        ring->rang = true;
+        ring->next_rang = NULL;
+        *last_rang = ring;
+        last_rang = &ring->next_rang;
+    }
     wait_queue_wake_one(&work);
+    events_mask_restore(masked);
+}
+
+/* Takes the first out of the queue; NULL: it is empty. */
+static struct guest_ring *ring_take_first(void)
+{
+    bool masked = events_mask_save();
+    struct guest_ring *ring = first_rang;
+
+    if (ring) {
+        first_rang = ring->next_rang;
+        if (!first_rang)
+            last_rang = &first_rang;
+        ring->rang = false;
+    }
+    events_mask_restore(masked);
+    return ring;
+}
+
+static void ring_unqueue(struct guest_ring *ring)
+{
+    bool masked = events_mask_save();
+    struct guest_ring **at = &first_rang;
+
+    while (*at && *at != ring)
+        at = &(*at)->next_rang;
+    if (*at) {
+        *at = ring->next_rang;
+        if (last_rang == &ring->next_rang)
+            last_rang = at;
+    }
+    events_mask_restore(masked);
 }
 
 static void on_event(evtchn_port_t port, void *argument)
@@ -74,8 +114,6 @@ int guest_ring_connect(struct store_domain *domain)
         free(ring);
         return error;
     }
-    ring->next = rings;
-    rings = ring;
     domain->transport = ring;
     domain->connection->output_ready = ring_ready;
     domain->connection->output_argument = ring;
@@ -86,12 +124,10 @@ int guest_ring_connect(struct store_domain *domain)
 
 void guest_ring_disconnect(struct store_domain *domain)
 {
-    struct guest_ring *ring = domain->transport, **at = &rings;
+    struct guest_ring *ring = domain->transport;
 
     event_port_close(ring->port);
-    while (*at != ring)
-        at = &(*at)->next;
-    *at = ring->next;
+    ring_unqueue(ring);
     domain->connection->output_ready = NULL;
     domain->transport = NULL;
     foreign_frames_unmap(ring->ends.page, 1);
@@ -154,7 +190,6 @@ static void ring_serve(struct guest_ring *ring)
 {
     bool moved = false, more = false;
 
-    ring->rang = false;
     event_port_reopen(ring->port); /* what comes from here on rings again */
     if (__atomic_load_n(&ring->ends.page->connection, __ATOMIC_ACQUIRE) == XENSTORE_RECONNECT)
         ring_reconnect(ring);
@@ -172,53 +207,26 @@ static void ring_serve(struct guest_ring *ring)
     if (moved)
         event_port_notify(ring->port);
     if (more)
-        ring->rang = true;
+        ring_ready(ring);
 }
 
-/* The ring to serve next after `last` was; NULL if none rang. */
-static struct guest_ring *ring_next(struct guest_ring *last)
+void guest_rings_serve(bool (*check)(void *argument), void *argument)
 {
-    struct guest_ring *start = last && last->next ? last->next : rings, *ring = start;
-
-    while (ring) {
-        if (ring->rang && !ring->broken)
-            return ring;
-        ring = ring->next ? ring->next : rings;
-        if (ring == start)
-            break;
-    }
-    return NULL;
-}
-
-/* Is a ring that was served last time still there?  (Serving one may release another.) */
-static struct guest_ring *ring_still(struct guest_ring *last)
-{
-    struct guest_ring *ring = rings;
-
-    while (ring && ring != last)
-        ring = ring->next;
-    return ring;
-}
-
-void guest_rings_serve(void (*check)(void *argument), void *argument)
-{
-    struct guest_ring *last = NULL;
-
     for (;;) {
         bool masked = events_mask_save();
 
-        while (!check_wanted && !ring_next(ring_still(last)))
+        while (!check_wanted && !first_rang)
             wait_queue_wait(&work);
         events_mask_restore(masked);
         if (check_wanted) {
             check_wanted = false;
-            check(argument);
+            if (check(argument))
+                check_wanted = true;
         }
-        struct guest_ring *ring = ring_next(ring_still(last));
+        struct guest_ring *ring = ring_take_first();
 
-        if (ring)
+        if (ring && !ring->broken)
             ring_serve(ring);
-        last = ring;
         task_yield();
     }
 }

@@ -36,6 +36,7 @@ struct node *node_create(const char *name, size_t length, struct permissions *pe
         return NULL;
     node->references = 1;
     node->permissions = permissions_share(permissions);
+    node->domains = permissions->domains;
     memcpy(node->name, name, length);
     return node;
 }
@@ -82,6 +83,7 @@ void node_set_permissions(struct node *node, struct permissions *permissions)
 {
     permissions_release(node->permissions);
     node->permissions = permissions;
+    node->domains |= permissions->domains;
 }
 
 /* A node of the same content, sharing what it points to. */
@@ -99,6 +101,7 @@ static struct node *node_copy(const struct node *node)
         }
     }
     copy->generation = node->generation;
+    copy->domains = node->domains;
     copy->value = node->value;
     if (copy->value)
         copy->value->references++;
@@ -173,13 +176,15 @@ static int node_make_own(struct node **slot)
     return 0;
 }
 
-int tree_edit(struct node **root, const char *path, struct node **node)
+int tree_edit_naming(struct node **root, const char *path, domain_set domains, struct node **node)
 {
     struct node **slot = root;
     const char *name;
     size_t length;
     int error = node_make_own(slot);
 
+    if (!error)
+        (*slot)->domains |= domains;
     while (!error && path_next(&path, &name, &length)) {
         uint32_t position;
 
@@ -187,10 +192,17 @@ int tree_edit(struct node **root, const char *path, struct node **node)
             return -ENOENT;
         slot = &(*slot)->children[position];
         error = node_make_own(slot);
+        if (!error)
+            (*slot)->domains |= domains;
     }
     if (!error)
         *node = *slot;
     return error;
+}
+
+int tree_edit(struct node **root, const char *path, struct node **node)
+{
+    return tree_edit_naming(root, path, 0, node);
 }
 
 int tree_insert(struct node *parent, struct node *child)
@@ -213,6 +225,7 @@ int tree_insert(struct node *parent, struct node *child)
             (parent->child_count - position) * sizeof(parent->children[0]));
     parent->children[position] = child;
     parent->child_count++;
+    parent->domains |= child->domains;
     parent->child_names += (uint32_t)length + 1;
     return 0;
 }
@@ -277,12 +290,15 @@ static void walk_start(const struct node *top, const char *path)
     levels[0] = (struct walk_level){ top, 0, (uint32_t)strlen(path) };
 }
 
-/* The next child of the level, whose path is in walk_path then; NULL: there is none. */
-static const struct node *walk_child(struct walk_level *level, size_t *length)
+/* The level's next child that may name all of these domains, whose path is in walk_path then;
+ * NULL: there is none. */
+static const struct node *walk_child(struct walk_level *level, domain_set domains, size_t *length)
 {
     while (level->next_child < level->node->child_count) {
         const struct node *child = level->node->children[level->next_child++];
 
+        if ((child->domains & domains) != domains)
+            continue;
         *length = append_name(walk_path, level->path_length, child->name);
         if (*length)
             return child;
@@ -300,7 +316,7 @@ int tree_walk(const struct node *top, const char *path,
     int result = visit(argument, walk_path, top);
 
     while (!result) {
-        const struct node *child = walk_child(&levels[depth], &length);
+        const struct node *child = walk_child(&levels[depth], 0, &length);
 
         if (!child) {
             if (!depth--)
@@ -339,7 +355,7 @@ int tree_sweep(struct node **root, struct tree_sweep *sweep)
 
     walk_start(*root, "/");
     for (;;) {
-        const struct node *child = walk_child(&levels[depth], &length);
+        const struct node *child = walk_child(&levels[depth], sweep->domains, &length);
 
         if (!child) {
             if (!depth--)

@@ -30,6 +30,7 @@ struct node {
     uint32_t child_count;
     uint32_t child_capacity;
     uint32_t child_names; /* bytes of the children's names with their NULs */
+    domain_set domains;   /* that its permissions and those below name, or have named */
     uint64_t generation;  /* of the last change to value, permissions or the set of children */
     struct permissions *permissions;
     struct blob *value; /* NULL: empty */
@@ -56,9 +57,12 @@ const struct node *tree_find(const struct node *root, const char *path);
  * characters. */
 const struct node *tree_find_nearest(const struct node *root, const char *path, size_t *length);
 /* Makes the way to path the caller's own and hands out the node.  -ENOENT, -ENOMEM; a failure
- * on the way leaves a tree of the same content. */
+ * on the way leaves a tree of the same content.  Below the node, or in it, these domains are going
+ * to be named. */
+int tree_edit_naming(struct node **root, const char *path, domain_set domains, struct node **node);
 int tree_edit(struct node **root, const char *path, struct node **node);
-/* Puts a child (whose reference it takes) below a parent that is the caller's own. */
+/* Puts a child (whose reference it takes) below a parent that is the caller's own, to which the way
+ * was made naming the child's domains. */
 int tree_insert(struct node *parent, struct node *child);
 /* Takes path out of the tree; *removed gets its reference. */
 int tree_remove(struct node **root, const char *path, struct node **removed);
@@ -71,12 +75,14 @@ int tree_walk(const struct node *top, const char *path,
               void *argument);
 
 /*
- * One walk that takes out what is condemned: asks for each node but the root, and each condemned
+ * One walk that takes out what is condemned: asks for each node but the root and those in and below
+ * which none of `domains` can be named, and each condemned
  * subtree leaves the tree and is given to `take` with its reference, its path and its parent,
  * which is the tree's own by then.  Neither may walk.  -ENOMEM if a node on the way is shared and
  * could not be copied: nothing is lost, the rest is for another sweep.
  */
 struct tree_sweep {
+    domain_set domains; /* one domain's */
     bool (*condemned)(struct tree_sweep *sweep, const struct node *node);
     void (*take)(struct tree_sweep *sweep, const char *path, struct node *node,
                  struct node *parent);

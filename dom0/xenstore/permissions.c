@@ -18,7 +18,11 @@ struct permissions *permissions_create(const struct permission *entries, uint32_
         return NULL;
     list->references = 1;
     list->count = count;
-    memcpy(list->entries, entries, count * sizeof(list->entries[0]));
+    list->domains = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        list->entries[i] = entries[i];
+        list->domains |= domain_set_of(entries[i].domid);
+    }
     return list;
 }
 
@@ -40,8 +44,10 @@ struct permissions *permissions_with_owner(struct permissions *list, uint32_t ow
         return permissions_share(list);
     struct permissions *copy = permissions_create(list->entries, list->count);
 
-    if (copy)
+    if (copy) {
         copy->entries[0].domid = owner;
+        copy->domains |= domain_set_of(owner);
+    }
     return copy;
 }
 

@@ -24,9 +24,19 @@ struct permission {
     uint32_t access;
 };
 
+/* A set of domains in which some may be that were not put in, never the other way round: two bits
+ * of a domain's number each, and dom0 is in none. */
+typedef uint64_t domain_set;
+
+static inline domain_set domain_set_of(uint32_t domid)
+{
+    return domid ? 1ULL << domid % 64 | 1ULL << domid / 64 % 64 : 0;
+}
+
 struct permissions {
     uint32_t references;
-    uint32_t count; /* >= 1 */
+    uint32_t count;     /* >= 1 */
+    domain_set domains; /* those it names, or has named */
     struct permission entries[];
 };
 

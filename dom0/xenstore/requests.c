@@ -272,6 +272,16 @@ static int handle_set_perms(struct request *request)
     return error ? error : reply_ok(request);
 }
 
+/* Behind the token of a watch of a special path may stand a depth: 1 asks for the domain's number
+ * in the events' paths. */
+static bool wants_domains(const struct request *request, const char *token)
+{
+    const char *depth = token + strlen(token) + 1;
+
+    return path_is_special(request->path) && depth < request->payload + request->length &&
+           !strcmp(depth, "1");
+}
+
 static int handle_watch(struct request *request)
 {
     struct connection *connection = request->access.connection;
@@ -292,7 +302,11 @@ static int handle_watch(struct request *request)
         return -E2BIG;
     if (!connection_may_grow(connection))
         return -ENOMEM;
-    error = watch_add(connection, request->path, strings[0], strings[1]);
+    error = watch_add(connection,
+                      &(struct watch_wish){ .path = request->path,
+                                            .sent = strings[0],
+                                            .token = strings[1],
+                                            .domains = wants_domains(request, strings[1]) });
     if (error)
         return error;
     reply_ok(request);

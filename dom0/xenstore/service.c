@@ -10,6 +10,7 @@
 
 #include "hypercall-abi/domctl.h"
 #include "hypercall-abi/guest-stubs.h"
+#include "hypercall-abi/paravane.h"
 #include "libc/libc.h"
 #include "pv-kernel/event-ports.h"
 #include "tasks/task.h"
@@ -49,6 +50,17 @@ static enum domain_life domain_life(void *argument, uint32_t domid)
     return control.u.getdomaininfo.flags & XEN_DOMINF_shutdown ? DOMAIN_SHUT_DOWN : DOMAIN_LIVES;
 }
 
+/* Only Paravane says it. */
+static int changed_domain(void *argument, uint32_t *domid)
+{
+    struct paravane_changed_domain changed = { 0 };
+    int error = (int)hypercall_paravane_op(PARAVANEOP_changed_domain, HYPERCALL_ARG(&changed));
+
+    (void)argument;
+    *domid = changed.domid;
+    return error;
+}
+
 static bool short_of_memory(void *argument)
 {
     (void)argument;
@@ -56,11 +68,11 @@ static bool short_of_memory(void *argument)
 }
 
 static const struct store_platform platform = { on_introduce, on_release, domain_life,
-                                                short_of_memory };
+                                                short_of_memory, changed_domain };
 
-static void check_domains(void *store)
+static bool check_domains(void *store)
 {
-    store_domains_check(store);
+    return store_domains_check(store);
 }
 
 static void serve(void *store)

@@ -37,6 +37,9 @@ struct store_platform {
     enum domain_life (*life)(void *argument, uint32_t domid);
     /* Is so little memory left that guests get no more of it?  May be NULL. */
     bool (*short_of_memory)(void *argument);
+    /* Which domain has shut down, begun to die or gone since this was asked?  Each once; -ENOENT:
+     * none; another error: it is not known.  May be NULL. */
+    int (*changed)(void *argument, uint32_t *domid);
 };
 
 #define STORE_DOMAIN_BUCKETS 256u

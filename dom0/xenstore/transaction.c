@@ -211,14 +211,14 @@ static bool transaction_conflicts(const struct transaction *transaction)
 static int commit_put(struct node **root, const char *path, const struct node *from)
 {
     struct node *node;
-    int error = tree_edit(root, path, &node);
+    int error = tree_edit_naming(root, path, from->domains, &node);
 
     if (error == -ENOENT) {
         char parent_path[PATH_BUFFER];
         struct node *parent;
 
         path_parent(parent_path, path);
-        error = tree_edit(root, parent_path, &parent);
+        error = tree_edit_naming(root, parent_path, from->domains, &parent);
         if (error)
             return error;
         node = node_create(from->name, strlen(from->name), from->permissions);

@@ -6,6 +6,7 @@
 #include "xenstore/watch.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,8 +26,9 @@ struct watch {
     struct watch *next_of_connection;
     struct connection *connection;
     struct watched_path *at;
-    size_t skip; /* bytes of an event's path which the client, having sent a relative one, does
-                    not want to see */
+    size_t skip;  /* bytes of an event's path which the client, having sent a relative one, does
+                     not want to see */
+    bool domains; /* see watch.h */
     uint64_t token_hash;
     /* dom0's: an event for the watched path itself, made beforehand.  It stands for all those
      * for which there is no room, so that dom0 misses nothing and its queue has an end. */
@@ -76,30 +78,31 @@ void watch_send_first(struct connection *connection)
     watch_send(watch, watch->at->path, watch->at->entry.hash);
 }
 
-int watch_add(struct connection *connection, const char *path, const char *sent, const char *token)
+int watch_add(struct connection *connection, const struct watch_wish *wish)
 {
-    size_t token_length = strlen(token);
+    size_t token_length = strlen(wish->token);
     struct watch *watch = calloc(1, sizeof(*watch) + token_length + 1);
 
     if (!watch)
         return -ENOMEM;
     if (!connection_is_guest(connection)) {
-        watch->standby = connection_event_prepare(sent, token);
+        watch->standby = connection_event_prepare(wish->sent, wish->token);
         if (!watch->standby) {
             free(watch);
             return -ENOMEM;
         }
     }
-    watch->at = watched_path_get(connection->store, path);
+    watch->at = watched_path_get(connection->store, wish->path);
     if (!watch->at) {
         free(watch->standby);
         free(watch);
         return -ENOMEM;
     }
-    memcpy(watch->token, token, token_length);
-    watch->token_hash = string_hash(token);
+    memcpy(watch->token, wish->token, token_length);
+    watch->token_hash = string_hash(wish->token);
     watch->connection = connection;
-    watch->skip = strlen(path) - strlen(sent);
+    watch->skip = strlen(wish->path) - strlen(wish->sent);
+    watch->domains = wish->domains;
     watch->next_of_path = watch->at->watches;
     watch->at->watches = watch;
     watch->next_of_connection = connection->watches;
@@ -194,7 +197,21 @@ void watches_fire(struct xenstore *store, const char *path, const struct permiss
     fire_at(store, path, strlen(path), whole, node, parent, whole);
 }
 
-void watches_fire_special(struct xenstore *store, const char *name)
+/* An event that names the domain stands for itself only, so none of another's takes its place. */
+void watches_fire_special(struct xenstore *store, const char *name, uint32_t domid)
 {
-    watches_fire(store, name, *xenstore_special(store, name), NULL, true);
+    const struct permissions *permissions = *xenstore_special(store, name);
+    struct string_entry *entry = string_table_find(&store->watches, name);
+    char named[40];
+
+    if (!entry)
+        return;
+    snprintf(named, sizeof(named), "%.24s/%u", name, (unsigned int)domid);
+    for (struct watch *watch = ((struct watched_path *)entry)->watches; watch;
+         watch = watch->next_of_path) {
+        const char *path = watch->domains ? named : name;
+
+        if (may_know(watch->connection, permissions))
+            watch_send(watch, path, string_hash(path));
+    }
 }

@@ -15,9 +15,14 @@
 struct connection;
 struct xenstore;
 
-/* Adds a watch; its first event is the caller's to order.  `sent` is the path as the client wrote
- * it, `path` its canonical form.  -ENOMEM. */
-int watch_add(struct connection *connection, const char *path, const char *sent, const char *token);
+/* A watch to be.  `sent` is the path as the client wrote it, `path` its canonical form. */
+struct watch_wish {
+    const char *path, *sent, *token;
+    bool domains; /* of "@introduceDomain" or "@releaseDomain": events say whom they are about */
+};
+
+/* Adds a watch; its first event is the caller's to order.  -ENOMEM. */
+int watch_add(struct connection *connection, const struct watch_wish *wish);
 /* Sends the first event of the watch added last. */
 void watch_send_first(struct connection *connection);
 int watch_remove(struct connection *connection, const char *path, const char *token);
@@ -29,7 +34,7 @@ void watches_drop(struct connection *connection);
  * is none).  exact: tell only who watches this very path (below a removed node). */
 void watches_fire(struct xenstore *store, const char *path, const struct permissions *node,
                   const struct permissions *parent, bool exact);
-/* "@introduceDomain" or "@releaseDomain" happened. */
-void watches_fire_special(struct xenstore *store, const char *name);
+/* "@introduceDomain" or "@releaseDomain" happened to a domain. */
+void watches_fire_special(struct xenstore *store, const char *name, uint32_t domid);
 
 #endif

@@ -40,7 +40,7 @@ static enum domain_life life(void *argument, uint32_t domid)
     return DOMAIN_LIVES;
 }
 
-static const struct store_platform platform = { introduce, release, life, NULL };
+static const struct store_platform platform = { introduce, release, life, NULL, NULL };
 
 static void give(struct connection *connection, const void *data, size_t size)
 {

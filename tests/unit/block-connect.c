@@ -220,7 +220,7 @@ static enum domain_life lives(void *argument, uint32_t domid)
     return DOMAIN_LIVES;
 }
 
-static const struct store_platform platform = { no_ring, no_release, lives, NULL };
+static const struct store_platform platform = { no_ring, no_release, lives, NULL, NULL };
 static struct xenstore *store;
 static struct xs_client *client;
 

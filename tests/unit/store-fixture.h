@@ -51,7 +51,22 @@ static __attribute__((unused)) bool short_of_memory(void *argument)
     return memory_is_short;
 }
 
-static const struct store_platform platform = { introduce, release, domain_life, short_of_memory };
+/* What the hypervisor says of changed domains: -ENOSYS, or who (0: none). */
+static int changed_error;
+static uint32_t changed_domid;
+
+static __attribute__((unused)) int changed(void *argument, uint32_t *domid)
+{
+    (void)argument;
+    if (changed_error)
+        return changed_error;
+    *domid = changed_domid;
+    changed_domid = 0;
+    return *domid ? 0 : -ENOENT;
+}
+
+static const struct store_platform platform = { introduce, release, domain_life, short_of_memory,
+                                                changed };
 
 static struct xenstore *store;
 static struct connection *dom0, *guest1, *guest2;

@@ -205,6 +205,7 @@ static void dead_domains_leave_nothing(void **state)
     static const char shared[] = "/shared\0n0\0b1\0r2";
 
     (void)state;
+    changed_error = -ENOSYS;
     assert_int_equal(put(guest1, 0, "data/x", "1"), 0);
     assert_int_equal(put(dom0, 0, "/shared", "1"), 0);
     assert_int_equal(ask_in(dom0, XS_SET_PERMS, 0, shared, sizeof(shared)), 0);
@@ -226,6 +227,61 @@ static void dead_domains_leave_nothing(void **state)
     assert_int_equal(ask1(dom0, XS_IS_DOMAIN_INTRODUCED, 0, "1"), 0);
     assert_string_equal(answer, "F");
     assert_int_equal(ask1(dom0, XS_RELEASE, 0, "1"), -ENOENT);
+}
+
+/* Who is told of by name is looked at, nobody else; and who asked for it learns the name. */
+static void changes_are_told_by_name(void **state)
+{
+    static const char named[] = "@releaseDomain\0named\0001", odd[] = "@releaseDomain\0odd\0002";
+
+    (void)state;
+    changed_error = 0;
+    assert_int_equal(ask_in(dom0, XS_WATCH, 0, named, sizeof(named)), 0);
+    assert_int_equal(ask_in(dom0, XS_WATCH, 0, odd, sizeof(odd)), 0);
+    drain(dom0);
+    life[1] = life[2] = DOMAIN_SHUT_DOWN;
+    assert_false(store_domains_check(store));
+    expect_silence(dom0);
+    changed_domid = 2;
+    assert_true(store_domains_check(store));
+    assert_false(store_domains_check(store));
+    expect_event(dom0, "@releaseDomain", "odd");
+    expect_event(dom0, "@releaseDomain/2", "named");
+    expect_silence(dom0);
+    changed_domid = 9; /* one the store does not know */
+    assert_true(store_domains_check(store));
+    expect_silence(dom0);
+    life[1] = life[2] = DOMAIN_LIVES;
+}
+
+/* Wherever the dead domain is named: right below, deep below what others own, in a transaction's
+ * new nodes, and in lists that came later. */
+static void the_dead_are_found_everywhere(void **state)
+{
+    static const char below[] = "/deep/a/b\0n0\0r1", later[] = "/late\0n2\0b1";
+
+    (void)state;
+    changed_error = -ENOSYS;
+    assert_int_equal(put(dom0, 0, "/deep/a/b/c", "1"), 0);
+    assert_int_equal(put(dom0, 0, "/late/x", "1"), 0);
+    assert_int_equal(ask_in(dom0, XS_SET_PERMS, 0, below, sizeof(below)), 0);
+    assert_int_equal(ask_in(dom0, XS_SET_PERMS, 0, later, sizeof(later)), 0);
+    uint32_t tx = begin(guest1);
+
+    assert_int_equal(put(guest1, tx, "/late/x/y", "1"), -EACCES);
+    assert_int_equal(put(guest1, tx, "/late/mine/too", "1"), 0);
+    assert_int_equal(put(dom0, 0, "/other", "1"), 0); /* so it is merged */
+    assert_int_equal(end(guest1, tx, "T"), 0);
+    assert_int_equal(get(dom0, 0, "/late/mine/too"), 0);
+    life[1] = DOMAIN_GONE;
+    store_domains_check(store);
+    assert_int_equal(get(dom0, 0, "/late/mine"), -ENOENT);
+    assert_int_equal(ask1(dom0, XS_GET_PERMS, 0, "/late"), 0);
+    assert_int_equal(answer_length, 3);
+    assert_memory_equal(answer, "n2", 3);
+    assert_int_equal(ask1(dom0, XS_GET_PERMS, 0, "/deep/a/b"), 0);
+    assert_memory_equal(answer, "n0", 3);
+    assert_int_equal(answer_length, 3);
 }
 
 static void introduction_is_checked(void **state)
@@ -328,6 +384,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(guests_events_are_bounded, setup, teardown),
         cmocka_unit_test_setup_teardown(old_snapshots_are_given_up, setup, teardown),
         cmocka_unit_test_setup_teardown(dead_domains_leave_nothing, setup, teardown),
+        cmocka_unit_test_setup_teardown(changes_are_told_by_name, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_dead_are_found_everywhere, setup, teardown),
         cmocka_unit_test_setup_teardown(introduction_is_checked, setup, teardown),
         cmocka_unit_test_setup_teardown(deep_trees_need_no_stack, setup, teardown),
         cmocka_unit_test_setup_teardown(random_requests_do_no_harm, setup, teardown),

@@ -90,7 +90,7 @@ static enum domain_life life(void *argument, uint32_t domid)
     return DOMAIN_LIVES;
 }
 
-static const struct store_platform platform = { introduce, release, life, NULL };
+static const struct store_platform platform = { introduce, release, life, NULL, NULL };
 
 /* Sends a request and drops whatever answer comes; the number a transaction got. */
 static uint32_t say(struct connection *connection, uint32_t type, uint32_t tx, const char *payload,

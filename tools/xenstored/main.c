@@ -53,7 +53,7 @@ static enum domain_life always_lives(void *argument, uint32_t domid)
     return DOMAIN_LIVES;
 }
 
-static const struct store_platform platform = { no_ring, no_release, always_lives, NULL };
+static const struct store_platform platform = { no_ring, no_release, always_lives, NULL, NULL };
 
 static void client_accept(struct xenstore *store, int listener)
 {
