@@ -24,36 +24,68 @@
 #define TOKEN_GONE "gone"
 #define RETRY_NS   100000000
 
-static struct guest_console *consoles;
+#define BUCKETS 256u
+
+static struct guest_console *consoles[BUCKETS]; /* by domain */
+
+/* Those with something to move, the first first: a queue that event handlers add to, so it is
+ * changed with events masked. */
+static struct guest_console *first_ready, **last_ready = &first_ready;
 static struct wait_queue work = WAIT_QUEUE_INIT;
 
-static struct guest_console *console_find(uint32_t domid)
+static struct guest_console **console_place(uint32_t domid)
 {
-    struct guest_console *console = consoles;
+    struct guest_console **at = &consoles[domid % BUCKETS];
 
-    while (console && console->domid != domid)
-        console = console->next;
+    while (*at && (*at)->domid != domid)
+        at = &(*at)->next;
+    return at;
+}
+
+/* Its guest printed, or somebody typed for it. */
+static void console_rang(struct guest_console *console)
+{
+    bool masked = events_mask_save();
+
+    if (!console->ready) {
+        console->ready = true;
+        console->next_ready = NULL;
+        *last_ready = console;
+        last_ready = &console->next_ready;
+    }
+    wait_queue_wake_one(&work);
+    events_mask_restore(masked);
+}
+
+static struct guest_console *ready_take_first(void)
+{
+    bool masked = events_mask_save();
+    struct guest_console *console;
+
+    while (!first_ready)
+        wait_queue_wait(&work);
+    console = first_ready;
+    first_ready = console->next_ready;
+    if (!first_ready)
+        last_ready = &first_ready;
+    console->ready = false;
+    events_mask_restore(masked);
     return console;
 }
 
-/* Called in the event handler. */
-static void console_rang(struct guest_console *console)
+static void ready_forget(struct guest_console *console)
 {
-    (void)console;
-    wait_queue_wake_one(&work);
-}
+    bool masked = events_mask_save();
+    struct guest_console **at = &first_ready;
 
-static bool has_work(const struct guest_console *console)
-{
-    return console->rang || terminal_was_typed(console->terminal);
-}
-
-static bool any_work(void)
-{
-    for (struct guest_console *at = consoles; at; at = at->next)
-        if (has_work(at))
-            return true;
-    return false;
+    while (*at && *at != console)
+        at = &(*at)->next_ready;
+    if (*at) {
+        *at = console->next_ready;
+        if (last_ready == &console->next_ready)
+            last_ready = at;
+    }
+    events_mask_restore(masked);
 }
 
 /* Each console gets one turn of at most a ring full of text. */
@@ -61,14 +93,7 @@ static void move_text(void *argument)
 {
     (void)argument;
     for (;;) {
-        bool masked = events_mask_save();
-
-        while (!any_work())
-            wait_queue_wait(&work);
-        events_mask_restore(masked);
-        for (struct guest_console *at = consoles; at; at = at->next)
-            if (has_work(at))
-                guest_console_serve(at);
+        guest_console_serve(ready_take_first());
         task_yield();
     }
 }
@@ -122,23 +147,27 @@ static bool domain_is_gone(uint32_t domid)
            control.u.getdomaininfo.flags & XEN_DOMINF_dying;
 }
 
+static void console_drop(struct guest_console *console)
+{
+    guest_console_disconnect(console); /* from here on it does not ring */
+    ready_forget(console);
+    free(console);
+}
+
 static int console_connect(struct xs_client *store, uint32_t domid, const char *name, uint64_t gfn,
                            uint32_t port)
 {
     struct guest_console *console;
-    int error = guest_console_connect(domid, name, gfn, port, console_rang, &work, &console);
+    int error = guest_console_connect(domid, name, gfn, port, console_rang, &console);
 
     if (error)
         return error;
     error = terminal_announce(store, domid);
-    if (error) {
-        guest_console_disconnect(console);
-        return error;
-    }
-    console->next = consoles;
-    consoles = console;
-    wait_queue_wake_one(&work); /* it may have rung before it was in the list */
-    return 0;
+    if (error)
+        console_drop(console);
+    else
+        *console_place(domid) = console;
+    return error;
 }
 
 /* A domain that is new to us: connects its console if it has one.  False: there was no memory to.
@@ -163,23 +192,38 @@ static bool console_add(struct xs_client *store, uint32_t domid)
     return error != -ENOMEM;
 }
 
+static void console_check(struct guest_console **place)
+{
+    struct guest_console *console = *place;
+
+    if (!console || !domain_is_gone(console->domid))
+        return;
+    *place = console->next;
+    console_drop(console);
+}
+
 static void consoles_drop_gone(void)
 {
-    struct guest_console **at = &consoles;
-
-    while (*at) {
-        struct guest_console *console = *at;
-
-        if (!domain_is_gone(console->domid)) {
-            at = &console->next;
-            continue;
+    for (size_t i = 0; i < BUCKETS; i++)
+        for (struct guest_console **at = &consoles[i], *before; (before = *at);) {
+            console_check(at);
+            if (*at == before)
+                at = &before->next;
         }
-        *at = console->next;
-        guest_console_disconnect(console);
-    }
 }
 
 /* False: there was no memory for all of it. */
+static bool console_look(struct xs_client *store, uint32_t domid)
+{
+    bool introduced = false;
+
+    if (!domid || *console_place(domid) || xs_is_introduced(store, domid, &introduced) ||
+        !introduced)
+        return true;
+    return console_add(store, domid);
+}
+
+/* False likewise. */
 static bool consoles_add_new(struct xs_client *store)
 {
     char **domains;
@@ -189,16 +233,25 @@ static bool consoles_add_new(struct xs_client *store)
 
     if (error)
         return error != -ENOMEM;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t domid = (uint32_t)strtoul(domains[i], NULL, 10);
-        bool introduced = false;
-
-        if (domid && !console_find(domid) && !xs_is_introduced(store, domid, &introduced) &&
-            introduced)
-            done = console_add(store, domid) && done;
-    }
+    for (size_t i = 0; i < count; i++)
+        done = console_look(store, (uint32_t)strtoul(domains[i], NULL, 10)) && done;
     free(domains);
     return done;
+}
+
+/* all: whomever it is about.  False: there was no memory for all of it. */
+static bool follow_event(struct xs_client *store, const char *path, const char *token, bool all)
+{
+    uint32_t domid;
+    bool one = !all && xs_event_domain(path, &domid);
+
+    if (!strcmp(token, TOKEN_NEW))
+        return one ? console_look(store, domid) : consoles_add_new(store);
+    if (one)
+        console_check(console_place(domid));
+    else
+        consoles_drop_gone();
+    return !all || consoles_add_new(store);
 }
 
 static void follow_store(void *argument)
@@ -209,16 +262,15 @@ static void follow_store(void *argument)
 
     for (;;) {
         int error = xs_wait_watch(store, looked ? -1 : RETRY_NS, &path, &token);
-        bool any = error != 0; /* an event, for which there was no memory, or a second look */
 
-        if (error && error != -ETIMEDOUT)
-            task_sleep_ns(RETRY_NS);
-        if (any || !strcmp(token, TOKEN_GONE))
+        if (error) { /* an event, for which there was no memory, or a second look */
+            if (error != -ETIMEDOUT)
+                task_sleep_ns(RETRY_NS);
             consoles_drop_gone();
-        if (any || strcmp(token, TOKEN_GONE) != 0)
             looked = consoles_add_new(store);
-        if (error)
             continue;
+        }
+        looked = follow_event(store, path, token, !looked);
         free(path);
         free(token);
     }
@@ -230,9 +282,9 @@ int consoles_start(void)
     int error = store ? console_log_start() : -ENOMEM;
 
     if (!error)
-        error = xs_watch(store, "@introduceDomain", TOKEN_NEW);
+        error = xs_watch_domains(store, "@introduceDomain", TOKEN_NEW);
     if (!error)
-        error = xs_watch(store, "@releaseDomain", TOKEN_GONE);
+        error = xs_watch_domains(store, "@releaseDomain", TOKEN_GONE);
     if (error)
         return error;
     if (!task_spawn("consoles", move_text, NULL, 0) ||

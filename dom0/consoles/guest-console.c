@@ -12,16 +12,25 @@
 #include <string.h>
 
 #include "consoles/console-log.h"
+#include "libc/libc.h"
 #include "pv-kernel/foreign-frames.h"
 #include "tasks/terminal.h"
 
-static void on_event(evtchn_port_t port, void *argument);
-
 static void (*rang_hook)(struct guest_console *);
 
+static void on_typed(void *argument)
+{
+    rang_hook(argument);
+}
+
+static void on_event(evtchn_port_t port, void *argument)
+{
+    (void)port;
+    rang_hook(argument);
+}
+
 /* What it stands on: page, port, terminal.  0 or -errno, and then nothing is held. */
-static int attach(struct guest_console *console, uint64_t gfn, uint32_t port,
-                  struct wait_queue *typed)
+static int attach(struct guest_console *console, uint64_t gfn, uint32_t port)
 {
     domid_t domid = (domid_t)console->domid;
     char name[TERMINAL_NAME];
@@ -33,7 +42,7 @@ static int attach(struct guest_console *console, uint64_t gfn, uint32_t port,
     error = event_port_bind_interdomain(domid, port, &console->port);
     if (!error) {
         snprintf(name, sizeof(name), GUEST_TERMINAL, (unsigned int)domid);
-        console->terminal = terminal_create(name, typed);
+        console->terminal = terminal_create(name, on_typed, console);
         if (!console->terminal) {
             event_port_close(console->port);
             error = -ENOMEM;
@@ -47,15 +56,14 @@ static int attach(struct guest_console *console, uint64_t gfn, uint32_t port,
 }
 
 int guest_console_connect(uint32_t domid, const char *name, uint64_t gfn, uint32_t port,
-                          void (*rang)(struct guest_console *), struct wait_queue *typed,
-                          struct guest_console **result)
+                          void (*rang)(struct guest_console *), struct guest_console **result)
 {
     struct guest_console *console = calloc(1, sizeof(*console));
 
     if (!console)
         return -ENOMEM;
     console->domid = domid;
-    int error = attach(console, gfn, port, typed);
+    int error = attach(console, gfn, port);
 
     if (error) {
         free(console);
@@ -68,15 +76,6 @@ int guest_console_connect(uint32_t domid, const char *name, uint64_t gfn, uint32
     *result = console;
     event_port_set_guest_handler(console->port, on_event, console);
     return 0;
-}
-
-static void on_event(evtchn_port_t port, void *argument)
-{
-    struct guest_console *console = argument;
-
-    (void)port;
-    console->rang = true;
-    rang_hook(console);
 }
 
 static void give_up(struct guest_console *console)
@@ -104,7 +103,7 @@ static void drain(struct guest_console *console)
         return;
     __atomic_store_n(&page->out_cons, console->out_consumer, __ATOMIC_RELEASE);
     event_port_notify(console->port);
-    terminal_print(console->terminal, text, length);
+    terminal_print(console->terminal, text, length, libc_memory_allows(TERMINAL_KEPT));
     console_log_add(console->name, text, length);
 }
 
@@ -134,7 +133,6 @@ void guest_console_serve(struct guest_console *console)
 {
     char nobody[TERMINAL_TYPED];
 
-    console->rang = false;
     if (!console->broken) {
         event_port_reopen(console->port); /* what comes from here on rings again */
         drain(console);
@@ -151,5 +149,4 @@ void guest_console_disconnect(struct guest_console *console)
     terminal_hang_up(console->terminal);
     event_port_close(console->port);
     foreign_frames_unmap(console->page, 1);
-    free(console);
 }

@@ -9,18 +9,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define FIRST_ROOM 512u
+
 struct terminal {
     struct terminal *next;
     char name[TERMINAL_NAME];
     unsigned int users; /* sessions, and the service until it hangs up */
     bool hung_up;
     bool fresh; /* typed since the service looked */
-    struct wait_queue *service;
+    void (*on_typed)(void *argument);
+    void *typed_argument;
     struct wait_queue changed; /* new text, or the end */
     uint64_t printed;          /* position of the next byte */
     uint32_t typed, taken;     /* counts of bytes */
     char input[TERMINAL_TYPED];
-    char kept[TERMINAL_KEPT];
+    size_t room; /* bytes of the ring: at most TERMINAL_KEPT */
+    char *kept;
 };
 
 struct terminal_session {
@@ -31,15 +35,22 @@ struct terminal_session {
 /* Those that are not hung up. */
 static struct terminal *terminals;
 
-struct terminal *terminal_create(const char *name, struct wait_queue *typed)
+struct terminal *terminal_create(const char *name, void (*typed)(void *argument), void *argument)
 {
     struct terminal *terminal = calloc(1, sizeof(*terminal));
 
     if (!terminal)
         return NULL;
+    terminal->room = FIRST_ROOM;
+    terminal->kept = malloc(FIRST_ROOM);
+    if (!terminal->kept) {
+        free(terminal);
+        return NULL;
+    }
     snprintf(terminal->name, sizeof(terminal->name), "%s", name);
     terminal->users = 1;
-    terminal->service = typed;
+    terminal->on_typed = typed;
+    terminal->typed_argument = argument;
     wait_queue_init(&terminal->changed);
     terminal->next = terminals;
     terminals = terminal;
@@ -48,14 +59,35 @@ struct terminal *terminal_create(const char *name, struct wait_queue *typed)
 
 static void terminal_put(struct terminal *terminal)
 {
-    if (!--terminal->users)
-        free(terminal);
+    if (--terminal->users)
+        return;
+    free(terminal->kept);
+    free(terminal);
 }
 
-void terminal_print(struct terminal *terminal, const char *text, size_t length)
+/* A ring that has come round stays as it is: its bytes are in their places by its length. */
+static void ring_grow(struct terminal *terminal, size_t length)
 {
+    size_t room = terminal->room;
+    char *longer;
+
+    if (terminal->printed > room)
+        return;
+    while (room < TERMINAL_KEPT && room < terminal->printed + length)
+        room *= 2;
+    longer = room > terminal->room ? realloc(terminal->kept, room) : NULL;
+    if (longer) {
+        terminal->kept = longer;
+        terminal->room = room;
+    }
+}
+
+void terminal_print(struct terminal *terminal, const char *text, size_t length, bool may_grow)
+{
+    if (may_grow)
+        ring_grow(terminal, length);
     for (size_t i = 0; i < length; i++)
-        terminal->kept[terminal->printed++ % TERMINAL_KEPT] = text[i];
+        terminal->kept[terminal->printed++ % terminal->room] = text[i];
     wait_queue_wake_all(&terminal->changed);
 }
 
@@ -133,10 +165,10 @@ int terminal_read(struct terminal_session *session, void *buffer, size_t size, s
     char *to = buffer;
 
     *length = 0;
-    if (terminal->printed - session->position > TERMINAL_KEPT)
-        session->position = terminal->printed - TERMINAL_KEPT;
+    if (terminal->printed - session->position > terminal->room)
+        session->position = terminal->printed - terminal->room;
     while (*length < size && session->position < terminal->printed)
-        to[(*length)++] = terminal->kept[session->position++ % TERMINAL_KEPT];
+        to[(*length)++] = terminal->kept[session->position++ % terminal->room];
     return error;
 }
 
@@ -153,7 +185,7 @@ int terminal_write(struct terminal_session *session, const void *data, size_t le
         terminal->input[terminal->typed++ % TERMINAL_TYPED] = from[(*written)++];
     if (*written) {
         terminal->fresh = true;
-        wait_queue_wake_one(terminal->service);
+        terminal->on_typed(terminal->typed_argument);
     }
     return 0;
 }

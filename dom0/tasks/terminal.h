@@ -3,9 +3,9 @@
  *
  * One end belongs to a service (the guests' consoles), the other to whoever knows the name, which
  * the service tells in the store; between them are two rings of bytes and nothing else.  What is
- * printed is kept, the last TERMINAL_KEPT bytes of it: a session sees that first and then what
- * comes.  Positions count every byte there ever was, so a session's place stays right when the ring
- * wraps.
+ * printed is kept, the last TERMINAL_KEPT bytes of it if there is memory for them (the ring is
+ * short at first, and gets longer as it fills): a session sees that first and then what comes.
+ * Positions count every byte there ever was, so a session's place stays right when the ring wraps.
  *
  * For tasks only.  A terminal lives until it is hung up and the last session is closed.
  */
@@ -22,11 +22,11 @@
 
 struct terminal;
 struct terminal_session;
-struct wait_queue;
 
-/* The service's end.  `typed` is woken when somebody has typed.  NULL: no memory. */
-struct terminal *terminal_create(const char *name, struct wait_queue *typed);
-void terminal_print(struct terminal *terminal, const char *text, size_t length);
+/* The service's end.  `typed` is called when somebody has typed.  NULL: no memory. */
+struct terminal *terminal_create(const char *name, void (*typed)(void *argument), void *argument);
+/* may_grow: there is memory for a longer ring. */
+void terminal_print(struct terminal *terminal, const char *text, size_t length, bool may_grow);
 /* Whether something was typed since the last terminal_take. */
 bool terminal_was_typed(const struct terminal *terminal);
 /* Takes up to size typed bytes; how many there were. */
