@@ -5,7 +5,8 @@
  *
  * Sources: tools/vmctl/domain/start.c tools/vmctl/config/cpu-list.c tools/vmctl/domain/end.c
  * tools/vmctl/domain/disk-nodes.c tools/vmctl/domain/device-nodes.c tools/vmctl/domain/vif-nodes.c
- * tools/vmctl/domain/vif-check.c tools/vmctl/config/vif.c tools/vmctl/domain/writer.c
+ * tools/vmctl/domain/vif-check.c tools/vmctl/config/vif.c tools/vmctl/domain/names.c
+ * tools/vmctl/domain/writer.c
  * tools/vmctl/domain/supervise.c tools/vmctl/domain/comeback.c tools/vmctl/failure.c
  */
 #include <setjmp.h>
@@ -22,6 +23,7 @@
 #include "hypercall-abi/sched.h"
 #include "vmctl/builder/build.h"
 #include "vmctl/domain/domain.h"
+#include "vmctl/domain/names.h"
 #include "vmctl/domain/nodes.h"
 #include "vmctl/hypervisor.h"
 #include "vmctl/platform/platform.h"
@@ -56,6 +58,18 @@ static void backend_turn(void)
     }
 }
 
+int xs_watch_domains(struct xs_client *client, const char *path, const char *token)
+{
+    return xs_watch(client, path, token);
+}
+
+bool xs_event_domain(const char *path, uint32_t *domid)
+{
+    (void)path;
+    (void)domid;
+    return false;
+}
+
 int xs_wait_watch(struct xs_client *client, int64_t timeout_ns, char **path, char **token)
 {
     (void)client;
@@ -76,6 +90,13 @@ int platform_vif_up(uint32_t domid, const struct vif_config *vif, char *why, siz
 }
 
 void platform_random(void *buffer, size_t size);
+
+static bool makes_all_guests;
+
+bool platform_makes_all_guests(void)
+{
+    return makes_all_guests;
+}
 
 int platform_disk_find(const char *name, struct platform_disk *disk)
 {
@@ -267,6 +288,7 @@ int domain_nodes_write(struct xs_client *store, const struct domain_config *conf
     char path[64];
 
     snprintf(path, sizeof(path), "/local/domain/%u/name", (unsigned int)build->domid);
+    assert_int_equal(names_note(build->domid, config->name), 0);
     return xs_write(store, XS_NO_TX, path, config->name, strlen(config->name));
 }
 
@@ -274,6 +296,7 @@ void domain_nodes_remove(struct xs_client *store, uint32_t domid)
 {
     char path[64];
 
+    names_forget(domid);
     snprintf(path, sizeof(path), "/local/domain/%u", (unsigned int)domid);
     xs_rm(store, XS_NO_TX, path);
 }
@@ -290,8 +313,10 @@ static int setup(void **state)
     memset(domains, 0, sizeof(domains));
     memset(&failure, 0, sizeof(failure));
     config = (struct domain_config){ .name = "guest", .vcpus = 1, .max_vcpus = 1 };
+    for (uint32_t i = 0; i < 8; i++)
+        names_forget(i);
     backend = SERVES;
-    interrupted = false;
+    interrupted = makes_all_guests = false;
     return 0;
 }
 
@@ -322,6 +347,37 @@ static void refused(const char *name, const char *why)
     assert_non_null(strstr(failure.text, why));
     for (size_t i = 0; i < 8; i++)
         assert_int_equal(domains[i].there, before[i]);
+}
+
+/* By what this process has noted and, where there are others that make guests, by what the store
+ * says. */
+static void test_names(void **state)
+{
+    uint32_t domid;
+
+    (void)state;
+    makes_all_guests = true;
+    assert_int_equal(start("one"), 0);
+    refused("one", "is there already");
+    assert_int_equal(start("two"), 0);
+    assert_int_equal(domain_find(xs_open(), "two", &domid, &failure), 0);
+    assert_int_equal(domid, 2);
+    assert_int_equal(domain_set_name(xs_open(), 2, "second"), 0);
+    assert_int_equal(domain_find(xs_open(), "two", &domid, &failure), -ESRCH);
+    assert_int_equal(domain_find(xs_open(), "second", &domid, &failure), 0);
+    node_set("/local/domain/2/name", "by-hand");
+    assert_int_equal(domain_find(xs_open(), "by-hand", &domid, &failure), 0);
+    assert_int_equal(domid, 2);
+    assert_int_equal(domain_find(xs_open(), "second", &domid, &failure), -ESRCH);
+    makes_all_guests = false;
+    refused("by-hand", "is there already");
+    assert_int_equal(domain_end(xs_open(), 1, &failure), 0);
+    makes_all_guests = true;
+    assert_int_equal(start("one"), 0);
+    assert_false(names_find("none", &domid));
+    assert_true(names_find("one", &domid));
+    names_forget(domid);
+    assert_false(names_find("one", &domid));
 }
 
 /* A disk and its partition, two partitions that overlap, one device by two names. */
@@ -511,6 +567,7 @@ static void one_address_for_one_interface(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_names, setup),
         cmocka_unit_test_setup(test_one_guest_twice, setup),
         cmocka_unit_test_setup(test_two_guests, setup),
         cmocka_unit_test_setup(test_backends_verdict, setup),

@@ -29,6 +29,7 @@ static int64_t now, stop_at;
 static int64_t life; /* that each guest has, from its start; 0: they live on */
 static int64_t ends_at[100];
 static unsigned int memory_errors;
+static unsigned int told_of; /* whom events are about; 0: they do not say */
 static jmp_buf over;
 
 static void (*service)(void *);
@@ -102,6 +103,27 @@ int xs_watch(struct xs_client *client, const char *path, const char *of)
     return 0;
 }
 
+/* Events say whom they are about where there is something to say. */
+int xs_watch_domains(struct xs_client *client, const char *path, const char *of)
+{
+    return xs_watch(client, path, of);
+}
+
+bool xs_event_domain(const char *path, uint32_t *domid)
+{
+    if (path[0] == '@')
+        *domid = (uint32_t)atoi(path + 1);
+    return path[0] == '@';
+}
+
+int domain_set_name(struct xs_client *client, uint32_t domid, const char *name)
+{
+    (void)client;
+    (void)domid;
+    (void)name;
+    return 0;
+}
+
 /* An event each 10 ms, some of which find no memory. */
 int xs_read(struct xs_client *client, uint32_t tx, const char *path, char **value, size_t *length)
 {
@@ -121,8 +143,10 @@ int xs_wait_watch(struct xs_client *client, int64_t timeout_ns, char **path, cha
         memory_errors--;
         return -ENOMEM;
     }
-    *path = malloc(1);
-    *of = malloc(1);
+    *path = calloc(1, 16);
+    *of = calloc(1, 1);
+    if (told_of)
+        snprintf(*path, 16, "@%u", told_of);
     return 0;
 }
 
@@ -233,7 +257,7 @@ static int setup(void **state)
     memset(starts, 0, sizeof(starts));
     next_domid = 10;
     life = 0;
-    aside_count = memory_errors = 0;
+    aside_count = memory_errors = told_of = 0;
     comes_back = false;
     run_asides = true;
     return 0;
@@ -288,6 +312,44 @@ static void who_lives_is_restarted_at_once(void **state)
     assert_in_range(starts[5], 30, 40);
 }
 
+/* An event about one guest makes it look at that one, and at those whose end it may have missed. */
+static void only_who_is_told_of_is_looked_at(void **state)
+{
+    (void)state;
+    supervise(6, 6);
+    supervise(7, 7);
+    service_runs_until(now + SECOND);
+    told_of = 50;
+    ended[6] = ended[7] = true;
+    service_runs_until(now + SECOND);
+    assert_int_equal(starts[6] + starts[7], 0);
+    told_of = 7;
+    service_runs_until(now + SECOND);
+    assert_int_equal(starts[6], 0);
+    assert_int_equal(starts[7], 1);
+    told_of = 0;
+    service_runs_until(now + SECOND);
+    assert_int_equal(starts[6], 1);
+    told_of = 50;
+    ended[8] = true; /* before it was handed over */
+    supervise(8, 8);
+    service_runs_until(now + SECOND);
+    assert_int_equal(starts[8], 1);
+    run_asides = false;
+    ended[6] = ended[7] = ended[8] = false;
+    supervise(9, 9);
+    ended[9] = true;
+    service_runs_until(now + SECOND);
+    assert_int_equal(aside_count, 1);
+    ended[next_domid] = true; /* its next life's end is told while it is being settled */
+    service_runs_until(now + SECOND);
+    asides[0].function(asides[0].argument);
+    run_asides = true;
+    ended[next_domid] = false;
+    service_runs_until(now + SECOND);
+    assert_int_equal(starts[9], 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -295,6 +357,7 @@ int main(void)
         cmocka_unit_test_setup(it_goes_on_without_memory, setup),
         cmocka_unit_test_setup(who_dies_at_once_waits, setup),
         cmocka_unit_test_setup(who_lives_is_restarted_at_once, setup),
+        cmocka_unit_test_setup(only_who_is_told_of_is_looked_at, setup),
     };
 
     return cmocka_run_group_tests_name("vmctl-supervise", tests, NULL, NULL);

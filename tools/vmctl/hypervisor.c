@@ -306,6 +306,39 @@ int domain_audit(uint32_t domid, uint64_t *frames, uint64_t *differences)
     return error;
 }
 
+/* More entries than there will be domains a moment later. */
+#define AUDIT_SPARE 64u
+
+int domain_audit_all(struct paravane_audit **list, size_t *count)
+{
+    struct xen_domctl_getdomaininfo *infos;
+    size_t room;
+    int error = domain_info_all(&infos, &room);
+
+    *list = NULL;
+    *count = 0;
+    if (error)
+        return error;
+    free(infos);
+    room += AUDIT_SPARE;
+    struct paravane_audit *buffer = platform_buffer_alloc(room * sizeof(*buffer));
+    struct paravane_audit_all all = { .buffer = ADDRESS(buffer), .room = (uint32_t)room };
+
+    error = buffer ? call_with(HYPERCALL_NR_paravane_op, PARAVANEOP_audit_all, 1, &all, sizeof(all))
+                   : -ENOMEM;
+    if (!error && all.count > room)
+        error = -EAGAIN;
+    *list = error ? NULL : malloc(room * sizeof(**list));
+    if (!error && !*list)
+        error = -ENOMEM;
+    if (!error) {
+        *count = all.count;
+        memcpy(*list, buffer, all.count * sizeof(**list));
+    }
+    platform_buffer_free(buffer, room * sizeof(*buffer));
+    return error;
+}
+
 int machine_latency(bool reset, struct paravane_latency *latency)
 {
     *latency = (struct paravane_latency){ .reset = reset };

@@ -14,6 +14,7 @@
 
 struct cpu_list;
 struct vcpu_guest_context;
+struct paravane_audit;
 struct paravane_counters;
 struct paravane_latency;
 
@@ -49,6 +50,8 @@ int domain_grant_frame(uint32_t domid, uint64_t *mfn);
 
 /* Recounts a domain's frame references; -ENOSYS where the hypervisor is not Paravane. */
 int domain_audit(uint32_t domid, uint64_t *frames, uint64_t *differences);
+/* All domains', as a malloc'ed list in the order of their ids; nothing if it fails. */
+int domain_audit_all(struct paravane_audit **list, size_t *count);
 /* What the hypervisor counted of a domain; -ENOSYS likewise. */
 int domain_counters(uint32_t domid, struct paravane_counters *counters);
 /* The machine's longest stretch without interrupts; reset: start anew. */

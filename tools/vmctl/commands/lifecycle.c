@@ -194,8 +194,7 @@ int command_rename(struct command_context *context, int argc, char **argv)
         fprintf(stderr, "vmctl: %s: this name is taken (choose another)\n", argv[2]);
         return STATUS_FAILED;
     }
-    snprintf(path, sizeof(path), "/local/domain/%u/name", (unsigned int)domid);
-    int error = xs_printf(context->store, XS_NO_TX, path, "%s", argv[2]);
+    int error = domain_set_name(context->store, domid, argv[2]);
 
     snprintf(path, sizeof(path), "/local/domain/%u/vm", (unsigned int)domid);
     if (!error && !xs_read(context->store, XS_NO_TX, path, &vm, NULL)) {

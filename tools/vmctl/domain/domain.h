@@ -28,6 +28,10 @@ int domain_end(struct xs_client *store, uint32_t domid, struct failure *failure)
 /* By name or number. -ESRCH with a failure. */
 int domain_find(struct xs_client *store, const char *text, uint32_t *domid,
                 struct failure *failure);
+/* Of those this process made, is one known by that name, and has it still? */
+bool domain_has_name(struct xs_client *store, const char *name, uint32_t *domid);
+/* Gives it another name. */
+int domain_set_name(struct xs_client *store, uint32_t domid, const char *name);
 /* Its name; "(null)" if it has none.  Always terminated. */
 void domain_name(struct xs_client *store, uint32_t domid, char *name, size_t size);
 /* SHUTDOWN_* of a domain that has shut down. */

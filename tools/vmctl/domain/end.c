@@ -11,6 +11,7 @@
 
 #include "hypercall-abi/sched.h"
 #include "vmctl/domain/domain.h"
+#include "vmctl/domain/names.h"
 #include "vmctl/domain/nodes.h"
 #include "vmctl/hypervisor.h"
 #include "vmctl/platform/platform.h"
@@ -79,6 +80,27 @@ void domain_name(struct xs_client *store, uint32_t domid, char *name, size_t siz
     free(value);
 }
 
+bool domain_has_name(struct xs_client *store, const char *name, uint32_t *domid)
+{
+    struct xen_domctl_getdomaininfo info;
+    char known[64];
+
+    if (!names_find(name, domid) || domain_info(*domid, &info))
+        return false;
+    domain_name(store, *domid, known, sizeof(known));
+    return !strcmp(known, name);
+}
+
+int domain_set_name(struct xs_client *store, uint32_t domid, const char *name)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/local/domain/%u/name", (unsigned int)domid);
+    int error = xs_printf(store, XS_NO_TX, path, "%s", name);
+
+    return error ? error : names_note(domid, name);
+}
+
 static bool is_number(const char *text)
 {
     return text[0] && strspn(text, "0123456789") == strlen(text) && strlen(text) < 6;
@@ -95,6 +117,8 @@ int domain_find(struct xs_client *store, const char *text, uint32_t *domid, stru
         *domid = (uint32_t)strtoul(text, NULL, 10);
         if (!domain_info(*domid, &info))
             return 0;
+    } else if (domain_has_name(store, text, domid)) {
+        return 0;
     } else if (!xs_list(store, XS_NO_TX, "/local/domain", &domains, &count)) {
         for (size_t i = 0; i < count && !found; i++) {
             *domid = (uint32_t)strtoul(domains[i], NULL, 10);

@@ -13,13 +13,15 @@
 #include <string.h>
 
 #include "vmctl/builder/build.h"
+#include "vmctl/domain/domain.h"
+#include "vmctl/domain/names.h"
 #include "vmctl/domain/writer.h"
 #include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
 
 /* Listing the domains within the transaction is what makes two of the same name, started at once,
  * conflict; their names are read outside of it, since noting each would cost more than it gives. */
-static bool name_is_taken(struct xs_client *store, uint32_t tx, const char *name)
+static bool name_is_in_store(struct xs_client *store, uint32_t tx, const char *name)
 {
     char **domains, path[64], *other;
     size_t count;
@@ -36,6 +38,18 @@ static bool name_is_taken(struct xs_client *store, uint32_t tx, const char *name
     }
     free(domains);
     return taken;
+}
+
+/* Nobody else comes in between here and the transaction's end where all guests are ours: asking the
+ * store does not sleep there. */
+static int name_take(struct node_writer *writer, const char *name, uint32_t domid)
+{
+    uint32_t other;
+    bool taken = platform_makes_all_guests()
+                     ? domain_has_name(writer->store, name, &other) && other != domid
+                     : name_is_in_store(writer->store, writer->tx, name);
+
+    return taken ? -EEXIST : names_note(domid, name);
 }
 
 static void write_control(struct node_writer *writer)
@@ -124,8 +138,7 @@ static int write_once(struct xs_client *store, const struct domain_config *confi
 
     if (error)
         return error;
-    if (name_is_taken(store, writer.tx, config->name))
-        writer.error = -EEXIST;
+    writer.error = name_take(&writer, config->name, build->domid);
     uuid_format(config->uuid, uuid);
     snprintf(path, sizeof(path), "/local/domain/%u", (unsigned int)build->domid);
     node_writer_base(&writer, path);
@@ -151,6 +164,7 @@ void domain_nodes_remove(struct xs_client *store, uint32_t domid)
 {
     char path[64], *vm;
 
+    names_forget(domid);
     snprintf(path, sizeof(path), "/local/domain/%u/vm", (unsigned int)domid);
     if (!xs_read(store, XS_NO_TX, path, &vm, NULL)) {
         if (!strncmp(vm, "/vm/", 4))

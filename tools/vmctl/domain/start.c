@@ -77,8 +77,11 @@ static int check_name(struct start *start)
 {
     struct failure none = { "" };
     uint32_t other;
+    bool taken = platform_makes_all_guests()
+                     ? domain_has_name(start->store, start->config->name, &other)
+                     : !domain_find(start->store, start->config->name, &other, &none);
 
-    if (domain_find(start->store, start->config->name, &other, &none))
+    if (!taken)
         return 0;
     return failure_set(
         start->failure, -EEXIST,

@@ -26,6 +26,8 @@
 #define FREE_RESTARTS       3u          /* of such, before it has to wait */
 #define FIRST_WAIT_NS       100000000LL /* doubled each time */
 #define LAST_WAIT_NS        10000000000LL
+#define EVERYBODY           UINT32_MAX
+#define NOBODY              (UINT32_MAX - 1)
 #define RETRY_NS            100000000LL /* when there was no memory, or something else has to end first */
 
 struct supervised {
@@ -34,6 +36,7 @@ struct supervised {
     uint32_t domid;
     bool settling; /* a task is ending and restarting it */
     bool ended;    /* seen to be so; to be settled from not_before on */
+    bool unseen;   /* not looked at since it began: its end may have been told before */
     int64_t started, not_before;
     unsigned int short_lives; /* one after the other */
 };
@@ -53,14 +56,17 @@ static bool has_ended(const struct domain_config *config, uint32_t domid, uint32
     return true;
 }
 
-/* Sleeps until some domain ended or the time is over.  The first event comes at once, with the
- * watch.  An event for which there was no memory is one, too. */
-static int wait_for_an_end(struct xs_client *store, int64_t timeout_ns)
+/* Sleeps until some domain ended (*domid says which, or is EVERYBODY if it is not known) or the
+ * time is over (NOBODY).  The first event comes at once, with the watch.  An event for which there
+ * was no memory is one, too. */
+static int wait_for_an_end(struct xs_client *store, int64_t timeout_ns, uint32_t *domid)
 {
     char *path, *token;
     int error = xs_wait_watch(store, timeout_ns, &path, &token);
 
+    *domid = error == -ETIMEDOUT ? NOBODY : EVERYBODY;
     if (!error) {
+        xs_event_domain(path, domid);
         free(path);
         free(token);
     } else if (error == -ENOMEM) {
@@ -84,10 +90,10 @@ static enum end_action action_for(const struct domain_config *config, uint32_t r
  * disks go, since the one that comes after it needs them. */
 static void rename_stopped(struct xs_client *store, struct domain_config *config, uint32_t domid)
 {
-    char path[64];
+    char name[80];
 
-    snprintf(path, sizeof(path), "/local/domain/%u/name", (unsigned int)domid);
-    xs_printf(store, XS_NO_TX, path, "%s-%u", config->name, (unsigned int)domid);
+    snprintf(name, sizeof(name), "%s-%u", config->name, (unsigned int)domid);
+    domain_set_name(store, domid, name);
     config->has_uuid = false;
     devices_nodes_remove(store, domid);
 }
@@ -144,7 +150,7 @@ static struct xs_client *watch_for_ends(void)
 {
     struct xs_client *store = xs_open();
 
-    if (store && xs_watch(store, "@releaseDomain", "end")) {
+    if (store && xs_watch_domains(store, "@releaseDomain", "end")) {
         xs_close(store);
         return NULL;
     }
@@ -154,11 +160,11 @@ static struct xs_client *watch_for_ends(void)
 uint32_t domain_supervise(struct domain_config *config, uint32_t *domid)
 {
     struct xs_client *store = watch_for_ends();
-    uint32_t reason = END_REASON_GONE;
+    uint32_t reason = END_REASON_GONE, whoever;
     bool again = store != NULL;
 
     while (again) {
-        if (wait_for_an_end(store, INTERRUPT_GLANCE_NS))
+        if (wait_for_an_end(store, INTERRUPT_GLANCE_NS, &whoever))
             break;
         if (platform_interrupted()) {
             reason = END_REASON_NONE;
@@ -202,6 +208,7 @@ static void supervised_settle(void *argument)
         goes_on = settle(store, supervised->config, &supervised->domid, reason);
         supervised->ended = false;
         supervised->started = platform_now_ns();
+        supervised->unseen = true;
     }
     xs_close(store);
     supervised->settling = false;
@@ -233,6 +240,7 @@ static int64_t supervised_check(struct supervised *supervised)
 
     if (supervised->settling)
         return RETRY_NS;
+    supervised->unseen = false;
     if (!has_ended(supervised->config, supervised->domid, &reason))
         return -1;
     if (!supervised->ended || reason == END_REASON_GONE)
@@ -248,20 +256,28 @@ static int64_t supervised_check(struct supervised *supervised)
     return RETRY_NS;
 }
 
+/* Is it about this one, or does this one want to be looked at anyway? */
+static bool concerns(uint32_t domid, const struct supervised *supervised)
+{
+    return domid == EVERYBODY || domid == supervised->domid || supervised->settling ||
+           supervised->ended || supervised->unseen;
+}
+
 static void supervise_service(void *argument)
 {
     struct xs_client *store;
     struct supervised *next;
+    uint32_t domid;
     int64_t wait = -1;
 
     (void)argument;
     while (!(store = watch_for_ends()))
         platform_sleep_ns(RETRY_NS);
-    while (supervised_first && !wait_for_an_end(store, wait)) {
+    while (supervised_first && !wait_for_an_end(store, wait, &domid)) {
         wait = -1;
         for (struct supervised *at = supervised_first; at; at = next) {
             next = at->next;
-            int64_t own = supervised_check(at);
+            int64_t own = concerns(domid, at) ? supervised_check(at) : -1;
 
             if (own >= 0 && (wait < 0 || own < wait))
                 wait = own;
@@ -277,9 +293,11 @@ int domain_supervise_in_background(struct domain_config *config, uint32_t domid)
 
     if (!supervised)
         return -ENOMEM;
-    *supervised = (struct supervised){
-        .next = supervised_first, .config = config, .domid = domid, .started = platform_now_ns()
-    };
+    *supervised = (struct supervised){ .next = supervised_first,
+                                       .config = config,
+                                       .domid = domid,
+                                       .unseen = true,
+                                       .started = platform_now_ns() };
     supervised_first = supervised;
     if (service_runs)
         return 0;

@@ -31,6 +31,11 @@ int platform_open(void)
     return 0;
 }
 
+bool platform_makes_all_guests(void)
+{
+    return true;
+}
+
 long platform_hypercall(unsigned int number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,
                         uint64_t a5)
 {
