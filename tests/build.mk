@@ -70,6 +70,14 @@ $(TEST_KERNELS:%=%.elf): %.elf: %.o $(BUILD)/dom0/libpvkernel.a dom0/pv-kernel/l
 .PRECIOUS: $(TEST_KERNELS:%=%.o)
 TEST_PROGRAMS += $(TEST_KERNELS:%=%.elf)
 
+# The guest that only waits.
+$(BUILD)/tests/idle.o: tests/bench/idle.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)$(CC) $(KERNEL_CFLAGS) -c -o $@ $<
+$(BUILD)/tests/idle.elf: $(BUILD)/tests/idle.o $(BUILD)/dom0/libpvkernel.a dom0/pv-kernel/link.lds
+	$(call say,LD,$@)$(GUEST_LINK)
+ALL += $(BUILD)/tests/idle.gz
+
 # dom0's files for the system tests: the demo's kernel packed so that dom0, which QEMU translates, has
 # unpacked it in 1 second in place of 6.  tests/system/test_demo.py starts it as Debian ships it.
 QUICK := $(BUILD)/tests/quick

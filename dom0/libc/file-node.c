@@ -15,11 +15,21 @@ static struct ram_file root = { .name = (char *)"", .is_directory = true, .inode
 static uint32_t next_inode = 2;
 static uint64_t owned_bytes, file_count;
 
+static uint32_t name_hash(const char *name)
+{
+    uint32_t hash = 5381;
+
+    while (*name)
+        hash = hash * 33 + (uint8_t)*name++;
+    return hash;
+}
+
 struct ram_file *file_node_child(struct ram_file *directory, const char *name)
 {
     struct ram_file *node = directory->child;
+    uint32_t hash = name_hash(name);
 
-    while (node && strcmp(node->name, name))
+    while (node && (node->name_hash != hash || strcmp(node->name, name) != 0))
         node = node->sibling;
     return node;
 }
@@ -118,6 +128,7 @@ int file_node_create(struct ram_file *directory, const char *name, bool is_direc
         free(node);
         return -ENOMEM;
     }
+    node->name_hash = name_hash(name);
     node->is_directory = is_directory;
     node->inode = next_inode++;
     node->parent = directory;
@@ -170,6 +181,7 @@ void file_node_rename(struct ram_file *node, struct ram_file *directory, char *n
     detach(node);
     free(node->name);
     node->name = name;
+    node->name_hash = name_hash(name);
     node->parent = directory;
     node->sibling = directory->child;
     directory->child = node;

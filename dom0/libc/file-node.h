@@ -13,6 +13,7 @@
 struct ram_file {
     struct ram_file *parent, *child, *sibling;
     char *name;
+    uint32_t name_hash; /* a folder of a thousand logs is looked through without their names */
     bool is_directory;
     bool read_only; /* this node and, for a directory, what is in it */
     bool owned;     /* data is malloc'ed; else it lies in the initrd */

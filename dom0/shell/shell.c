@@ -13,6 +13,7 @@
 
 #include "hypercall-abi/sched.h"
 #include "libc/ram-files.h"
+#include "pv-kernel/clock.h"
 #include "pv-kernel/kernel.h"
 #include "shell/commands.h"
 #include "shell/line-editor.h"
@@ -74,7 +75,8 @@ static int help(int argc, char **argv)
         printf("  %-14s %s\n", commands[i]->name, commands[i]->help);
     printf(
         "Quotes, \\, # comments, ; between commands, > FILE and >> FILE as usual; ! CMD inverts, "
-        "try CMD\nnever fails. Tab completes commands, guests and paths.\n");
+        "try CMD\nnever fails, time CMD says how long it took. Tab completes commands, guests and "
+        "paths.\n");
     return 0;
 }
 
@@ -109,10 +111,17 @@ static int run_words(struct words *words, char **argv, int argc)
     return status;
 }
 
+static void print_time(uint64_t ns)
+{
+    printf("time: %llu.%06llu s\n", (unsigned long long)(ns / 1000000000),
+           (unsigned long long)(ns / 1000 % 1000000));
+    fflush(stdout);
+}
+
 /* One command of the line. */
 static int run_command(struct words *words)
 {
-    bool invert = false, forgive = false;
+    bool invert = false, forgive = false, timed = false;
     int first = 0;
 
     for (; first < words->count; first++)
@@ -120,11 +129,16 @@ static int run_command(struct words *words)
             invert = !invert;
         else if (!strcmp(words->word[first], "try"))
             forgive = true;
+        else if (!strcmp(words->word[first], "time"))
+            timed = true;
         else
             break;
+    uint64_t began = clock_monotonic_ns();
     int status =
         first < words->count ? run_words(words, words->word + first, words->count - first) : 0;
 
+    if (timed)
+        print_time(clock_monotonic_ns() - began);
     task_yield(); /* between two commands, however quick they are */
     if (invert)
         status = !status;

@@ -112,6 +112,15 @@ static struct node *node_copy(const struct node *node)
     return copy;
 }
 
+/* Of a name that is `length` characters of a path with a child's, as strcmp. */
+static int name_order(const char *name, size_t length, const char *other)
+{
+    for (size_t i = 0; i < length; i++)
+        if (name[i] != other[i])
+            return (unsigned char)name[i] < (unsigned char)other[i] ? -1 : 1;
+    return other[length] ? -1 : 0;
+}
+
 /* Where the child is, or where it would be put. */
 static bool child_position(const struct node *parent, const char *name, size_t length,
                            uint32_t *position)
@@ -120,11 +129,8 @@ static bool child_position(const struct node *parent, const char *name, size_t l
 
     while (low < high) {
         uint32_t middle = (low + high) / 2;
-        const char *other = parent->children[middle]->name;
-        int order = strncmp(name, other, length);
+        int order = name_order(name, length, parent->children[middle]->name);
 
-        if (order == 0 && other[length])
-            order = -1;
         if (order == 0) {
             *position = middle;
             return true;

@@ -86,15 +86,17 @@ const char *path_base(const char *path)
 
 bool path_next(const char **cursor, const char **name, size_t *length)
 {
-    const char *at = *cursor;
+    const char *at = *cursor, *end;
 
     while (*at == '/')
         at++;
     if (!*at)
         return false;
+    for (end = at; *end && *end != '/';)
+        end++;
     *name = at;
-    *length = strcspn(at, "/");
-    *cursor = at + *length;
+    *length = (size_t)(end - at);
+    *cursor = end;
     return true;
 }
 

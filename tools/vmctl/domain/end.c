@@ -17,7 +17,9 @@
 #include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
 
-#define GONE_WAIT_NS (10 * 1000000000LL)
+#define GONE_WAIT_NS      (10 * 1000000000LL)
+#define GONE_PAUSE_NS     50000u /* the first; then twice as long each time */
+#define GONE_PAUSE_MAX_NS 5000000u
 
 /*
  * The domain lives on, as a name in the list, until the last of its pages is let go: by the
@@ -26,6 +28,7 @@
 static int wait_until_gone(uint32_t domid, struct failure *failure)
 {
     int64_t deadline = platform_now_ns() + GONE_WAIT_NS;
+    uint64_t pause = GONE_PAUSE_NS;
     struct xen_domctl_getdomaininfo info;
 
     while (!domain_info(domid, &info)) {
@@ -35,7 +38,8 @@ static int wait_until_gone(uint32_t domid, struct failure *failure)
                                "(end the guests it shared memory with; vmctl list shows it until "
                                "then)",
                                (unsigned int)domid, (unsigned long long)info.tot_pages * 4);
-        platform_sleep_ns(5000000);
+        platform_sleep_ns(pause);
+        pause = pause < GONE_PAUSE_MAX_NS ? pause * 2 : pause;
     }
     return 0;
 }
