@@ -218,7 +218,7 @@ static int commit_put(struct node **root, const char *path, const struct node *f
         struct node *parent;
 
         path_parent(parent_path, path);
-        error = tree_edit_naming(root, parent_path, from->domains, &parent);
+        error = tree_edit(root, parent_path, &parent); /* put before it, naming these too */
         if (error)
             return error;
         node = node_create(from->name, strlen(from->name), from->permissions);

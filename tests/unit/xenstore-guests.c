@@ -259,6 +259,7 @@ static void changes_are_told_by_name(void **state)
 static void the_dead_are_found_everywhere(void **state)
 {
     static const char below[] = "/deep/a/b\0n0\0r1", later[] = "/late\0n2\0b1";
+    static const char open[] = "/open/x\0b0", too[] = "/too/x\0b0";
 
     (void)state;
     changed_error = -ENOSYS;
@@ -266,9 +267,15 @@ static void the_dead_are_found_everywhere(void **state)
     assert_int_equal(put(dom0, 0, "/late/x", "1"), 0);
     assert_int_equal(ask_in(dom0, XS_SET_PERMS, 0, below, sizeof(below)), 0);
     assert_int_equal(ask_in(dom0, XS_SET_PERMS, 0, later, sizeof(later)), 0);
+    assert_int_equal(put(dom0, 0, "/open/x", "1"), 0);
+    assert_int_equal(put(dom0, 0, "/too/x", "1"), 0);
+    assert_int_equal(ask_in(dom0, XS_SET_PERMS, 0, open, sizeof(open)), 0);
+    assert_int_equal(ask_in(dom0, XS_SET_PERMS, 0, too, sizeof(too)), 0);
+    assert_int_equal(put(guest1, 0, "/open/x/mine", "1"), 0);
     uint32_t tx = begin(guest1);
 
     assert_int_equal(put(guest1, tx, "/late/x/y", "1"), -EACCES);
+    assert_int_equal(put(guest1, tx, "/too/x/mine/deep", "1"), 0);
     assert_int_equal(put(guest1, tx, "/late/mine/too", "1"), 0);
     assert_int_equal(put(dom0, 0, "/other", "1"), 0); /* so it is merged */
     assert_int_equal(end(guest1, tx, "T"), 0);
@@ -276,6 +283,8 @@ static void the_dead_are_found_everywhere(void **state)
     life[1] = DOMAIN_GONE;
     store_domains_check(store);
     assert_int_equal(get(dom0, 0, "/late/mine"), -ENOENT);
+    assert_int_equal(get(dom0, 0, "/open/x/mine"), -ENOENT);
+    assert_int_equal(get(dom0, 0, "/too/x/mine"), -ENOENT);
     assert_int_equal(ask1(dom0, XS_GET_PERMS, 0, "/late"), 0);
     assert_int_equal(answer_length, 3);
     assert_memory_equal(answer, "n2", 3);
