@@ -111,9 +111,6 @@ def figures(parts):
 
 
 def measure(work):
-    """(name, unit, values by column) of each row."""
-    try:
-        rows = figures(machine(work))
-    except Missing as reason:
-        sys.exit(f"bench: guests: {reason}")
-    return [(name, unit, {"paravane": figure}) for name, (unit, figure) in rows.items()]
+    """Rows as report.Report takes them; raises Missing."""
+    rows = figures(machine(work))
+    return [(name, unit, {"paravane": [figure]}, ("paravane",)) for name, (unit, figure) in rows.items()]

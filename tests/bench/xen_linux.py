@@ -4,6 +4,7 @@ script, and `xl create`.
 import os
 import pathlib
 import re
+import shutil
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -27,8 +28,7 @@ cat /var/log/xen/console/guest-bench.log
 def prepare(work, extra, disk, **settings):
     """The environment for tools/run."""
     folder = pathlib.Path(work) / "xen-linux"
-    if folder.exists():
-        return None
+    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     files = {path.name: path.read_bytes() for path in pathlib.Path(extra).iterdir()}
     return linux_dom0.prepare(folder, SCRIPT, files, 1500, programs=PROGRAMS, more=["/etc/xen/scripts", "/lib/x86_64-linux-gnu/libgcc_s.so.1"],
