@@ -23,6 +23,26 @@ def build():
     return pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
 
 
+def listed(name):
+    """Whether tests/may-skip.list lets a test be skipped."""
+    lines = (ROOT / "tests/may-skip.list").read_text().splitlines()
+    return any(name.startswith(line.split()[0]) for line in lines if line and not line.startswith("#"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session):
+    """With SKIPS=listed, as continuous integration has it, any other skip is a failure."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("SKIPS") != "listed" or reporter is None:
+        return
+    surprises = [f"{report.nodeid}: {report.longrepr[2]}" for report in reporter.stats.get("skipped", [])
+                 if not listed(report.nodeid)]
+    for line in surprises:
+        reporter.write_line(f"skipped, and not in tests/may-skip.list: {line}", red=True)
+    if surprises:
+        session.exitstatus = 1
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config):
     """Scripts read this line: nothing else on it, nothing after it."""

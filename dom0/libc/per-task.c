@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/lock.h>
 
 _Static_assert(sizeof(struct _reent) + 8 <= TASK_LIBC_AREA, "TASK_LIBC_AREA is too small");
