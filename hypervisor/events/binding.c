@@ -296,7 +296,7 @@ int port_status(struct domain *d, evtchn_port_t number, struct evtchn_status *ou
                                       EVTCHNSTAT_virq,   EVTCHNSTAT_ipi,     EVTCHNSTAT_pirq };
     struct port *p;
 
-    if (number >= d->ports->limit)
+    if (number >= read_once(d->ports->limit))
         return -EINVAL;
     spin_lock(&d->ports->lock);
     p = port_find_locked(d->ports, number);
@@ -328,7 +328,7 @@ static int format_forget(struct domain *d)
     } else {
         fifo = ports->fifo;
         write_once(ports->fifo, NULL);
-        ports->limit = min(ports->limit_wanted, (uint32_t)MAX_PORTS);
+        write_once(ports->limit, min(ports->limit_wanted, (uint32_t)MAX_PORTS));
     }
     spin_unlock(&ports->lock);
     if (fifo)

@@ -48,7 +48,7 @@ int event_ports_extend_locked(struct event_ports *ports)
         /* Who looks without the lock is after a record that both have. */
         atomic_store(&ports->pages, pages);
     }
-    ports->limit = ports->limit_wanted;
+    write_once(ports->limit, ports->limit_wanted);
     return 0;
 }
 
@@ -56,7 +56,7 @@ struct port *port_find_locked(struct event_ports *ports, evtchn_port_t number)
 {
     struct port *page;
 
-    if (number >= ports->limit)
+    if (number >= read_once(ports->limit))
         return NULL;
     page = read_once(ports->pages)[number / PORTS_PER_PAGE];
     return page ? &page[number % PORTS_PER_PAGE] : NULL;

@@ -44,7 +44,7 @@ struct event_ports {
     /* Guards the ports.  Two domains' at once: lower address first.  Above vcpu.state_lock. */
     struct spinlock lock;
     bool closed;           /* dying: nothing is bound any more */
-    uint32_t limit;        /* ports below this number may be used */
+    uint32_t limit;        /* ports below this number may be used; others look without the lock */
     uint32_t limit_wanted; /* the same if the format allowed it */
     uint32_t used;         /* ports that are not free */
     uint32_t lowest;       /* every port below this one is used */
