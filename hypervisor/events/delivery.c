@@ -58,11 +58,11 @@ void port_deliver(struct domain *d, evtchn_port_t number, unsigned vcpu)
 {
     struct event_ports *ports = d->ports;
 
-    if (!read_once(ports->fifo)) {
+    if (!atomic_load(&ports->fifo)) {
         bits_deliver(d, number, vcpu);
         /* Who changes the format says so before looking at the bits; we set one before looking
          * at the format, so one of us sees the other. */
-        if (likely(!read_once(ports->fifo)))
+        if (likely(!atomic_load(&ports->fifo)))
             return;
     }
     fifo_deliver(d, port_find_locked(ports, number), number, vcpu);
