@@ -183,6 +183,8 @@ static int64_t go(struct iret_context frame, char *at)
         seen[i] = called[i] = 0;
     trap = (struct trap_frame){ 0 };
     landed_flags = 0;
+    /* The console's events find their handler in user mode, not on the stack that `leave` makes. */
+    shared_info->vcpu_info[0].evtchn_upcall_mask = 1;
     /* Not through `at`, so that the hypervisor is the first to touch it. */
     if (at >= upper && at < upper + 2 * PAGE_SIZE)
         memcpy(frames_behind + (at - upper), &frame, sizeof(frame));
@@ -342,8 +344,8 @@ static void events(void)
     struct evtchn_bind_ipi ipi = { .vcpu = 0 };
     struct evtchn_send send;
 
+    shared_info->vcpu_info[0].evtchn_upcall_mask = 1; /* before: the console's come at any time */
     hypercall_set_callbacks((uint64_t)(uintptr_t)event_arrives, 0, 0);
-    shared_info->vcpu_info[0].evtchn_upcall_mask = 1;
     check("port", hypercall_event_channel_op(EVTCHNOP_bind_ipi, HYPERCALL_ARG(&ipi)), 0);
     send.port = ipi.port;
     shared_info->evtchn_mask[ipi.port / 64] &= ~(1UL << ipi.port % 64);
