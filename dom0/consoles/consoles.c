@@ -15,6 +15,7 @@
 #include "consoles/guest-console.h"
 #include "hypercall-abi/domctl.h"
 #include "hypercall-abi/guest-stubs.h"
+#include "tasks/ready-queue.h"
 #include "tasks/task.h"
 #include "tasks/terminal.h"
 #include "tasks/wait-queue.h"
@@ -28,9 +29,7 @@
 
 static struct guest_console *consoles[BUCKETS]; /* by domain */
 
-/* Those with something to move, the first first: a queue that event handlers add to, so it is
- * changed with events masked. */
-static struct guest_console *first_ready, **last_ready = &first_ready;
+static struct ready_queue ready = READY_QUEUE_INIT(ready); /* those with something to move */
 static struct wait_queue work = WAIT_QUEUE_INIT;
 
 static struct guest_console **console_place(uint32_t domid)
@@ -45,47 +44,19 @@ static struct guest_console **console_place(uint32_t domid)
 /* Its guest printed, or somebody typed for it. */
 static void console_rang(struct guest_console *console)
 {
-    bool masked = events_mask_save();
-
-    if (!console->ready) {
-        console->ready = true;
-        console->next_ready = NULL;
-        *last_ready = console;
-        last_ready = &console->next_ready;
-    }
+    ready_queue_add(&ready, &console->ready);
     wait_queue_wake_one(&work);
-    events_mask_restore(masked);
 }
 
-static struct guest_console *ready_take_first(void)
+static struct guest_console *ready_wait(void)
 {
     bool masked = events_mask_save();
-    struct guest_console *console;
+    struct ready_entry *entry;
 
-    while (!first_ready)
+    while (!(entry = ready_queue_take(&ready)))
         wait_queue_wait(&work);
-    console = first_ready;
-    first_ready = console->next_ready;
-    if (!first_ready)
-        last_ready = &first_ready;
-    console->ready = false;
     events_mask_restore(masked);
-    return console;
-}
-
-static void ready_forget(struct guest_console *console)
-{
-    bool masked = events_mask_save();
-    struct guest_console **at = &first_ready;
-
-    while (*at && *at != console)
-        at = &(*at)->next_ready;
-    if (*at) {
-        *at = console->next_ready;
-        if (last_ready == &console->next_ready)
-            last_ready = at;
-    }
-    events_mask_restore(masked);
+    return (struct guest_console *)entry;
 }
 
 /* Each console gets one turn of at most a ring full of text. */
@@ -93,7 +64,7 @@ static void move_text(void *argument)
 {
     (void)argument;
     for (;;) {
-        guest_console_serve(ready_take_first());
+        guest_console_serve(ready_wait());
         task_yield();
     }
 }
@@ -150,7 +121,7 @@ static bool domain_is_gone(uint32_t domid)
 static void console_drop(struct guest_console *console)
 {
     guest_console_disconnect(console); /* from here on it does not ring */
-    ready_forget(console);
+    ready_queue_remove(&ready, &console->ready);
     free(console);
 }
 

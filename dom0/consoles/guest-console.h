@@ -10,14 +10,15 @@
 
 #include "hypercall-abi/rings/console.h"
 #include "pv-kernel/event-ports.h"
+#include "tasks/ready-queue.h"
 
 #define GUEST_TERMINAL "guest-%u" /* a terminal's name, by domain */
 
 struct terminal;
 
 struct guest_console {
-    struct guest_console *next, *next_ready; /* the service's */
-    bool ready;
+    struct ready_entry ready;
+    struct guest_console *next; /* both: the service's */
     uint32_t domid;
     bool broken; /* the guest's indices make no sense: not read any more */
     struct xencons_interface *page;

@@ -11,6 +11,7 @@
 
 #include "pv-kernel/event-ports.h"
 #include "pv-kernel/foreign-frames.h"
+#include "tasks/ready-queue.h"
 #include "tasks/task.h"
 #include "tasks/wait-queue.h"
 #include "xenstore/connection.h"
@@ -20,64 +21,23 @@
 #define MESSAGES_A_TURN 16u
 
 struct guest_ring {
-    struct guest_ring *next_rang;
+    struct ready_entry rang;
     struct store_domain *domain;
     struct ring_ends ends;
     evtchn_port_t port;
     bool broken; /* the guest broke the protocol: not served any more */
-    bool rang;   /* it is in the queue below */
 };
 
-/* Those that rang, the first first: a queue that event handlers add to, so it is changed with
- * events masked. */
-static struct guest_ring *first_rang, **last_rang = &first_rang;
+static struct ready_queue rang = READY_QUEUE_INIT(rang);
 static struct wait_queue work = WAIT_QUEUE_INIT;
 static volatile bool check_wanted;
 
 static void ring_ready(void *argument)
 {
     struct guest_ring *ring = argument;
-    bool masked = events_mask_save();
 
-    if (!ring->rang) {
-        ring->rang = true;
-        ring->next_rang = NULL;
-        *last_rang = ring;
-        last_rang = &ring->next_rang;
-    }
+    ready_queue_add(&rang, &ring->rang);
     wait_queue_wake_one(&work);
-    events_mask_restore(masked);
-}
-
-/* Takes the first out of the queue; NULL: it is empty. */
-static struct guest_ring *ring_take_first(void)
-{
-    bool masked = events_mask_save();
-    struct guest_ring *ring = first_rang;
-
-    if (ring) {
-        first_rang = ring->next_rang;
-        if (!first_rang)
-            last_rang = &first_rang;
-        ring->rang = false;
-    }
-    events_mask_restore(masked);
-    return ring;
-}
-
-static void ring_unqueue(struct guest_ring *ring)
-{
-    bool masked = events_mask_save();
-    struct guest_ring **at = &first_rang;
-
-    while (*at && *at != ring)
-        at = &(*at)->next_rang;
-    if (*at) {
-        *at = ring->next_rang;
-        if (last_rang == &ring->next_rang)
-            last_rang = at;
-    }
-    events_mask_restore(masked);
 }
 
 static void on_event(evtchn_port_t port, void *argument)
@@ -127,7 +87,7 @@ void guest_ring_disconnect(struct store_domain *domain)
     struct guest_ring *ring = domain->transport;
 
     event_port_close(ring->port);
-    ring_unqueue(ring);
+    ready_queue_remove(&rang, &ring->rang);
     domain->connection->output_ready = NULL;
     domain->transport = NULL;
     foreign_frames_unmap(ring->ends.page, 1);
@@ -215,7 +175,7 @@ void guest_rings_serve(bool (*check)(void *argument), void *argument)
     for (;;) {
         bool masked = events_mask_save();
 
-        while (!check_wanted && !first_rang)
+        while (!check_wanted && !rang.first)
             wait_queue_wait(&work);
         events_mask_restore(masked);
         if (check_wanted) {
@@ -223,7 +183,7 @@ void guest_rings_serve(bool (*check)(void *argument), void *argument)
             if (check(argument))
                 check_wanted = true;
         }
-        struct guest_ring *ring = ring_take_first();
+        struct guest_ring *ring = (struct guest_ring *)ready_queue_take(&rang);
 
         if (ring && !ring->broken)
             ring_serve(ring);

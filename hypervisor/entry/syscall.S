@@ -48,28 +48,38 @@
 #define I_SS     64
 #define IN_SYSCALL 0x100 /* in its flags: rcx and r11 stay */
 
-/* Everything into the frame, for C to look at and change. */
-.macro SAVE_FRAME cs, vector
-    movq $SS_USER, R_SS(%rsp)
+/* What C may change. */
+.macro SAVE_CHANGING
     movq %r11, R_RFLAGS(%rsp)
-    movq $\cs, R_CS(%rsp)
     movq %rcx, R_RIP(%rsp)
-    movl $\vector, R_VECTOR(%rsp)
-    movl $0, R_ERROR(%rsp)
     movq %rdi, R_RDI(%rsp)
     movq %rsi, R_RSI(%rsp)
     movq %rdx, R_RDX(%rsp)
-    movq %rcx, R_RCX(%rsp)
     movq %rax, R_RAX(%rsp)
     movq %r8, R_R8(%rsp)
     movq %r9, R_R9(%rsp)
     movq %r10, R_R10(%rsp)
+.endm
+
+/* The rest of the frame, as the guest's instruction left it; C keeps rbp and r12 to r15. */
+.macro SAVE_REST cs, vector
+    movq $SS_USER, R_SS(%rsp)
+    movq $\cs, R_CS(%rsp)
+    movl $\vector, R_VECTOR(%rsp)
+    movl $0, R_ERROR(%rsp)
+    movq %rcx, R_RCX(%rsp)
     movq %r11, R_R11(%rsp)
     movq %rbp, R_RBP(%rsp)
     movq %r12, R_R12(%rsp)
     movq %r13, R_R13(%rsp)
     movq %r14, R_R14(%rsp)
     movq %r15, R_R15(%rsp)
+.endm
+
+/* Everything into the frame, for C to look at and change. */
+.macro SAVE_FRAME cs, vector
+    SAVE_CHANGING
+    SAVE_REST \cs, \vector
     NOTE_TIME
 .endm
 
@@ -95,15 +105,7 @@ syscall_entry:
     je quick_iret
 
     /* A hypercall: number in rax, arguments in rdi, rsi, rdx, r10, r8. */
-    movq %r11, R_RFLAGS(%rsp)
-    movq %rcx, R_RIP(%rsp)
-    movq %rdi, R_RDI(%rsp)
-    movq %rsi, R_RSI(%rsp)
-    movq %rdx, R_RDX(%rsp)
-    movq %rax, R_RAX(%rsp)
-    movq %r8, R_R8(%rsp)
-    movq %r9, R_R9(%rsp)
-    movq %r10, R_R10(%rsp)
+    SAVE_CHANGING
     incq VCPU_HYPERCALLS(%rbx)
     NOTE_TIME
     movq R_RAX(%rsp), %rax
@@ -153,20 +155,10 @@ no_such_call:
     movq $-38, %rax /* -ENOSYS */
     jmp hypercall_return
 
-/* The rest of the frame.  C has kept rbp and r12 to r15. */
 hypercall_return_slow:
     movq R_RIP(%rsp), %rcx
     movq R_RFLAGS(%rsp), %r11
-    movq $SS_USER, R_SS(%rsp)
-    movq $CS_64, R_CS(%rsp)
-    movl $ENTRY_SYSCALL, R_VECTOR(%rsp)
-    movq %rcx, R_RCX(%rsp)
-    movq %r11, R_R11(%rsp)
-    movq %rbp, R_RBP(%rsp)
-    movq %r12, R_R12(%rsp)
-    movq %r13, R_R13(%rsp)
-    movq %r14, R_R14(%rsp)
-    movq %r15, R_R15(%rsp)
+    SAVE_REST CS_64, ENTRY_SYSCALL
     jmp return_to_guest
 
 /*

@@ -10,25 +10,11 @@
 #include "hypercall-abi/sched.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/frames.h"
-
-void event_entry(void);
-void failsafe_entry(void);
+#include "tests/vcpu-context.h"
 
 static inline void second_vcpu_context(struct vcpu_guest_context *c, void (*fn)(void))
 {
-    char *stack = frames_alloc(2);
-
-    c->flags = VGCF_in_kernel;
-    c->user_regs.rip = (uint64_t)(uintptr_t)fn;
-    c->user_regs.rsp = (uint64_t)(uintptr_t)stack + 4 * PAGE_SIZE - 8;
-    c->user_regs.cs = FLAT_KERNEL_CS;
-    c->user_regs.ss = FLAT_KERNEL_SS;
-    c->user_regs.rflags = 0x1000;
-    c->kernel_ss = FLAT_KERNEL_SS;
-    c->kernel_sp = c->user_regs.rsp;
-    c->event_callback_eip = (uint64_t)(uintptr_t)event_entry;
-    c->failsafe_callback_eip = (uint64_t)(uintptr_t)failsafe_entry;
-    c->ctrlreg[3] = frames_virt_to_mfn((void *)start_info->pt_base) << PAGE_SHIFT;
+    vcpu_context_fill(c, fn, frames_alloc(2), 4 * PAGE_SIZE);
 }
 
 /* vCPU 1 has its registers and is still down; 0 or -errno. */

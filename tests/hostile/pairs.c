@@ -17,6 +17,7 @@
 #include "pv-kernel/own-grants.h"
 #include "pv-kernel/page-tables.h"
 #include "pv-kernel/print.h"
+#include "tests/vcpu-context.h"
 
 #define ROUNDS     150
 #define VCPUS      16
@@ -29,9 +30,6 @@ static volatile unsigned int rounds, others_rounds;
 static volatile unsigned int victim;
 static volatile int64_t answers[2];
 static void *frame; /* what both are at */
-
-void event_entry(void);
-void failsafe_entry(void);
 
 static void expect(const char *what, bool good)
 {
@@ -65,23 +63,6 @@ static void both(void (*mine)(void), void (*its)(void))
     mine();
     while (job)
         hypercall_sched_op(SCHEDOP_yield, 0);
-}
-
-static void fill_context(void)
-{
-    char *stack = frames_alloc(2);
-
-    context.flags = VGCF_in_kernel;
-    context.user_regs.rip = (uint64_t)(uintptr_t)second;
-    context.user_regs.rsp = (uint64_t)(uintptr_t)stack + 16384 - 8;
-    context.user_regs.cs = FLAT_KERNEL_CS;
-    context.user_regs.ss = FLAT_KERNEL_SS;
-    context.user_regs.rflags = 0x1000;
-    context.kernel_ss = FLAT_KERNEL_SS;
-    context.kernel_sp = context.user_regs.rsp;
-    context.event_callback_eip = (uint64_t)(uintptr_t)event_entry;
-    context.failsafe_callback_eip = (uint64_t)(uintptr_t)failsafe_entry;
-    context.ctrlreg[3] = frames_virt_to_mfn((void *)start_info->pt_base) << PAGE_SHIFT;
 }
 
 static void initialise_here(unsigned int who)
@@ -299,7 +280,7 @@ void guest_main(struct start_info *si)
     };
 
     (void)si;
-    fill_context();
+    vcpu_context_fill(&context, second, frames_alloc(2), 4 * PAGE_SIZE);
     expect("vCPU 1", hypercall_vcpu_op(VCPUOP_initialise, 1, HYPERCALL_ARG(&context)) == 0);
     expect("vCPU 1 up", hypercall_vcpu_op(VCPUOP_up, 1, 0) == 0);
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

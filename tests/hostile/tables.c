@@ -17,6 +17,7 @@
 #include "pv-kernel/page-tables.h"
 #include "pv-kernel/print.h"
 #include "pv-kernel/traps.h"
+#include "tests/vcpu-context.h"
 
 #define SLOT    5UL /* of the root: ours to play with */
 #define AREA    (SLOT << 39)
@@ -30,9 +31,6 @@ static uint64_t *page;
 static bool translated, stores;
 static struct vcpu_guest_context context;
 static volatile bool stop, stopped;
-
-void event_entry(void);
-void failsafe_entry(void);
 
 /* 1, or 0 if it faulted. */
 int probe_read(const void *address, uint64_t *to);
@@ -252,18 +250,7 @@ static void second(void)
 
 static void second_start(void)
 {
-    char *stack = frames_alloc(2);
-
-    context.flags = VGCF_in_kernel;
-    context.user_regs.rip = (uint64_t)(uintptr_t)second;
-    context.user_regs.rsp = (uint64_t)(uintptr_t)stack + 16384 - 8;
-    context.user_regs.cs = FLAT_KERNEL_CS;
-    context.user_regs.ss = FLAT_KERNEL_SS;
-    context.user_regs.rflags = 0x1000;
-    context.kernel_ss = FLAT_KERNEL_SS;
-    context.kernel_sp = context.user_regs.rsp;
-    context.event_callback_eip = (uint64_t)(uintptr_t)event_entry;
-    context.failsafe_callback_eip = (uint64_t)(uintptr_t)failsafe_entry;
+    vcpu_context_fill(&context, second, frames_alloc(2), 4 * PAGE_SIZE);
     context.ctrlreg[3] = frames_virt_to_mfn(root) << PAGE_SHIFT;
     expect("initialise", hypercall_vcpu_op(VCPUOP_initialise, 1, HYPERCALL_ARG(&context)) == 0);
     expect("up", hypercall_vcpu_op(VCPUOP_up, 1, 0) == 0);

@@ -15,6 +15,7 @@
 #include "pv-kernel/frames.h"
 #include "pv-kernel/kernel.h"
 #include "pv-kernel/print.h"
+#include "tests/vcpu-context.h"
 
 #define VCPUS_MAX      128u
 #define INFOS_PER_PAGE (PAGE_SIZE / sizeof(struct vcpu_info))
@@ -24,9 +25,6 @@ static struct vcpu_guest_context context;
 static struct vcpu_info *infos; /* of all vCPUs but the first */
 static evtchn_port_t port[VCPUS_MAX], to_the_first;
 static volatile unsigned int cpu_of[VCPUS_MAX], answered, woken;
-
-void event_entry(void);
-void failsafe_entry(void);
 
 static void expect(const char *what, int64_t got, int64_t wanted)
 {
@@ -107,21 +105,9 @@ static void info_make(unsigned int id)
 
 static void vcpu_make(unsigned int id)
 {
-    char *stack = frames_alloc(0);
-
     info_make(id);
-    context.flags = VGCF_in_kernel;
-    context.user_regs.rip = (uint64_t)(uintptr_t)other;
+    vcpu_context_fill(&context, (void (*)(void))other, frames_alloc(0), PAGE_SIZE);
     context.user_regs.rdi = id;
-    context.user_regs.rsp = (uint64_t)(uintptr_t)stack + PAGE_SIZE - 8;
-    context.user_regs.cs = FLAT_KERNEL_CS;
-    context.user_regs.ss = FLAT_KERNEL_SS;
-    context.user_regs.rflags = 0x1000;
-    context.kernel_ss = FLAT_KERNEL_SS;
-    context.kernel_sp = context.user_regs.rsp;
-    context.event_callback_eip = (uint64_t)(uintptr_t)event_entry;
-    context.failsafe_callback_eip = (uint64_t)(uintptr_t)failsafe_entry;
-    context.ctrlreg[3] = frames_virt_to_mfn((void *)start_info->pt_base) << PAGE_SHIFT;
     expect("initialise", hypercall_vcpu_op(VCPUOP_initialise, id, HYPERCALL_ARG(&context)), 0);
     expect("up", hypercall_vcpu_op(VCPUOP_up, id, 0), 0);
 }

@@ -1,9 +1,9 @@
 /*
  * Small pure parts: the comparison of TSCs, the shell's words and completion, --expect's
- * expressions, xenstore's ring indices.
+ * expressions, xenstore's ring indices, ready queues.
  *
  * Sources: dom0/shell/words.c dom0/shell/completion.c tools/vmctl/expression.c
- * dom0/xenstore/ring-copy.c
+ * dom0/xenstore/ring-copy.c dom0/tasks/ready-queue.c
  *
  * Flags: -Ihypervisor
  */
@@ -20,6 +20,7 @@
 #include "boot/tsc-check.h"
 #include "shell/completion.h"
 #include "shell/words.h"
+#include "tasks/ready-queue.h"
 #include "vmctl/expression.h"
 #include "xenstore/ring-copy.h"
 
@@ -279,6 +280,71 @@ static void wild_ring_indices_are_errors(void **state)
     assert_int_equal(ring_put(&ends, data, sizeof(data), &moved), -EPROTO);
 }
 
+static bool events_masked;
+
+bool events_mask_save(void)
+{
+    bool was = events_masked;
+
+    events_masked = true;
+    return was;
+}
+
+void events_mask_restore(bool masked)
+{
+    events_masked = masked;
+}
+
+static void expect_ready(struct ready_queue *queue, struct ready_entry *first,
+                         struct ready_entry *second)
+{
+    assert_ptr_equal(ready_queue_take(queue), first);
+    assert_ptr_equal(ready_queue_take(queue), second);
+    assert_null(ready_queue_take(queue));
+    assert_false(events_masked);
+}
+
+static void who_is_ready_has_one_turn(void **state)
+{
+    struct ready_queue queue = READY_QUEUE_INIT(queue);
+    struct ready_entry a = { 0 }, b = { 0 };
+
+    (void)state;
+    expect_ready(&queue, NULL, NULL);
+    ready_queue_add(&queue, &a);
+    ready_queue_add(&queue, &b);
+    ready_queue_add(&queue, &a); /* once is enough */
+    assert_ptr_equal(ready_queue_take(&queue), &a);
+    ready_queue_add(&queue, &a); /* behind the other now */
+    expect_ready(&queue, &b, &a);
+}
+
+static void who_is_ready_can_be_taken_out(void **state)
+{
+    struct ready_queue queue = READY_QUEUE_INIT(queue);
+    struct ready_entry a = { 0 }, b = { 0 }, c = { 0 };
+    struct ready_entry *all[] = { &a, &b, &c };
+
+    (void)state;
+    for (unsigned int gone = 0; gone < 3; gone++) {
+        for (unsigned int i = 0; i < 3; i++)
+            ready_queue_add(&queue, all[i]);
+        ready_queue_remove(&queue, all[gone]);
+        ready_queue_remove(&queue, all[gone]); /* not there: nothing happens */
+        expect_ready(&queue, all[gone == 0], all[gone == 2 ? 1 : 2]);
+        for (unsigned int i = 0; i < 3; i++)
+            ready_queue_add(&queue, all[i]);
+        ready_queue_remove(&queue, all[gone]);
+        ready_queue_add(&queue, all[gone]); /* the last now */
+        assert_ptr_equal(ready_queue_take(&queue), all[gone == 0]);
+        expect_ready(&queue, all[gone == 2 ? 1 : 2], all[gone]);
+    }
+    ready_queue_add(&queue, &a);
+    ready_queue_remove(&queue, &a);
+    ready_queue_add(&queue, &b);
+    expect_ready(&queue, &b, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +358,8 @@ int main(void)
         cmocka_unit_test(random_expressions_do_no_harm),
         cmocka_unit_test(rings_carry_bytes_around_the_corner),
         cmocka_unit_test(wild_ring_indices_are_errors),
+        cmocka_unit_test(who_is_ready_has_one_turn),
+        cmocka_unit_test(who_is_ready_can_be_taken_out),
     };
 
     return cmocka_run_group_tests_name("small-parts", tests, NULL, NULL);
