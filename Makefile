@@ -68,7 +68,7 @@ help:
 	@echo 'make run      boot it all in QEMU; the demo guest runs, dom0 is at its prompt (Ctrl-A X ends);'
 	@echo '              with SCRIPT=file the script runs, and its status is that of make'
 	@echo 'make test     every suite: unit, guest, system; SUITE=unit or T=name narrow it, JOBS=2 at once'
-	@echo 'make matrix   what takes too long for every day: Linux as dom0 on Xen, 256 MiB files, Debian with networkd and apt'
+	@echo 'make matrix   what takes too long for every day: more runs on Xen, Linux as dom0 there, 256 MiB files, Debian guests'
 	@echo 'make mutants  take checks out of the code one at a time: a test must notice each'
 	@echo 'make bench    native Linux, Paravane and Xen 4.17 compared; writes build/bench.json'
 	@echo 'make soak     a Debian guest under load for MINUTES=5 in each page-table mode, after make linux'

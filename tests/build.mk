@@ -146,13 +146,14 @@ test:
 	$(if $(filter-out unit guest system,$(SUITE)),$(error SUITE=$(SUITE): not of unit, guest, system))
 	@$(MAKE) deps
 	+@$(MAKE) -j$(JOBS) all unit-tests
-	$(call say,TEST,$(SUITE))$(RUN_TESTS) $(wildcard $(addprefix tests/,$(SUITE))) $(if $(T),-k '$(T)')
+	$(call say,TEST,$(SUITE))$(RUN_TESTS) -m 'not seldom' \
+	    $(wildcard $(addprefix tests/,$(SUITE))) $(if $(T),-k '$(T)')
 
-# make matrix [T=name] [JOBS=2]: what takes too long for every day.
+# make matrix [T=name] [JOBS=2]: what takes too long for every day (marked seldom, see tests/conftest.py).
 matrix:
 	@$(MAKE) deps
 	+@$(MAKE) -j$(JOBS) all unit-tests
-	$(call say,TEST,tests/matrix)$(RUN_TESTS) tests/matrix $(if $(T),-k '$(T)')
+	$(call say,TEST,tests/matrix)$(RUN_TESTS) -m seldom tests/matrix tests/system $(if $(T),-k '$(T)')
 
 # make soak-net [MINUTES=5] [HV=xen] [NETIF=e1000e]: streams between guests, dom0 and the outside.
 .PHONY: soak-net

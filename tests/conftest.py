@@ -10,7 +10,17 @@ sys.dont_write_bytecode = True
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "slow: takes minutes")
+    config.addinivalue_line("markers", "seldom: not in `make test` but in `make matrix`")
+    config.addinivalue_line("markers", "seldom_on_xen: its run on Xen is so, as others cross there too")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    for item in items:
+        on_xen = hasattr(item, "callspec") and "xen" in (item.callspec.params.get("hv"),
+                                                         item.callspec.params.get("hypervisor"))
+        if ROOT / "tests/matrix" in item.path.parents or on_xen and item.get_closest_marker("seldom_on_xen"):
+            item.add_marker("seldom")
 
 
 @pytest.fixture(scope="session")

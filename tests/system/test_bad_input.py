@@ -67,6 +67,7 @@ NO_NUMBERS = ["top -n x", "top -n -1", "top -d 99999999999", "wait demo --state 
               "wait demo --state gone --timeout -5", "console demo --expect x --timeout x"]
 
 
+@pytest.mark.seldom_on_xen
 def test_bad_configs(hv, tmp_path):
     extra, cases = make_extra(tmp_path)
     look = ["vmctl list --json", *SETTLED]

@@ -2,6 +2,8 @@
 import re
 import subprocess
 
+import pytest
+
 from machine import AS_SHIPPED, SETTLED, demo_disk, nodes, run_script, same_memory
 
 CONSOLE = "vmctl console demo "
@@ -41,6 +43,7 @@ def test_demo_guest(hv, tmp_path):
     assert checked.returncode == 0, checked.stdout
 
 
+@pytest.mark.seldom_on_xen
 def test_everything_comes_back(hv, tmp_path):
     """create and destroy leave free memory and xenstore as they were."""
     look = SETTLED

@@ -4,6 +4,8 @@ import struct
 import subprocess
 import zlib
 
+import pytest
+
 from machine import demo_disk, run_script
 
 KERNEL = 'kernel = "/boot/demo/vmlinuz"\nramdisk = "/boot/demo/initrd.gz"\nextra = "console=hvc0"\n'
@@ -18,6 +20,7 @@ def typed(guest, line, answer):
     return f"vmctl console {guest} --send '{line}' --expect '{answer}' --timeout 60"
 
 
+@pytest.mark.seldom_on_xen
 def test_sharing(hv, tmp_path):
     extra = tmp_path / "extra"
     extra.mkdir()

@@ -26,7 +26,8 @@ def say(guest, command, expect, timeout=240):
 
 
 # On Xen, too: tests/matrix.
-@pytest.mark.parametrize("hypervisor,vcpus,mtu", [("paravane", 1, 1500), ("paravane", 4, 9000)])
+@pytest.mark.parametrize("hypervisor,vcpus,mtu", [
+    pytest.param("paravane", 1, 1500, marks=pytest.mark.seldom), ("paravane", 4, 9000)])
 def test_bytes_arrive(hypervisor, vcpus, mtu, tmp_path):
     bytes_arrive(hypervisor, vcpus, mtu, tmp_path)
 

@@ -95,6 +95,7 @@ def was_served(result, attacks):
     assert min(found[1:]) > found[0] / FACTOR
 
 
+@pytest.mark.seldom_on_xen
 def test_attacks(hv, extra, tmp_path):
     blank = tmp_path / "blank.img"
     blank.write_bytes(bytes(8 << 20))
@@ -124,6 +125,7 @@ def test_attacks(hv, extra, tmp_path):
     same_memory(hv, result, 0, 1)
 
 
+@pytest.mark.seldom_on_xen
 def test_a_spinning_guest_is_no_bother(hv, extra, tmp_path):
     result = run_script(tmp_path, hv, [
         "vmctl create /extra/spin.cfg",

@@ -2,6 +2,8 @@
 the disk serves the next one."""
 import shutil
 
+import pytest
+
 from machine import SETTLED, linux_folder, nodes, run_script, same_memory, small_kernel
 
 CONSOLE = "vmctl console demo "
@@ -18,6 +20,7 @@ disk = [ "phy:PARTLABEL=paravane-demo,xvda,w" ]
 """
 
 
+@pytest.mark.seldom_on_xen
 def test_guests_that_die_while_writing(hv, tmp_path):
     extra = tmp_path / "extra"
     extra.mkdir()

@@ -38,6 +38,7 @@ while :; do sleep 1000; done
 """
 
 
+@pytest.mark.seldom_on_xen
 @pytest.mark.parametrize("hv,smp", [("paravane", 1), ("paravane", 2), ("paravane", 4), ("xen", 2)])
 def test_vcpus(hv, smp, tmp_path):
     guests = [(f"g{n}", n, "") for n in (1, 2, 4)]
@@ -61,6 +62,7 @@ def test_vcpus(hv, smp, tmp_path):
         assert "only Paravane" in result.of(counters)
 
 
+@pytest.mark.seldom_on_xen
 def test_create_destroy_cycles(hv, tmp_path):
     look = SETTLED
     cycle = ["vmctl create -q -p /etc/vmctl/demo.cfg", "vmctl destroy demo"]
@@ -80,6 +82,7 @@ def turns(name, count):
     return lines + [f"vmctl wait {name} --state running --timeout 60", f"vmctl domid {name}"]
 
 
+@pytest.mark.seldom_on_xen
 def test_guest_reboots(hv, tmp_path):
     """Reboots the guest itself asks for, until it is destroyed."""
     count = 4
@@ -93,6 +96,7 @@ def test_guest_reboots(hv, tmp_path):
     same_memory(hv, result, 0, 1)
 
 
+@pytest.mark.seldom_on_xen
 def test_ends_of_guests(hv, tmp_path):
     """One that crashes goes alone; -F says how a guest went."""
     extra = extra_folder(tmp_path, "case $(cat /proc/cmdline) in *panic*) echo c > /proc/sysrq-trigger;; esac\n"

@@ -60,6 +60,7 @@ def test_there_and_back(hv, tmp_path):
     assert queues == [4, 0, 4, 2, 0]
 
 
+@pytest.mark.seldom_on_xen
 def test_large_packets_between_two(hv, tmp_path):
     """Two of our frontends, MTU 9000, through our backend."""
     digest = net_guest.digest(MIB)
@@ -77,6 +78,7 @@ def test_large_packets_between_two(hv, tmp_path):
     taken(result, "server", MIB, digest)
 
 
+@pytest.mark.seldom_on_xen
 def test_an_address_by_dhcp(hv, tmp_path):
     """From QEMU's network, as any machine there; and a file from outside."""
     outside = Outside(MIB)

@@ -33,10 +33,7 @@ def straight_back(outside, host):
                    f"http://{host}:{outside.port}/big; echo sent", "^sent", 400)
 
 
-NICS = ["virtio", "e1000e", "e1000"]  # QEMU 7.2 has no igb
-
-
-@pytest.mark.parametrize("nic", NICS)
+@pytest.mark.parametrize("nic", ["virtio", "e1000", pytest.param("e1000e", marks=pytest.mark.seldom)])  # QEMU 7.2 has no igb
 def test_a_guest_and_dom0_reach_the_outside(nic, outside, tmp_path):
     files_there_and_back(nic, outside, tmp_path, MIB, there_and_back)
 
@@ -83,6 +80,7 @@ def store_names(result, which):
     return [name for name in names if not re.match(r"local/domain/\d+/error(/|$)", name)]
 
 
+@pytest.mark.seldom_on_xen
 def test_interfaces_come_and_go_under_load(hv, outside, tmp_path):
     """A hundred times, while the guest's first interface is busy; then all is as before."""
     turns = []

@@ -1,5 +1,6 @@
 """dom0 as a user meets it: the prompt, editing, the guest's console and back."""
 import pexpect
+import pytest
 
 from machine import PROMPT, prompt
 
@@ -25,6 +26,7 @@ def interrupted(machine):
     line(machine, "vmctl destroy other")
 
 
+@pytest.mark.seldom_on_xen
 def test_prompt(hv, tmp_path):
     machine = prompt(tmp_path, hv, DOM0_CMDLINE="autostart=off")
     try:
