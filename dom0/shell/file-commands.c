@@ -13,18 +13,53 @@
 #include "shell/commands.h"
 #include "shell/shell.h"
 
-static int list_folder(const char *path, bool details)
+static int by_name(const void *a, const void *b)
 {
-    struct ram_dir_entry entry;
+    return strcmp(((const struct ram_dir_entry *)a)->name, ((const struct ram_dir_entry *)b)->name);
+}
+
+/* What is in a folder, in the order of names, for free() to take.  0 or -errno. */
+static int folder_read(const char *path, struct ram_dir_entry **entries, size_t *count)
+{
+    struct ram_dir_entry *list = NULL, entry;
     int error;
 
-    for (size_t i = 0; !(error = ram_files_list(path, i, &entry)); i++)
+    for (*count = 0; !(error = ram_files_list(path, *count, &entry)); (*count)++) {
+        struct ram_dir_entry *more = realloc(list, (*count + 1) * sizeof(*list));
+
+        if (!more) {
+            free(list);
+            return -ENOMEM;
+        }
+        list = more;
+        list[*count] = entry;
+    }
+    if (error != -ENOENT) {
+        free(list);
+        return error;
+    }
+    if (*count)
+        qsort(list, *count, sizeof(*list), by_name);
+    *entries = list;
+    return 0;
+}
+
+static int list_folder(const char *path, bool details)
+{
+    struct ram_dir_entry *entries;
+    size_t count;
+    int error = folder_read(path, &entries, &count);
+
+    if (error)
+        return error;
+    for (size_t i = 0; i < count; i++)
         if (details)
-            printf("%c %10llu %s\n", entry.is_directory ? 'd' : '-', (unsigned long long)entry.size,
-                   entry.name);
+            printf("%c %10llu %s\n", entries[i].is_directory ? 'd' : '-',
+                   (unsigned long long)entries[i].size, entries[i].name);
         else
-            printf("%s%s\n", entry.name, entry.is_directory ? "/" : "");
-    return error == -ENOENT ? 0 : error;
+            printf("%s%s\n", entries[i].name, entries[i].is_directory ? "/" : "");
+    free(entries);
+    return 0;
 }
 
 /* title: several are listed, and each says whose it is. */
@@ -35,7 +70,10 @@ static int list_path(const char *path, bool details, bool title)
     if (stat(path, &status))
         return shell_failed(path, -errno);
     if (!S_ISDIR(status.st_mode)) {
-        printf("%c %10llu %s\n", '-', (unsigned long long)status.st_size, path);
+        if (details)
+            printf("%c %10llu %s\n", '-', (unsigned long long)status.st_size, path);
+        else
+            printf("%s\n", path);
         return 0;
     }
     if (title)

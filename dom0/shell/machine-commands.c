@@ -66,9 +66,9 @@ static int lsblk(int argc, char **argv)
     (void)argv;
     if (argc != 1)
         return shell_usage("lsblk");
-    printf("NAME            SIZE(MiB)  RO  USE   LABEL\n");
+    printf("NAME             SIZE(MiB)  RO  USE   LABEL\n");
     for (struct block_device *at = block_devices_first(); at; at = at->next) {
-        printf("%s%-14s %9llu %3s  %-5s %s", at->parent ? "  " : "", at->name,
+        printf("%s%-*s %9llu %3s  %-5s %s", at->parent ? "  " : "", at->parent ? 14 : 16, at->name,
                (unsigned long long)at->sectors >> 11, at->read_only ? "yes" : "no",
                at->writers   ? "write"
                : at->readers ? "read"

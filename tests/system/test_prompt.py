@@ -45,7 +45,7 @@ def test_prompt(hv, tmp_path):
         line(machine, "echo text > /tmp.txt")
         line(machine, "cat /tmp.txt", "\ntext")
         line(machine, "echo one; nonsense; echo two", "\none.*nonsense: no such command.*\ntwo")
-        line(machine, "ls /etc /tmp.txt /etc/vmctl; ls /none /etc", "/etc:.*vmctl/.* /tmp.txt.*/etc/vmctl:.*demo.cfg"
+        line(machine, "ls /etc /tmp.txt /etc/vmctl; ls /none /etc", r"/etc:.*vmctl/\s+/tmp.txt.*/etc/vmctl:\s+auto/\s+demo.cfg"
              ".*/none: No such file.*/etc:.*vmctl/")
         line(machine, "vmctl li\t", "demo")
         line(machine, "cat /tmp.\t; ls /etc/vmc\t", "cat /tmp.txt ; ls /etc/vmctl/.*\ntext.*demo.cfg")
@@ -73,6 +73,9 @@ def test_prompt(hv, tmp_path):
         interrupted(machine)
         line(machine, "lsblk", "vda1")
         line(machine, "nonsense", "no such command")
+        line(machine, "vmctl lsit", "lsit: no such command .did you mean list")
+        line(machine, "vmctl create --help", "start a guest.*KEY=VALUE")
+        line(machine, "vmctl console 0", "not for dom0 itself")
         machine.send("poweroff\r")
         machine.expect(pexpect.EOF)
     finally:

@@ -266,6 +266,8 @@ static void harmless_keys_are_noticed_others_refused(void **state)
     assert_int_equal(parse(BASE "vif=[]\n"), 0);
     assert_string_equal(domain.notices, "");
     expect_refusal(BASE "vtpm=['backend=1']\n", "g.cfg:4: vtpm: not supported yet");
+    expect_refusal(BASE "bootloader='pygrub'\n",
+                   "g.cfg:4: bootloader: not supported (take it out;");
     expect_refusal(BASE "type='hvm'\n", "only PV guests");
     expect_refusal(BASE "pci=['00:01.0']\n", "not supported yet");
 }

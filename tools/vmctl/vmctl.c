@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "vmctl/command.h"
+#include "vmctl/config/nearest-key.h"
 #include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
 
@@ -32,7 +33,7 @@ static const struct command commands[] = {
     { "uptime", command_uptime, "[--json] [NAME...]", "how long guests have been there", false },
     { "dmesg", command_dmesg, "[-c]", "the hypervisor's log; -c clears it", true },
     { "audit", command_audit, "[--json] [NAME...]",
-      "recount every reference to all domains' memory, or to those guests'", true },
+      "recount every reference to the memory of all domains, or of those named", true },
     { "counters", command_counters, "[--json] [-c] [NAME]",
       "how often a guest made hypercalls, faulted, ...; the longest time without interrupts",
       false },
@@ -151,6 +152,31 @@ static void print_commands(FILE *to)
     fprintf(to, "\nvmctl help COMMAND shows a command's options; --json prints facts as JSON.\n");
 }
 
+static int no_such_command(const char *name)
+{
+    struct nearest_key meant;
+
+    nearest_key_begin(&meant, name);
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        nearest_key_try(&meant, commands[i].name);
+    if (meant.name)
+        fprintf(stderr, "vmctl: %s: no such command (did you mean %s?)\n", name, meant.name);
+    else
+        fprintf(stderr, "vmctl: %s: no such command (vmctl help lists them)\n", name);
+    return STATUS_USAGE;
+}
+
+static void print_command(const struct command *command)
+{
+    printf("vmctl %s %s\n    %s\n%s", command->name, command->usage, command->help,
+           help_details(command->name));
+}
+
+static bool asks_for_help(const char *word)
+{
+    return !strcmp(word, "--help") || !strcmp(word, "-h");
+}
+
 static int command_help(struct command_context *context, int argc, char **argv)
 {
     const struct command *command = argc > 1 ? command_find(argv[1]) : NULL;
@@ -161,12 +187,9 @@ static int command_help(struct command_context *context, int argc, char **argv)
         print_commands(stdout);
         return 0;
     }
-    if (!command) {
-        fprintf(stderr, "vmctl: %s: no such command (vmctl help lists them)\n", argv[1]);
-        return STATUS_USAGE;
-    }
-    printf("vmctl %s %s\n    %s\n%s", command->name, command->usage, command->help,
-           help_details(command->name));
+    if (!command)
+        return no_such_command(argv[1]);
+    print_command(command);
     return 0;
 }
 
@@ -199,15 +222,21 @@ int vmctl_main(int argc, char **argv)
 {
     char *words[64];
 
-    if (argc < 2 || !strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+    if (argc < 2 || asks_for_help(argv[1])) {
         print_commands(argc < 2 ? stderr : stdout);
         return argc < 2 ? STATUS_USAGE : 0;
     }
     const struct command *command = command_find(argv[1]);
 
-    if (!command || argc > 64) {
-        fprintf(stderr, "vmctl: %s: no such command (vmctl help lists them)\n", argv[1]);
+    if (!command)
+        return no_such_command(argv[1]);
+    if (argc > 64) {
+        fprintf(stderr, "vmctl: %s: more than 63 words (leave some out)\n", argv[1]);
         return STATUS_USAGE;
+    }
+    if (argc == 3 && asks_for_help(argv[2])) {
+        print_command(command);
+        return 0;
     }
     /* A copy, since options are taken out of it. */
     memcpy(words, argv + 1, (size_t)(argc - 1) * sizeof(*words));

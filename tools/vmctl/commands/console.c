@@ -321,6 +321,10 @@ int command_console(struct command_context *context, int argc, char **argv)
         return command_usage(context);
     if (domain_find(context->store, argv[1], &domid, &context->failure))
         return command_failed(context, -ESRCH, argv[1]);
+    if (!domid) {
+        failure_set(&context->failure, -EINVAL, "%s: not for dom0 itself (name a guest)", argv[1]);
+        return command_failed(context, -EINVAL, argv[1]);
+    }
     if (line || pattern)
         return scripted(context, domid, argv[1], line, pattern, timeout_ns);
     return console_attach(domid) ? STATUS_FAILED : 0;
