@@ -124,7 +124,7 @@ struct vcpu {
     /* Guards blocked/down/paused marks and polling.  Below the port locks, above run queues. */
     struct spinlock state_lock;
     uint32_t stopped;   /* VCPU_* */
-    uint32_t poll_port; /* what it waits for in SCHEDOP_poll, or POLL_SEVERAL */
+    uint32_t poll_port; /* what its last SCHEDOP_poll waits for, or POLL_SEVERAL; 0: it is over */
     struct timer poll_timer, singleshot, periodic;
     struct timer charge_timer; /* ends VCPU_CHARGED */
     uint64_t periodic_ns;
@@ -134,7 +134,7 @@ struct vcpu {
     uint64_t runstate_area; /* guest address of a copy, 0: none */
     uint64_t time_area;     /* guest address of a vcpu_time_info, 0: none */
 
-    uint16_t virq_port[24];
+    evtchn_port_t virq_port[24];
     uint32_t dirty_cpu; /* whose TLB may hold its translations, if the domain's may be there */
 };
 

@@ -4,6 +4,7 @@
 #include "emulation/privileged-instructions.h"
 #include "entry/page-fault.h"
 #include "entry/panic.h"
+#include "guest-cpu/debug-registers.h"
 #include "guest-cpu/trap-injection.h"
 #include "lib/atomic.h"
 #include "lib/string.h"
@@ -39,7 +40,7 @@ static void general_protection(struct vcpu *v, struct cpu_regs *regs)
 
 static void debug_exception(struct vcpu *v, struct cpu_regs *regs)
 {
-    v->debug[6] = dr6_read();
+    debug_status_take(v);
     inject_trap(v, regs, TRAP_DB, 0);
 }
 
@@ -110,6 +111,7 @@ static void guest_return_failed(const struct cpu_regs *nested)
     struct cpu *cpu = this_cpu();
     struct cpu_regs copy = *nested;
 
+    latency_begin_for(LATENCY_TRAP + nested->vector);
     copy.rip = cpu->frame.rip;
     copy.cs = cpu->frame.cs;
     copy.rflags = cpu->frame.rflags;
@@ -140,6 +142,7 @@ void trap_from_hypervisor(struct cpu_regs *regs)
     /* A breakpoint of the guest's that fired on one of our accesses for it does not count; off
      * until we are back, so that one copy does not fire it a thousand times. */
     if (regs->vector == TRAP_DB) {
+        dr6_write(DR6_NOTHING);
         dr7_write(0x400);
         atomic_or(&cpu->deferred, DEFERRED_FINISH);
         return;

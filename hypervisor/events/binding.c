@@ -103,7 +103,7 @@ int port_bind_virq(struct domain *d, uint32_t virq, uint32_t vcpu, evtchn_port_t
         p->u.virq = virq;
         p->notify_vcpu = (uint8_t)vcpu;
         p->state = PORT_VIRQ;
-        v->virq_port[virq] = (uint16_t)*number;
+        v->virq_port[virq] = *number;
     }
     spin_unlock(&d->ports->lock);
     return r;
@@ -336,31 +336,49 @@ static int format_forget(struct domain *d)
     return r;
 }
 
+/* From here on nothing is bound, so that one walk finds all. */
+static void ports_forbid(struct event_ports *ports)
+{
+    spin_lock(&ports->lock);
+    if (!ports->closed)
+        write_once(ports->closing, 1);
+    ports->closed = true;
+    spin_unlock(&ports->lock);
+}
+
+/* A walk that was interrupted goes on where it was: with free ports in between, too, it may take
+ * thousands of looks. */
 int ports_close_all(struct domain *d, bool dying)
 {
-    if (dying) {
-        spin_lock(&d->ports->lock);
-        d->ports->closed = true;
-        spin_unlock(&d->ports->lock);
-    }
-    for (evtchn_port_t n = 1; n < read_once(d->ports->limit); n++) {
-        if (!read_once(read_once(d->ports->pages)[n / PORTS_PER_PAGE]))
-            n += PORTS_PER_PAGE - n % PORTS_PER_PAGE - 1; /* never used, any of them */
-        else if (!port_close(d, n) && preempt_point())
+    struct event_ports *ports = d->ports;
+
+    if (dying)
+        ports_forbid(ports);
+    for (evtchn_port_t n = read_once(ports->closing); n < read_once(ports->limit); n++) {
+        bool closed = false;
+
+        if (read_once(read_once(ports->pages)[n / PORTS_PER_PAGE]))
+            closed = !port_close(d, n);
+        else
+            n |= PORTS_PER_PAGE - 1; /* never used, any of them */
+        if ((closed || n % PORTS_PER_PAGE == PORTS_PER_PAGE - 1) && preempt_point()) {
+            write_once(ports->closing, n + 1);
             return -ERESTART;
+        }
     }
+    write_once(ports->closing, 1);
     return format_forget(d);
 }
 
 void virq_raise(struct vcpu *v, uint32_t virq)
 {
     struct domain *d = v->domain;
-    evtchn_port_t number;
+    struct port *p;
 
     spin_lock(&d->ports->lock);
-    number = v->virq_port[virq];
-    if (number)
-        port_deliver(d, number, port_find_locked(d->ports, number)->notify_vcpu);
+    p = v->virq_port[virq] ? port_find_locked(d->ports, v->virq_port[virq]) : NULL;
+    if (p)
+        port_deliver(d, v->virq_port[virq], p->notify_vcpu);
     spin_unlock(&d->ports->lock);
 }
 

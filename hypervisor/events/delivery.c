@@ -19,11 +19,14 @@ void vcpu_notify(struct vcpu *v)
     vcpu_kick(v);
 }
 
-static void poller_wake(struct vcpu *v, evtchn_port_t number)
+/* Once a poll: the next event finds fewer. */
+static void poller_wake(struct domain *d, unsigned id, evtchn_port_t number)
 {
+    struct vcpu *v = d->vcpus[id];
     evtchn_port_t port = v ? read_once(v->poll_port) : 0;
 
-    if (port == number || port == POLL_SEVERAL)
+    if ((port == number || port == POLL_SEVERAL) &&
+        bit_test_and_clear_atomic(d->ports->polling, id))
         vcpu_wake(v);
 }
 
@@ -33,7 +36,7 @@ void pollers_wake(struct domain *d, evtchn_port_t number)
 {
     for (unsigned w = 0; w < VCPU_WORDS; w++)
         for (uint64_t left = atomic_load(&d->ports->polling[w]); left; left &= left - 1)
-            poller_wake(d->vcpus[64 * w + bit_lowest(left)], number);
+            poller_wake(d, 64 * w + bit_lowest(left), number);
 }
 
 static void select_and_notify(struct vcpu *v, evtchn_port_t number)
@@ -81,11 +84,13 @@ void port_unmask_locked(struct domain *d, evtchn_port_t number, unsigned vcpu)
 
 bool port_is_pending(struct domain *d, evtchn_port_t number)
 {
-    bool pending;
+    bool pending = false;
 
     spin_lock(&d->ports->lock);
-    pending = d->ports->fifo ? fifo_is_pending(d->ports->fifo, number)
-                             : bit_test(d->shared_info->evtchn_pending, number);
+    if (d->ports->fifo)
+        pending = fifo_is_pending(d->ports->fifo, number);
+    else if (number < d->ports->limit) /* it was more before the format was forgotten */
+        pending = bit_test(d->shared_info->evtchn_pending, number);
     spin_unlock(&d->ports->lock);
     return pending;
 }

@@ -7,6 +7,8 @@
 #include "lib/bits.h"
 #include "memory/heap.h"
 
+#define DELIVERIES 32 /* under one hold of the locks */
+
 static size_t fifo_bytes(const struct domain *d)
 {
     return sizeof(struct fifo) + d->max_vcpus * sizeof(struct fifo_vcpu);
@@ -91,45 +93,55 @@ int fifo_control_block(struct domain *d, unsigned vcpu, uint64_t gfn, uint32_t o
     return r;
 }
 
-/* Ports for which something came before their words did. */
-static void waiting_deliver(struct domain *d, evtchn_port_t first)
+static void some_waiting_deliver_locked(struct domain *d, evtchn_port_t first)
 {
-    struct event_ports *ports = d->ports;
+    struct fifo *fifo = d->ports->fifo;
 
-    for (evtchn_port_t n = first; n < ports->fifo->words; n++) {
-        struct port *p = port_find_locked(ports, n);
+    if (!fifo)
+        return; /* forgotten meanwhile */
+    spin_lock(&fifo->lock);
+    for (evtchn_port_t n = first; n < min(first + DELIVERIES, fifo->words); n++) {
+        struct port *p = port_find_locked(d->ports, n);
 
-        if (!p) {
-            n += PORTS_PER_PAGE - n % PORTS_PER_PAGE - 1;
-            continue;
-        }
-        if (p->state != PORT_FREE && p->waits) {
+        if (p && p->state != PORT_FREE && p->waits) {
             p->waits = false;
             fifo_deliver_locked(d, p, n, p->notify_vcpu);
         }
     }
+    spin_unlock(&fifo->lock);
 }
 
-static int expand_locked(struct domain *d, uint32_t *words)
+/* Ports for which something came before their words did; a few at a time, as others send to them
+ * meanwhile and wait for the locks. */
+static void waiting_deliver(struct domain *d, evtchn_port_t first)
+{
+    for (evtchn_port_t n = first; n < first + FIFO_WORDS_PER_PAGE; n += DELIVERIES) {
+        spin_lock(&d->ports->lock);
+        some_waiting_deliver_locked(d, n);
+        spin_unlock(&d->ports->lock);
+    }
+}
+
+/* Their first port in *first. */
+static int expand_locked(struct domain *d, uint32_t *words, evtchn_port_t *first)
 {
     struct fifo *fifo = d->ports->fifo;
-    uint32_t first;
 
     if (!fifo)
         return -EOPNOTSUPP;
-    first = fifo->words;
-    if (first == EVTCHN_FIFO_NR_CHANNELS)
+    *first = fifo->words;
+    if (*first == EVTCHN_FIFO_NR_CHANNELS)
         return -ENOSPC;
     spin_lock(&fifo->lock);
-    fifo->array[first / FIFO_WORDS_PER_PAGE] = words;
+    fifo->array[*first / FIFO_WORDS_PER_PAGE] = words;
     fifo->words += FIFO_WORDS_PER_PAGE;
-    waiting_deliver(d, first);
     spin_unlock(&fifo->lock);
     return 0;
 }
 
 int fifo_expand(struct domain *d, uint64_t gfn)
 {
+    evtchn_port_t first;
     mfn_t m;
     int r;
 
@@ -139,10 +151,12 @@ int fifo_expand(struct domain *d, uint64_t gfn)
     if (r)
         return r;
     spin_lock(&d->ports->lock);
-    r = expand_locked(d, frame_virt(m));
+    r = expand_locked(d, frame_virt(m), &first);
     spin_unlock(&d->ports->lock);
     if (r)
         guest_frame_put_written(d, m);
+    else
+        waiting_deliver(d, first);
     return r;
 }
 

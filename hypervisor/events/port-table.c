@@ -8,6 +8,8 @@
 _Static_assert(sizeof(struct port) == 16, "a page of pointers is enough for all records");
 _Static_assert(PORT_PAGES_MAX * sizeof(struct port *) == PAGE_SIZE, "as struct event_ports says");
 
+#define LOOKS 1024 /* at ports in one search */
+
 int event_ports_create(struct domain *d, uint32_t limit)
 {
     d->ports = heap_allocate(sizeof(*d->ports));
@@ -15,7 +17,7 @@ int event_ports_create(struct domain *d, uint32_t limit)
         return -ENOMEM;
     d->ports->limit_wanted = min(limit, EVTCHN_FIFO_NR_CHANNELS);
     d->ports->limit = min(limit, (uint32_t)MAX_PORTS);
-    d->ports->lowest = 1; /* port 0 is never given */
+    d->ports->lowest = d->ports->closing = 1; /* port 0 is never given */
     d->ports->pages = d->ports->first;
     return 0;
 }
@@ -62,28 +64,41 @@ struct port *port_find_locked(struct event_ports *ports, evtchn_port_t number)
     return page ? &page[number % PORTS_PER_PAGE] : NULL;
 }
 
+/* The port's record, made if there is none; NULL: no memory. */
+static struct port *record_make(struct event_ports *ports, evtchn_port_t n)
+{
+    struct port **page = &ports->pages[n / PORTS_PER_PAGE];
+
+    if (!*page)
+        write_once(*page, heap_page_allocate()); /* others look without the lock */
+    return *page ? &(*page)[n % PORTS_PER_PAGE] : NULL;
+}
+
+/* What the guest wrote into the words of free ports decides how many are looked at. */
 int port_allocate_locked(struct domain *d, evtchn_port_t *number)
 {
     struct event_ports *ports = d->ports;
+    evtchn_port_t from = max(ports->looking, ports->lowest);
 
     if (ports->closed)
         return -EINVAL;
-    for (evtchn_port_t n = ports->lowest; n < ports->limit; n++) {
-        struct port **page = &ports->pages[n / PORTS_PER_PAGE], *p;
+    ports->looking = 0;
+    for (evtchn_port_t n = from; n < ports->limit; n++) {
+        struct port *p = record_make(ports, n);
 
-        if (!*page)
-            write_once(*page, heap_page_allocate()); /* others look without the lock */
-        if (!*page)
+        if (!p)
             return -ENOMEM;
-        p = &(*page)[n % PORTS_PER_PAGE];
-        if (p->state != PORT_FREE || !port_reset(d, p, n))
-            continue;
-        p->notify_vcpu = 0;
-        ports->used++;
-        if (n == ports->lowest)
-            ports->lowest++;
-        *number = n;
-        return 0;
+        if (p->state == PORT_FREE && port_reset(d, p, n)) {
+            p->notify_vcpu = 0;
+            ports->used++;
+            ports->lowest += n == ports->lowest;
+            *number = n;
+            return 0;
+        }
+        if (n - from == LOOKS) {
+            ports->looking = n + 1;
+            return -ERESTART;
+        }
     }
     return -ENOSPC;
 }

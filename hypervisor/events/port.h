@@ -48,6 +48,8 @@ struct event_ports {
     uint32_t limit_wanted; /* the same if the format allowed it */
     uint32_t used;         /* ports that are not free */
     uint32_t lowest;       /* every port below this one is used */
+    uint32_t looking;      /* where a search for a free port that was interrupted goes on, or 0 */
+    uint32_t closing;      /* where a walk that closes all goes on, 1 at first; atomic */
     struct fifo *fifo;     /* NULL: the 2-level format.  Read without the lock, too */
     /* Pages of records, made as ports are used and kept; `first`, or a page of PORT_PAGES_MAX. */
     struct port **pages;
@@ -73,7 +75,7 @@ int must_check event_ports_extend_locked(struct event_ports *ports);
 /* The port's record, or NULL for a number that cannot be; lock held. */
 struct port *port_find_locked(struct event_ports *ports, evtchn_port_t number);
 /* A free port, its flags cleared; port 0 is never given.  Its owner gives it a state.  -ENOSPC,
- * -ENOMEM. */
+ * -ENOMEM; -ERESTART: there were many to look at, and the search goes on with the next call. */
 int must_check port_allocate_locked(struct domain *d, evtchn_port_t *number);
 void port_free_locked(struct domain *d, evtchn_port_t number);
 

@@ -5,7 +5,6 @@
 #include "lib/errno.h"
 #include "memory/page-table-entry.h"
 
-#define DR6_FIXED       0xffff0ff0UL
 #define DR6_KEPT        0xe00fUL
 #define DR7_FIXED       0x400UL
 #define DR7_RESERVED    0xdc00UL
@@ -15,7 +14,7 @@
 
 void debug_registers_init(struct vcpu *v)
 {
-    v->debug[6] = DR6_FIXED;
+    v->debug[6] = DR6_NOTHING;
     v->debug[7] = DR7_FIXED;
 }
 
@@ -42,9 +41,17 @@ static int set_status(struct vcpu *v, uint64_t value)
 {
     if (value >> 32)
         return -EINVAL;
-    v->debug[6] = (value & DR6_KEPT) | DR6_FIXED;
-    dr6_write(v->debug[6]);
+    v->debug[6] = (value & DR6_KEPT) | DR6_NOTHING;
     return 0;
+}
+
+/* Bits 4 to 11 and 16 to 31 are set where nothing happened, the others are clear there. */
+void debug_status_take(struct vcpu *v)
+{
+    uint64_t status = dr6_read();
+
+    dr6_write(DR6_NOTHING);
+    v->debug[6] = (v->debug[6] | (status & ~DR6_NOTHING)) & (status | ~DR6_NOTHING);
 }
 
 static int set_breakpoint(struct vcpu *v, uint64_t reg, uint64_t address)

@@ -12,6 +12,9 @@ void debug_registers_init(struct vcpu *v);
 /* Registers 4 and 5 are 6 and 7, unless the guest has set CR4.DE.  -ENODEV: no such register;
  * -EINVAL: bits that must be 0; -EPERM: what no guest may have. */
 int must_check debug_register_set(struct vcpu *v, uint64_t reg, uint64_t value);
+/* A debug exception: what happened joins what the guest has not cleared yet, and the hardware's
+ * register is as it was, which another guest reads next. */
+void debug_status_take(struct vcpu *v);
 int must_check debug_register_get(const struct vcpu *v, uint64_t reg, uint64_t *value);
 
 #endif

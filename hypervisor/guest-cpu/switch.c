@@ -82,7 +82,6 @@ void vcpu_load_debug(struct vcpu *v)
     dr1_write(v->debug[1]);
     dr2_write(v->debug[2]);
     dr3_write(v->debug[3]);
-    dr6_write(v->debug[6]);
     dr7_write(v->debug[7]);
 }
 

@@ -156,11 +156,8 @@ static int on_port(struct domain *d, uint64_t arg, int (*fn)(struct domain *, ev
     return guest_read(&port, arg, sizeof(port)) ? -EFAULT : fn(d, port);
 }
 
-int64_t hypercall_do_event_channel_op(uint64_t cmd, uint64_t arg)
+static int64_t event_channel_op(struct domain *d, uint64_t cmd, uint64_t arg)
 {
-    struct domain *d = current_domain();
-    int r;
-
     switch (cmd) {
     case EVTCHNOP_send:
         return on_port(d, arg, port_send);
@@ -183,8 +180,7 @@ int64_t hypercall_do_event_channel_op(uint64_t cmd, uint64_t arg)
     case EVTCHNOP_bind_vcpu:
         return bind_vcpu(d, arg);
     case EVTCHNOP_reset:
-        r = reset(arg);
-        return r == -ERESTART ? continuation(NR_event_channel_op, cmd, arg, 0, 0, 0) : r;
+        return reset(arg);
     case EVTCHNOP_init_control:
         return init_control(d, arg);
     case EVTCHNOP_expand_array:
@@ -194,4 +190,11 @@ int64_t hypercall_do_event_channel_op(uint64_t cmd, uint64_t arg)
     default:
         return -ENOSYS;
     }
+}
+
+int64_t hypercall_do_event_channel_op(uint64_t cmd, uint64_t arg)
+{
+    int64_t r = event_channel_op(current_domain(), cmd, arg);
+
+    return r == -ERESTART ? continuation(NR_event_channel_op, cmd, arg, 0, 0, 0) : r;
 }

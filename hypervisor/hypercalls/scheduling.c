@@ -77,6 +77,13 @@ static int poll(struct vcpu *v, const struct sched_poll *p)
     return r < 0 ? r : 0;
 }
 
+static void poll_end(struct vcpu *v)
+{
+    bit_test_and_clear_atomic(v->domain->ports->polling, v->id);
+    write_once(v->poll_port, 0);
+    timer_stop(&v->poll_timer);
+}
+
 static int shutdown_self(struct domain *d, uint64_t arg)
 {
     static const char *const reasons[SHUTDOWN_MAX + 1] = {
@@ -171,10 +178,8 @@ int64_t hypercall_do_sched_op(uint64_t cmd, uint64_t arg)
     struct vcpu *v = current_vcpu();
     struct sched_poll p;
 
-    if (unlikely(bit_test(v->domain->ports->polling, v->id))) { /* the poll that ended last */
-        bit_test_and_clear_atomic(v->domain->ports->polling, v->id);
-        timer_stop(&v->poll_timer);
-    }
+    if (unlikely(v->poll_port)) /* the poll that ended last */
+        poll_end(v);
     switch (cmd) {
     case SCHEDOP_yield:
         scheduler_yield();

@@ -56,7 +56,11 @@ static int drop_vcpu_state(struct domain *d)
     int r;
 
     for_each_vcpu(v, d) {
+        bool had = v->gdt_entries || v->ldt_entries;
+
         vcpu_drop_descriptors(v);
+        if (had && preempt_point())
+            return -ERESTART;
         if (!mfn_is_none(v->info_frame)) {
             frame_put_writable(v->info_frame);
             v->info_frame = MFN_NONE;

@@ -31,6 +31,8 @@
 #define CR4_SMEP       BIT_U(20)
 #define CR4_SMAP       BIT_U(21)
 
+#define DR6_NOTHING 0xffff0ff0UL /* as after a reset: SDM volume 3, 17.2.3 */
+
 #define RFLAGS_CF   BIT_U(0)
 #define RFLAGS_MBS  BIT_U(1) /* always set */
 #define RFLAGS_TF   BIT_U(8)

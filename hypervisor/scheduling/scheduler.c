@@ -525,7 +525,9 @@ static void set_running(struct run_queue *q, struct vcpu *next, uint64_t now)
 {
     struct vcpu *old = q->running;
 
-    write_once(q->running, next);
+    /* Before what enter_guest and return_to_guest look at: whoever sets that looks here after it,
+     * and one of us sees the other. */
+    atomic_exchange(&q->running, next);
     timer_stop(&q->slice);
     if (!next)
         return;

@@ -15,12 +15,22 @@ struct descriptor_copy {
     uint64_t *of; /* a page */
 };
 
-static int copy_locked(struct shadow *s, uint64_t gfn, struct descriptor_copy *c)
+/* Copies are memory of the hypervisor's, so they have a bound: a full GDT and LDT of two vCPUs, and
+ * four pages of each of the others. */
+static unsigned copies_most(const struct domain *d)
 {
+    return 2 * (GDT_GUEST_PAGES + LDT_PAGES) + 4 * d->max_vcpus;
+}
+
+static int copy_locked(struct domain *d, uint64_t gfn, struct descriptor_copy *c)
+{
+    struct shadow *s = d->shadow;
     mfn_t m = s->closed ? MFN_NONE : guest_frame_mfn(s, gfn);
 
     if (mfn_is_none(m))
         return -EINVAL;
+    if (s->copies_count == copies_most(d))
+        return -ENOMEM;
     memcpy(c->of, frame_virt(m), PAGE_SIZE); /* once: the copy is what is checked */
     for (unsigned i = 0; i < PAGE_SIZE / sizeof(*c->of); i++)
         if (!descriptor_check(&c->of[i]))
@@ -28,6 +38,7 @@ static int copy_locked(struct shadow *s, uint64_t gfn, struct descriptor_copy *c
     c->gfn = gfn;
     c->next = s->copies;
     s->copies = c;
+    s->copies_count++;
     return 0;
 }
 
@@ -45,7 +56,7 @@ int copy_get(struct domain *d, uint64_t gfn, mfn_t *m)
 
     if (c && (c->of = heap_page_allocate())) {
         spin_lock(&d->shadow->lock);
-        r = copy_locked(d->shadow, gfn, c);
+        r = copy_locked(d, gfn, c);
         spin_unlock(&d->shadow->lock);
     }
     if (r)
@@ -64,6 +75,7 @@ void copy_put(struct domain *d, mfn_t m)
         at = &(*at)->next;
     c = *at;
     *at = c->next;
+    d->shadow->copies_count--;
     spin_unlock(&d->shadow->lock);
     copy_free(c);
 }

@@ -15,9 +15,13 @@
 
 /* Tables at most: some 1 % of the guest's memory, but enough for every root and a path to fill. */
 #define POOL_SHARE   96
-#define POOL_LEAST   160
 #define FREE_AT_ONCE 256  /* tables */
 #define LOOKS        4096 /* of the clock, in one go */
+
+static unsigned pool_least(const struct domain *d)
+{
+    return max(2 * d->max_vcpus + 96, 160U);
+}
 
 static void page_free(struct shadow *s, struct shadow_page *p)
 {
@@ -173,7 +177,7 @@ static struct shadow_page *page_new(struct shadow *s)
 static struct shadow_page *page_take(struct domain *d)
 {
     struct shadow *s = d->shadow;
-    uint64_t limit = max(d->frames.limit / POOL_SHARE, (uint64_t)POOL_LEAST);
+    uint64_t limit = max(d->frames.limit / POOL_SHARE, (uint64_t)pool_least(d));
     struct shadow_page *p = NULL;
     struct cpu_set stale;
 
@@ -251,7 +255,7 @@ int pool_create(struct domain *d)
     struct shadow *s = d->shadow;
 
     s->chunk = heap_allocate(CHUNKS * sizeof(*s->chunk));
-    while (s->chunk && s->pages < POOL_LEAST) {
+    while (s->chunk && s->pages < pool_least(d)) {
         struct shadow_page *p = page_new(s);
 
         if (!p)

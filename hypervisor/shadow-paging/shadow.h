@@ -119,6 +119,7 @@ struct shadow {
     uint64_t store_gfn; /* between store_begin and store_end */
 
     struct descriptor_copy *copies;
+    unsigned copies_count;
     uint64_t sweep; /* for the entries of this guest frame, which leaves; and where next, 0: none */
     page_id sweep_next;
     uint64_t freed;               /* places of the map looked at, at the domain's end */
