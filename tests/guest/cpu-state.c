@@ -77,10 +77,14 @@ static void watchpoint(void)
     check("watch four bytes", hypercall_set_debugreg(0, HYPERCALL_ARG(&watched)), 0);
     check("for writes", hypercall_set_debugreg(7, 0xd0401), 0);
     check("our store", trapped(write_watched), 1);
+    check("is told of", hypercall_get_debugreg(6), 0xffff0ff1);
+    check("a step, not cleared", hypercall_set_debugreg(6, 0xffff4ff0), 0);
     check("a hypercall's store",
           hypercall_vcpu_op(VCPUOP_get_runstate_info, 0, HYPERCALL_ARG(&watched)), 0);
     check("came", watched.state, RUNSTATE_running);
     check("our store again", trapped(write_watched), 1);
+    check("joins it", hypercall_get_debugreg(6), 0xffff4ff1);
+    check("none", hypercall_set_debugreg(6, 0xffff0ff0), 0);
     check("no watch", hypercall_set_debugreg(7, 0x400), 0);
     check("our store, unwatched", trapped(write_watched), -1);
 }

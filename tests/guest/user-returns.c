@@ -14,6 +14,7 @@
 
 #define UPPER      0xffffc90000000000UL
 #define EDGE       0x800000000000UL /* no canonical address any more */
+#define EDGE_SLOT  255              /* of the roots, below it */
 #define FLAG_TF    0x100UL
 #define FLAG_IF    0x200UL
 #define FLAG_NT    0x4000UL
@@ -28,7 +29,8 @@
 
 uint64_t seen[REGISTERS], called[REGISTERS], call_frame[7], landed_flags, kernel_at;
 static char *upper = (char *)UPPER, *stack;
-static uint8_t *frames_behind; /* upper, in the linear map */
+static uint64_t *kernel_root, *user_root; /* that one has nothing at UPPER */
+static uint8_t *frames_behind;            /* upper, in the linear map */
 
 enum { BY_CALL, BY_EXCEPTION, BY_EVENT, IN_KERNEL };
 
@@ -36,6 +38,7 @@ int64_t leave(const void *frame);
 int64_t call_at(uint64_t rip); /* a hypercall from there; does not come back by itself */
 void land(void);
 void land_with_flags(void);
+void look(void);
 void arrive(void);
 void back(void);
 void event_arrives(void);
@@ -79,6 +82,10 @@ __asm__(".text\n"
                                                        "    pop %r15; pop %r14; pop %r13; pop "
                                                        "%r12; pop %rbp; pop %rbx\n"
                                                        "    ret\n"
+                                                       "look:\n"
+                                                       "    movabs $0xffffc90000000000, %rax\n"
+                                                       "    mov (%rax), %rax\n"
+                                                       "    syscall\n"
                                                        "call_at:\n"
                                                        "    push %rbx; push %rbp; push %r12; push "
                                                        "%r13; push %r14; push %r15\n"
@@ -120,7 +127,8 @@ static void entry_link(uint64_t *at, uint64_t *table)
     check("link", hypercall_mmu_update(HYPERCALL_ARG(&update), 1, 0, DOMID_SELF), 0);
 }
 
-/* Maps n new pages from va on, where nothing is yet; the first one's place in the linear map. */
+/* Maps n new pages from va on in the kernel's root, where nothing is yet; the first one's place in
+ * the linear map. */
 static uint8_t *pages_map(uint64_t va, unsigned int n)
 {
     uint64_t *l1 = frames_alloc(0), *l2 = frames_alloc(0), *l3 = frames_alloc(0);
@@ -132,7 +140,7 @@ static uint8_t *pages_map(uint64_t va, unsigned int n)
     l3[va >> 30 & 511] = frames_virt_to_machine(l2) | PTE_KERNEL;
     check("protect", page_tables_protect(l1, false), 0);
     check("protect", page_tables_protect(l2, false), 0);
-    entry_link((uint64_t *)start_info->pt_base + (va >> 39 & 511), l3);
+    entry_link(&kernel_root[va >> 39 & 511], l3);
     return pages;
 }
 
@@ -147,9 +155,13 @@ static void handler_set(uint16_t flags)
 
 static void setup(void)
 {
-    struct mmuext_op root = { .cmd = MMUEXT_NEW_USER_BASEPTR,
-                              .arg1.mfn = frames_virt_to_mfn((void *)start_info->pt_base) };
+    struct mmuext_op root = { .cmd = MMUEXT_NEW_USER_BASEPTR };
 
+    kernel_root = (uint64_t *)start_info->pt_base;
+    user_root = frames_alloc(0);
+    memcpy(user_root, kernel_root, PAGE_SIZE);
+    root.arg1.mfn = frames_virt_to_mfn(user_root);
+    check("protect", page_tables_protect(user_root, false), 0);
     frames_behind = pages_map(UPPER, 2);
     stack = frames_alloc(0);
     for (unsigned int vector = 0; vector < 32; vector++)
@@ -257,6 +269,19 @@ static void frames(void)
     frame.rflags = frame.r11 = FLAG_IF | FLAG_TF | FLAG_RF | FLAG_VM;
     check("a step, all flags the same", go(frame, upper + 256), BY_EXCEPTION);
     check("is one, too", (int64_t)trap.vector, 1);
+}
+
+/* Each side has its own tables. */
+static void roots(void)
+{
+    struct iret_context frame = plain();
+
+    frame.rip = frame.rcx = (uint64_t)(uintptr_t)look;
+    check("look at the kernel's", go(frame, upper + 256), BY_EXCEPTION);
+    check("a page fault", (int64_t)trap.vector, 14);
+    check("nothing is there", (int64_t)trap.error_code, 4);
+    check("but for the kernel", (int64_t) * (volatile uint64_t *)(upper + 256 + 32),
+          (int64_t)(uintptr_t)look);
 }
 
 /* Selectors for another ring, and such that the processor refuses. */
@@ -372,7 +397,10 @@ static void edges(void)
 {
     struct iret_context frame = plain();
     uint8_t *last = pages_map(EDGE - PAGE_SIZE, 1);
+    struct mmu_update link = { .ptr = frames_virt_to_machine(&user_root[EDGE_SLOT]),
+                               .val = kernel_root[EDGE_SLOT] };
 
+    check("user link", hypercall_mmu_update(HYPERCALL_ARG(&link), 1, 0, DOMID_SELF), 0);
     frame.rip = frame.rcx = EDGE;
     check("to no address", go(frame, upper + 256), BY_EXCEPTION);
     check("is a general protection fault", (int64_t)trap.vector, 13);
@@ -394,6 +422,7 @@ void guest_test(void)
 {
     setup();
     frames();
+    roots();
     selectors();
     flags_of_calls();
     stacks();
