@@ -1,6 +1,6 @@
 /*
- * Event channels beyond the 4096 of the 2-level format: numbers that need more than 16 bits, and work
- * that grows with what a guest wrote into its words.  None of it takes long in one go.
+ * Event channels beyond the 4096 of the 2-level format: numbers that need more than 16 bits, and
+ * work that grows with what a guest wrote into its words.  None of it takes long in one go.
  *
  * Sources: tests/model/machine.c tests/model/common.c tests/model/tlb.c tests/model/stubs.c
  * hypervisor/domain/guest-memory.c

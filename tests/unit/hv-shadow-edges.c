@@ -328,6 +328,26 @@ static void a_map_of_one_frame(void **state)
     assert_in_range(domain.shadow->map_pages, 1, 100);
 }
 
+/* A guest of few frames has no more copies of its descriptor tables than its vCPUs may need. */
+static void copies_of_descriptors_have_a_bound(void **state)
+{
+    const unsigned most = 2 * (GDT_GUEST_PAGES + LDT_PAGES) + 4 * domain.max_vcpus;
+    mfn_t copy[200], none;
+
+    (void)state;
+    assert_true(most <= ARRAY_SIZE(copy));
+    memset(frame_virt(guest_frame_mfn(domain.shadow, DATA)), 0, PAGE_SIZE);
+    for (unsigned i = 0; i < most; i++)
+        assert_int_equal(copy_get(&domain, DATA, &copy[i]), 0);
+    assert_int_equal(copy_get(&domain, DATA, &none), -ENOMEM);
+    copy_put(&domain, copy[3]);
+    assert_int_equal(copy_get(&domain, DATA, &copy[3]), 0);
+    assert_int_equal(copy_get(&domain, DATA, &none), -ENOMEM);
+    for (unsigned i = 0; i < most; i++)
+        copy_put(&domain, copy[i]);
+    assert_null(domain.shadow->copies);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +360,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_store_while_a_table_is_guarded, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(a_table_goes_while_all_do, guest_up, guest_down),
         cmocka_unit_test_setup_teardown(a_map_of_one_frame, guest_up, guest_down),
+        cmocka_unit_test_setup_teardown(copies_of_descriptors_have_a_bound, guest_up, guest_down),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
