@@ -24,9 +24,12 @@
 #define FLAG_ID    0x200000UL
 #define FLAGS_KEPT (FLAG_IF | FLAG_NT | FLAG_AC | FLAG_ID | 0xd5 | 0x3000)
 
+enum { USERS = 77, KERNELS }; /* what is at the two bases of gs */
+
 #define REGISTERS 15 /* rax, rcx, r11 first, then the twelve that nobody changes */
 #define KEPT      3
 
+uint64_t user_gs, kernel_gs;
 uint64_t seen[REGISTERS], called[REGISTERS], call_frame[7], landed_flags, kernel_at;
 static char *upper = (char *)UPPER, *stack;
 static uint64_t *kernel_root, *user_root; /* that one has nothing at UPPER */
@@ -65,6 +68,8 @@ __asm__(".text\n"
                   "    syscall\n"
                   "land:\n" NOTE(seen, ) "    pushfq\n"
                                          "    pop landed_flags\n"
+                                         "    mov %gs:0, %rax\n"
+                                         "    mov %rax, user_gs\n"
                                          "    mov $0x7777, %eax\n"
                                          "    syscall\n"
                                          "land_with_flags:\n" /* rax */
@@ -76,6 +81,8 @@ __asm__(".text\n"
                                                        "call_frame+16; pop call_frame+24\n"
                                                        "    pop call_frame+32; pop call_frame+40; "
                                                        "pop call_frame+48\n"
+                                                       "    mov %gs:0, %rax\n"
+                                                       "    mov %rax, kernel_gs\n"
                                                        "    xor %eax, %eax\n"
                                                        "back:\n"
                                                        "    mov kernel_at, %rsp\n"
@@ -157,6 +164,10 @@ static void setup(void)
 {
     struct mmuext_op root = { .cmd = MMUEXT_NEW_USER_BASEPTR };
 
+    static uint64_t users = USERS, kernels = KERNELS;
+
+    check("user's gs", hypercall_set_segment_base(SEGBASE_GS_USER, HYPERCALL_ARG(&users)), 0);
+    check("kernel's gs", hypercall_set_segment_base(SEGBASE_GS_KERNEL, HYPERCALL_ARG(&kernels)), 0);
     kernel_root = (uint64_t *)start_info->pt_base;
     user_root = frames_alloc(0);
     memcpy(user_root, kernel_root, PAGE_SIZE);
@@ -194,7 +205,7 @@ static int64_t go(struct iret_context frame, char *at)
     for (unsigned int i = 0; i < REGISTERS; i++)
         seen[i] = called[i] = 0;
     trap = (struct trap_frame){ 0 };
-    landed_flags = 0;
+    landed_flags = user_gs = kernel_gs = 0;
     /* The console's events find their handler in user mode, not on the stack that `leave` makes. */
     shared_info->vcpu_info[0].evtchn_upcall_mask = 1;
     /* Not through `at`, so that the hypervisor is the first to touch it. */
@@ -223,6 +234,8 @@ static void to_and_fro(const char *how, struct iret_context frame, void *at)
     check("its rcx", (int64_t)seen[1], (int64_t)frame.rcx);
     check("its r11", (int64_t)seen[2], (int64_t)frame.r11);
     check("the others", (int64_t)changed(seen), 0);
+    check("its gs", (int64_t)user_gs, USERS);
+    check("the kernel's", (int64_t)kernel_gs, KERNELS);
     check("its flags", (int64_t)(landed_flags & FLAGS_KEPT),
           (int64_t)((frame.rflags | FLAG_IF) & FLAGS_KEPT));
     check("the call's rax", (int64_t)called[0], 0x7777);
@@ -330,17 +343,19 @@ static void flags_of_calls(void)
     handler_set(CALLBACKF_mask_events);
 }
 
-/* Makes the pages in the upper half new to whoever shadows our tables. */
-static void forget(unsigned int page)
+/* Makes pages in the upper half new to whoever shadows our tables: of bit 0 the first. */
+static void forget(unsigned int which)
 {
-    uint64_t va = (uint64_t)(uintptr_t)upper + page * PAGE_SIZE;
+    for (unsigned int page = 0; page < 2; page++) {
+        uint64_t va = (uint64_t)(uintptr_t)upper + page * PAGE_SIZE;
+        uint64_t pte = frames_virt_to_machine(frames_behind + page * PAGE_SIZE) |
+                       (PTE_PRESENT | PTE_WRITE | PTE_USER); /* neither accessed nor dirty */
 
-    check("away", hypercall_update_va_mapping(va, 0, UVMF_INVLPG), 0);
-    check(
-        "and back",
-        hypercall_update_va_mapping(
-            va, frames_virt_to_machine(frames_behind + page * PAGE_SIZE) | PTE_KERNEL, UVMF_INVLPG),
-        0);
+        if (!(which >> page & 1))
+            continue;
+        check("away", hypercall_update_va_mapping(va, 0, UVMF_INVLPG), 0);
+        check("and back", hypercall_update_va_mapping(va, pte, UVMF_INVLPG), 0);
+    }
 }
 
 /* The frame of a call, or of a return, across two pages, each seen for the first time. */
@@ -351,13 +366,12 @@ static void stacks(void)
               hypercall_stack_switch(FLAT_KERNEL_SS,
                                      (uint64_t)(uintptr_t)upper + PAGE_SIZE + 16UL * (words % 4)),
               0);
-        forget(words & 1);
-        to_and_fro("across pages", plain(), upper + 256);
-        forget(words & 1);
-        to_and_fro("from across pages", plain(), upper + PAGE_SIZE - 8UL * words);
-        forget(0);
-        forget(1);
-        to_and_fro("from two new pages", plain(), upper + PAGE_SIZE - 8UL * words);
+        for (unsigned int which = 1; which < 4; which++) {
+            forget(which);
+            to_and_fro("across pages", plain(), upper + 256);
+            forget(which);
+            to_and_fro("from across pages", plain(), upper + PAGE_SIZE - 8UL * words);
+        }
     }
     check("stack",
           hypercall_stack_switch(FLAT_KERNEL_SS, (uint64_t)(uintptr_t)upper + 2 * PAGE_SIZE), 0);
@@ -389,6 +403,10 @@ static void watched(void)
     check("on", hypercall_set_debugreg(7, 0x30003), 0);
     to_and_fro("watched", plain(), upper + 256);
     check("still on", hypercall_get_debugreg(7), 0x30403);
+    check("a store, too", hypercall_set_debugreg(1, HYPERCALL_ARG(&seen[3])), 0);
+    check("on", hypercall_set_debugreg(7, 0xd3000f), 0);
+    check("a store in user mode", go(plain(), upper + 256), BY_EXCEPTION);
+    check("is a debug exception", (int64_t)trap.vector, 1);
     check("off", hypercall_set_debugreg(7, 0), 0);
 }
 
