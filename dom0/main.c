@@ -48,7 +48,8 @@ static void guests_autostart(const char *command_line)
     struct ram_dir_entry entry;
     char started[256] = "";
 
-    if (has_word(command_line, "autostart=off"))
+    if (has_word(command_line, "autostart=off") || has_word(command_line, "autostart=no") ||
+        has_word(command_line, "autostart=0"))
         return;
 
     for (;;) {

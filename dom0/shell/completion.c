@@ -15,7 +15,8 @@ static void place_clear(struct completion_place *place)
 /* A word has come to its end.  Beyond those that decide only their number counts. */
 static void word_end(struct completion_place *place, size_t *length)
 {
-    bool is_prefix = !place->index && (!strcmp(place->word, "!") || !strcmp(place->word, "try"));
+    bool is_prefix = !place->index && (!strcmp(place->word, "!") || !strcmp(place->word, "try") ||
+                                       !strcmp(place->word, "time"));
 
     if (*length && !is_prefix && !place->is_file) {
         if (place->index < COMPLETION_WORDS)

@@ -116,7 +116,15 @@ static int cp(int argc, char **argv)
 {
     if (argc != 3)
         return shell_usage("cp FROM TO");
-    int error = ram_files_copy(argv[1], argv[2]);
+    const char *name = strrchr(argv[1], '/'), *to = argv[2];
+    char inside[512];
+    struct stat status;
+
+    if (!stat(to, &status) && S_ISDIR(status.st_mode)) {
+        snprintf(inside, sizeof(inside), "%s/%s", to, name ? name + 1 : argv[1]);
+        to = inside;
+    }
+    int error = ram_files_copy(argv[1], to);
 
     return error ? shell_failed(argv[1], error) : 0;
 }
@@ -211,7 +219,7 @@ int shell_file_commands_register(void)
     static const struct shell_command commands[] = {
         { "ls", ls, "[-l] [PATH...]: folders' files" },
         { "cat", cat, "FILE...: print files" },
-        { "cp", cp, "FROM TO: copy a file" },
+        { "cp", cp, "FROM TO: copy a file, or into a folder" },
         { "rm", rm, "[-f] PATH...: remove files and empty folders" },
         { "mkdir", make_folder, "[-p] PATH...: make folders" },
         { "mount", mount, ": what is mounted" },

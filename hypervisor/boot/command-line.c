@@ -30,29 +30,36 @@ static uint64_t parse_size(const char *s)
     }
 }
 
-static unsigned parse_number(const char *s)
+/* A decimal number of at least 1, and nothing behind it; else the option stays as it is. */
+static bool parse_count(const char *s, unsigned *count)
 {
     unsigned v = 0;
 
-    for (; *s >= '0' && *s <= '9'; s++)
+    for (; *s >= '0' && *s <= '9' && v < 100000; s++)
         v = v * 10 + (unsigned)(*s - '0');
-    return v;
+    if (*s || !v)
+        return false;
+    *count = v;
+    return true;
 }
 
 static bool option_console(const char *v)
 {
-    options.console_serial = options.console_vga = false;
+    bool serial = false, vga = false;
+
     while (*v) {
         if (!strncmp(v, "com1", 4))
-            options.console_serial = true;
+            serial = true;
         else if (!strncmp(v, "vga", 3))
-            options.console_vga = true;
+            vga = true;
         else if (strncmp(v, "none", 4))
             return false;
         while (*v && *v != ',')
             v++;
         v += *v == ',';
     }
+    options.console_serial = serial;
+    options.console_vga = vga;
     return true;
 }
 
@@ -74,20 +81,21 @@ static bool option_loglvl(const char *v)
 
 static bool option_dom0_mem(const char *v)
 {
-    options.dom0_bytes = parse_size(v);
-    return options.dom0_bytes != 0;
+    uint64_t bytes = parse_size(v);
+
+    if (bytes)
+        options.dom0_bytes = bytes;
+    return bytes != 0;
 }
 
 static bool option_maxcpus(const char *v)
 {
-    options.max_cpus = parse_number(v);
-    return options.max_cpus != 0;
+    return parse_count(v, &options.max_cpus);
 }
 
 static bool option_dom0_max_vcpus(const char *v)
 {
-    options.dom0_max_vcpus = parse_number(v);
-    return options.dom0_max_vcpus != 0;
+    return parse_count(v, &options.dom0_max_vcpus);
 }
 
 static bool option_noreboot(const char *v)

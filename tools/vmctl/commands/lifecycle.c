@@ -50,8 +50,10 @@ int command_pause(struct command_context *context, int argc, char **argv)
 {
     uint32_t domid = 0;
     int status = one_guest(context, argc, argv, 1, &domid);
-    int error = status ? 0 : domain_pause(domid);
+    int error = status ? 0 : must_live(context, domid, argv[1]);
 
+    if (!status && !error)
+        error = domain_pause(domid);
     return error ? command_failed(context, error, argv[1]) : status;
 }
 

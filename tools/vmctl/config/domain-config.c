@@ -60,9 +60,9 @@ static int read_number(struct reader *reader, int64_t least, int64_t most, int64
     else if (value->kind == CONFIG_STRING && value->string[0])
         *number = strtoll(value->string, &end, 0);
     else
-        return key_error(reader, "must be a number", "write it without quotes");
+        return key_error(reader, "must be a number", "write digits alone, without a unit");
     if (end && *end)
-        return key_error(reader, "must be a number", "write it without quotes");
+        return key_error(reader, "must be a number", "write digits alone, without a unit");
     snprintf(range, sizeof(range), "use %lld to %lld", (long long)least, (long long)most);
     if (*number < least || *number > most)
         return key_error(reader, "out of range", range);

@@ -29,7 +29,8 @@ struct check {
 static bool asks_nothing(const struct config_value *value)
 {
     return (value->kind == CONFIG_NUMBER && !value->number) ||
-           (value->kind == CONFIG_STRING && !value->string[0]) ||
+           (value->kind == CONFIG_STRING &&
+            (!value->string[0] || !strcmp(value->string, "disabled"))) ||
            (value->kind == CONFIG_LIST && !value->count);
 }
 

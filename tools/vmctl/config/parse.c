@@ -105,7 +105,8 @@ static int parse_number(struct parser *parser, struct config_value *value)
     value->kind = CONFIG_NUMBER;
     value->number = strtoll(digits, &end, 0);
     if (errno || *end || end == digits)
-        return syntax_error(parser, "not a number", "strings need quotes");
+        return syntax_error(parser, "not a number",
+                            "a number has no unit, and strings need quotes");
     return 0;
 }
 
