@@ -44,7 +44,7 @@ static bool name_is_in_store(struct xs_client *store, uint32_t tx, const char *n
  * store does not sleep there. */
 static int name_take(struct node_writer *writer, const char *name, uint32_t domid)
 {
-    uint32_t other;
+    uint32_t other = 0;
     bool taken = platform_makes_all_guests()
                      ? domain_has_name(writer->store, name, &other) && other != domid
                      : name_is_in_store(writer->store, writer->tx, name);
