@@ -268,7 +268,9 @@ static void harmless_keys_are_noticed_others_refused(void **state)
     expect_refusal(BASE "vtpm=['backend=1']\n", "g.cfg:4: vtpm: not supported yet");
     expect_refusal(BASE "bootloader='pygrub'\n",
                    "g.cfg:4: bootloader: not supported (take it out;");
-    expect_refusal(BASE "type='hvm'\n", "only PV guests");
+    expect_refusal(BASE "type='hvm'\n", "g.cfg:4: type: only PV guests are supported");
+    expect_refusal(BASE "pci=['00:01.0']\nfoo=1\nbuilder='hvm'\n",
+                   "g.cfg:6: builder: only PV guests");
     expect_refusal(BASE "pci=['00:01.0']\n", "not supported yet");
 }
 
@@ -462,7 +464,11 @@ static void cpus_are_lists(void **state)
     expect_refusal(BASE "cpus = 'nodes:1'\n", "not a list of CPUs");
     expect_refusal(BASE "cpus = [['1']]\n", "not a list of CPUs");
     expect_refusal(BASE "cap = 50\n", "cap: not supported");
-    expect_refusal(BASE "cpu_weight = 512\n", "weights are not supported");
+    expect_refusal(BASE "cpu_weight = 512\n", "g.cfg:4: cpu_weight: not supported yet");
+    expect_refusal(BASE "cpu_weight = '77'\ncap = 50\n",
+                   "2 keys cannot be used: cpu_weight (line 4), cap (line 5): not supported yet");
+    assert_int_equal(parse(BASE "cpu_weight = 256\n"), 0);
+    assert_int_equal(parse(BASE "cpu_weight = '256'\n"), 0);
     expect_refusal(BASE "cpus_soft = '1'\n", "cpus_soft: not supported");
 }
 

@@ -34,13 +34,35 @@ static bool asks_nothing(const struct config_value *value)
            (value->kind == CONFIG_LIST && !value->count);
 }
 
+static bool is_text(const struct config_value *value, const char *text)
+{
+    return value->kind == CONFIG_STRING && !strcmp(value->string, text);
+}
+
+/* Nothing else that is wrong matters then. */
+static bool asks_for_another_machine(const struct config_entry *entry)
+{
+    return (!strcmp(entry->key, "type") || !strcmp(entry->key, "builder")) &&
+           (is_text(entry->value, "hvm") || is_text(entry->value, "pvh"));
+}
+
+/* 256 is what everybody has. */
+static bool asks_for_a_weight(const struct config_entry *entry)
+{
+    const struct config_value *value = entry->value;
+
+    if (strcmp(entry->key, "cpu_weight") != 0 || asks_nothing(value) || is_text(value, "256"))
+        return false;
+    return value->kind == CONFIG_STRING || (value->kind == CONFIG_NUMBER && value->number != 256);
+}
+
 static enum other_key unusable(const struct check *check, const struct config_entry *entry)
 {
     const char *name;
 
     for (size_t i = 0; (name = check->known(i)); i++)
         if (!strcmp(entry->key, name))
-            return OTHER_KEY_IGNORED;
+            return asks_for_a_weight(entry) ? OTHER_KEY_REFUSED : OTHER_KEY_IGNORED;
     enum other_key other = other_key_find(entry->key);
 
     return other == OTHER_KEY_REFUSED && asks_nothing(entry->value) ? OTHER_KEY_IGNORED : other;
@@ -79,6 +101,16 @@ static int refuse_one(const struct check *check, const struct config_entry *entr
         return failure_set(failure, -EINVAL, "%s: unknown key \"%s\" (did you mean \"%s\"?)", place,
                            entry->key, name);
     return failure_set(failure, -EINVAL, "%s: unknown key \"%s\" (take it out)", place, entry->key);
+}
+
+static int refuse_machine(const struct check *check, const struct config_entry *entry,
+                          struct failure *failure)
+{
+    char place[300];
+
+    config_place(check->config, entry->line, place, sizeof(place));
+    return failure_set(failure, -EINVAL, "%s: %s: only PV guests are supported (use type = \"pv\")",
+                       place, entry->key);
 }
 
 /* Adds the words whole, or counts them as left out. */
@@ -133,11 +165,14 @@ int key_check(const struct config *config, const char *(*known)(size_t i), struc
     const struct config_entry *first = NULL;
     unsigned int count = 0;
 
-    for (struct config_entry *entry = config->first; entry; entry = entry->next)
+    for (struct config_entry *entry = config->first; entry; entry = entry->next) {
+        if (asks_for_another_machine(entry))
+            return refuse_machine(&check, entry, failure);
         if (unusable(&check, entry) != OTHER_KEY_IGNORED) {
             first = first ? first : entry;
             count++;
         }
+    }
     if (!count)
         return 0;
     if (count == 1)
