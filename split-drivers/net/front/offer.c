@@ -158,27 +158,34 @@ static void node_remove(struct xs_client *store, const char *folder, const char 
     xs_rm(store, XS_NO_TX, path);
 }
 
+static void nodes_remove(struct xs_client *store, const char *folder, const char *const *nodes)
+{
+    for (; *nodes; nodes++)
+        node_remove(store, folder, *nodes);
+}
+
+/*
+ * What was told before, by a kernel before us or by ourselves, to a backend that went while it was
+ * asked, is not to be left beside what is told now: the backend might believe it.
+ */
 static int queue_tell(const struct front_queue *queue, struct xs_client *store, const char *folder)
 {
+    static const char *const one_port[] = { "event-channel", NULL };
+    static const char *const two_ports[] = { "event-channel-tx", "event-channel-rx", NULL };
     bool split = queue->rx_port != queue->tx_port;
-    int error = handshake_write(store, folder, "tx-ring-ref", "%u", (unsigned int)queue->tx_ref);
+    int error;
 
+    nodes_remove(store, folder, split ? one_port : two_ports);
+    error = handshake_write(store, folder, "tx-ring-ref", "%u", (unsigned int)queue->tx_ref);
     if (!error)
         error = handshake_write(store, folder, "rx-ring-ref", "%u", (unsigned int)queue->rx_ref);
-    if (!split) {
-        /* who was here before us may have left them, and the backend would believe them */
-        node_remove(store, folder, "event-channel-tx");
-        node_remove(store, folder, "event-channel-rx");
-        return error ? error
-                     : handshake_write(store, folder, "event-channel", "%u",
-                                       (unsigned int)queue->tx_port);
-    }
     if (!error)
+        error = handshake_write(store, folder, split ? "event-channel-tx" : "event-channel", "%u",
+                                (unsigned int)queue->tx_port);
+    if (!error && split)
         error =
-            handshake_write(store, folder, "event-channel-tx", "%u", (unsigned int)queue->tx_port);
-    return error ? error
-                 : handshake_write(store, folder, "event-channel-rx", "%u",
-                                   (unsigned int)queue->rx_port);
+            handshake_write(store, folder, "event-channel-rx", "%u", (unsigned int)queue->rx_port);
+    return error;
 }
 
 static int features_tell(const struct front *front, struct xs_client *store)
@@ -203,15 +210,14 @@ static int features_tell(const struct front *front, struct xs_client *store)
     return error;
 }
 
-static int queues_tell(const struct front *front, struct xs_client *store)
+static int many_queues_tell(const struct front *front, struct xs_client *store)
 {
+    static const char *const of_one[] = { "tx-ring-ref",      "rx-ring-ref",      "event-channel",
+                                          "event-channel-tx", "event-channel-rx", NULL };
     char folder[64];
     int error = 0;
 
-    if (front->queue_count == 1) {
-        node_remove(store, front->path, "multi-queue-num-queues");
-        return queue_tell(front->queues[0], store, front->path);
-    }
+    nodes_remove(store, front->path, of_one);
     for (unsigned int i = 0; i < front->queue_count && !error; i++) {
         snprintf(folder, sizeof(folder), "%s/queue-%u", front->path, i);
         error = queue_tell(front->queues[i], store, folder);
@@ -219,6 +225,21 @@ static int queues_tell(const struct front *front, struct xs_client *store)
     return error ? error
                  : handshake_write(store, front->path, "multi-queue-num-queues", "%u",
                                    front->queue_count);
+}
+
+static int queues_tell(const struct front *front, struct xs_client *store)
+{
+    char folder[16];
+
+    for (unsigned int i = front->queue_count == 1 ? 0 : front->queue_count; i < FRONT_QUEUES_MAX;
+         i++) {
+        snprintf(folder, sizeof(folder), "queue-%u", i);
+        node_remove(store, front->path, folder);
+    }
+    if (front->queue_count > 1)
+        return many_queues_tell(front, store);
+    node_remove(store, front->path, "multi-queue-num-queues");
+    return queue_tell(front->queues[0], store, front->path);
 }
 
 int offer_make(struct front *front, struct xs_client *store)
