@@ -55,17 +55,34 @@ static void read_module(const struct tag *t)
     boot_info.modules++;
 }
 
+/* Firmware likes to cut what belongs together into many ranges. */
+static void add_range(const struct map_entry *m)
+{
+    struct e820_entry *last = &boot_info.e820[boot_info.e820_entries - 1];
+
+    if (!m->length || m->base + m->length < m->base)
+        return;
+    if (boot_info.e820_entries && last->type == m->type && last->addr + last->size == m->base)
+        last->size += m->length;
+    else if (boot_info.e820_entries == MAX_E820)
+        boot_info.e820_ignored++;
+    else
+        boot_info.e820[boot_info.e820_entries++] =
+            (struct e820_entry){ m->base, m->length, m->type };
+}
+
 static void read_map(const struct tag *t)
 {
     const uint32_t *header = (const uint32_t *)(t + 1);
     const uint8_t *at = (const uint8_t *)(header + 2), *end = (const uint8_t *)t + t->size;
 
-    for (; at + header[0] <= end && boot_info.e820_entries < MAX_E820; at += header[0]) {
-        const struct map_entry *m = (const struct map_entry *)at;
-
-        boot_info.e820[boot_info.e820_entries++] =
-            (struct e820_entry){ m->base, m->length, m->type };
-    }
+    if (header[0] < sizeof(struct map_entry))
+        return;
+    for (; at + header[0] <= end; at += header[0])
+        add_range((const struct map_entry *)at);
+    if (boot_info.e820_ignored)
+        log_warning("the memory map has %u ranges more than we have room for",
+                    boot_info.e820_ignored);
 }
 
 static void read_framebuffer(const struct framebuffer_tag *t)

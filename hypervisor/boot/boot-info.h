@@ -18,7 +18,7 @@ struct boot_info {
     char loader[64];
     unsigned modules;
     struct boot_module module[MAX_MODULES];
-    unsigned e820_entries;
+    unsigned e820_entries, e820_ignored;
     struct e820_entry e820[MAX_E820];
     uint8_t rsdp[36];
     bool have_rsdp;

@@ -1,4 +1,8 @@
-/* First fit from the top of the memory map, below 4 GiB, which is all that is mapped yet. */
+/*
+ * First fit from the top of the memory map, as far as it is mapped: below 4 GiB at first, then all
+ * of it.  Tables of all frames have memory where there is RAM; for holes, which are larger than the
+ * RAM on many machines, one piece stands everywhere.
+ */
 #include "boot/early-memory.h"
 #include "boot/boot-info.h"
 #include "lib/bug.h"
@@ -8,8 +12,9 @@
 #include "memory/hypervisor-mappings.h"
 #include "memory/machine-to-physical.h"
 
-#define MAX_RESERVED 32
+#define MAX_RESERVED 64
 #define LARGE_PAGE   0x200000UL
+#define DIRECT_BYTES ((uint64_t)DIRECT_VIRT_END - (uint64_t)DIRECT_VIRT)
 
 extern const uint8_t image_start[], image_end[];
 extern uint8_t boot_l4[];
@@ -18,12 +23,21 @@ static struct {
     uint64_t start, end;
 } reserved[MAX_RESERVED];
 static unsigned reserved_count;
+static uint64_t mapped_end = 1UL << 32;
 
+/* What is taken piece by piece, downwards, stays one range. */
 static void reserve(uint64_t start, uint64_t end)
 {
+    start &= PAGE_MASK;
+    end = round_up(end, PAGE_SIZE);
+    for (unsigned i = 0; i < reserved_count; i++)
+        if (reserved[i].start == end) {
+            reserved[i].start = start;
+            return;
+        }
     BUG_ON(reserved_count == MAX_RESERVED);
-    reserved[reserved_count].start = start & PAGE_MASK;
-    reserved[reserved_count++].end = round_up(end, PAGE_SIZE);
+    reserved[reserved_count].start = start;
+    reserved[reserved_count++].end = end;
 }
 
 /* The end of a reserved range that overlaps, or 0; for going downwards: its start in *start. */
@@ -45,7 +59,7 @@ static uint64_t allocate(uint64_t bytes, uint64_t align)
     bytes = round_up(bytes, PAGE_SIZE);
     for (unsigned i = 0; i < boot_info.e820_entries; i++) {
         const struct e820_entry *e = &boot_info.e820[i];
-        uint64_t end = min(e->addr + e->size, 1UL << 32), start, rs, re;
+        uint64_t end = min(e->addr + e->size, mapped_end), start, rs, re;
 
         if (e->type != E820_RAM)
             continue;
@@ -77,6 +91,25 @@ static uint64_t ram_end(void)
     return end;
 }
 
+/* RAM beyond the direct map's end is not used. */
+static void leave_out_ram(void)
+{
+    uint64_t left_out = 0;
+
+    for (unsigned i = 0; i < boot_info.e820_entries; i++) {
+        struct e820_entry *e = &boot_info.e820[i];
+        uint64_t room = e->addr < DIRECT_BYTES ? DIRECT_BYTES - e->addr : 0;
+
+        if (e->type != E820_RAM || e->size <= room)
+            continue;
+        left_out += e->size - room;
+        e->size = room;
+    }
+    if (left_out)
+        log_warning("memory: %lu GiB beyond %lu GiB are left out", left_out >> 30,
+                    DIRECT_BYTES >> 30);
+}
+
 /* RAM above 4 GiB joins the direct map. */
 static void map_high_memory(void)
 {
@@ -104,15 +137,50 @@ static mfn_t pool_frame(void)
     return mfn((pool_next >> PAGE_SHIFT) - 1);
 }
 
-static void make_table(uint64_t virt, uint64_t bytes, int fill, uint64_t also_at)
+static bool has_ram(uint64_t start, uint64_t end)
 {
-    uint64_t size = round_up(bytes, LARGE_PAGE), at = allocate(size, LARGE_PAGE);
+    for (unsigned i = 0; i < boot_info.e820_entries; i++) {
+        const struct e820_entry *e = &boot_info.e820[i];
 
-    memset(frame_virt(mfn(at >> PAGE_SHIFT)), fill, size);
-    mappings_add(virt, mfn(at >> PAGE_SHIFT), size >> PAGE_SHIFT, MAP_RW);
-    if (also_at)
-        mappings_add(also_at, mfn(at >> PAGE_SHIFT), size >> PAGE_SHIFT,
-                     (MAP_RO & ~PTE_G) | PTE_US);
+        if (e->type == E820_RAM && e->addr < end && e->addr + e->size > start)
+            return true;
+    }
+    return false;
+}
+
+/* One record a frame, all bits set at first; also_at: where guests see it, or 0. */
+struct table {
+    uint64_t virt, also_at;
+    unsigned record_bytes;
+};
+
+static uint64_t piece_make(void)
+{
+    uint64_t at = allocate(LARGE_PAGE, LARGE_PAGE);
+
+    memset(frame_virt(mfn(at >> PAGE_SHIFT)), 0xff, LARGE_PAGE);
+    return at;
+}
+
+static void table_make(const struct table *t)
+{
+    uint64_t size = round_up(frame_limit * t->record_bytes, LARGE_PAGE), hole = 0;
+
+    for (uint64_t at = 0; at < size; at += LARGE_PAGE) {
+        /* A record may lie across two pieces. */
+        uint64_t first = at / t->record_bytes, end = (at + LARGE_PAGE - 1) / t->record_bytes + 1;
+        bool ram = has_ram(first << PAGE_SHIFT, end << PAGE_SHIFT);
+        uint64_t piece;
+
+        if (!ram && !hole)
+            hole = piece_make();
+        piece = ram ? piece_make() : hole;
+        mappings_add(t->virt + at, mfn(piece >> PAGE_SHIFT), LARGE_PAGE >> PAGE_SHIFT,
+                     ram ? MAP_RW : MAP_RO);
+        if (t->also_at)
+            mappings_add(t->also_at + at, mfn(piece >> PAGE_SHIFT), LARGE_PAGE >> PAGE_SHIFT,
+                         (MAP_RO & ~PTE_G) | PTE_US);
+    }
 }
 
 static void add_free(uint64_t start, uint64_t end)
@@ -148,24 +216,27 @@ static void each_ram_range(void (*fn)(uint64_t start, uint64_t end))
 static void mark_ram(uint64_t start, uint64_t end)
 {
     for (uint64_t m = start >> PAGE_SHIFT; m < end >> PAGE_SHIFT; m++)
-        frame_table[m].order = 0;
+        frame_table[m] = (struct frame){ 0 };
     frames_of_ram += (end >> PAGE_SHIFT) - (start >> PAGE_SHIFT);
 }
 
 void early_memory_init(void)
 {
+    static const struct table frames = { FRAME_TABLE_VIRT, 0, sizeof(struct frame) };
+    static const struct table machine_to_physical = { M2P_VIRT, M2P_GUEST_VIRT, sizeof(uint64_t) };
+
     mappings_init(mfn(((uint64_t)boot_l4 - IMAGE_VIRT) >> PAGE_SHIFT), pool_frame);
     reserve(0, 0x100000); /* the firmware's, and the start-up page of other CPUs */
     reserve((uint64_t)image_start - IMAGE_VIRT, (uint64_t)image_end - IMAGE_VIRT);
     reserve(boot_info.information_start, boot_info.information_end);
     for (unsigned i = 0; i < boot_info.modules; i++)
         reserve(boot_info.module[i].start, boot_info.module[i].end);
+    leave_out_ram();
     frame_limit = ram_end() >> PAGE_SHIFT;
     map_high_memory();
-    make_table(FRAME_TABLE_VIRT, frame_limit * sizeof(struct frame), 0, 0);
-    make_table(M2P_VIRT, frame_limit * sizeof(uint64_t), 0xff, M2P_GUEST_VIRT);
-    for (uint64_t m = 0; m < frame_limit; m++)
-        frame_table[m].order = ORDER_NOT_RAM;
+    mapped_end = max(mapped_end, ram_end());
+    table_make(&frames);
+    table_make(&machine_to_physical);
     each_ram_range(mark_ram);
     each_ram_range(add_free);
     log_info("memory: %lu MiB free of %lu MiB", frames_free_count() >> 8, frames_of_ram >> 8);
