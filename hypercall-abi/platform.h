@@ -40,8 +40,9 @@ struct xenpf_firmware_info {
         uint64_t align;
     } u;
 };
+#define XENPF_ACPI_SLEEP_EXTENDED 1U
 struct xenpf_enter_acpi_sleep {
-    uint16_t val_a; /* PM1a control */
+    uint16_t val_a; /* PM1a control; extended: the type for the sleep control register */
     uint16_t val_b; /* PM1b control */
     uint32_t sleep_state;
     uint32_t flags;

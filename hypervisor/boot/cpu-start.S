@@ -39,7 +39,7 @@ cpu_start32:
     movl %eax, %ss
     movl $PHYS(cpu_start_stack_end), %esp
     call long_mode_on
-    ljmp $8, $PHYS(cpu_start64)
+    ljmp $0xe008, $PHYS(cpu_start64) /* BOOT_CS of start.S */
     .code64
 cpu_start64:
     xorl %eax, %eax

@@ -66,31 +66,36 @@ static struct cpu *cpu_prepare(unsigned id, uint32_t apic_id, uint32_t acpi_id)
     return cpu;
 }
 
+/* Where no pin is listed NMIs come as they always did. */
+static void nmi_pins_open(uint32_t acpi_id)
+{
+    if (!acpi_facts.nmi_pins)
+        lapic_nmi_pin(1, false);
+    for (unsigned i = 0; i < acpi_facts.nmi_pins; i++) {
+        const struct acpi_nmi_pin *pin = &acpi_facts.nmi_pin[i];
+
+        if (pin->acpi_id == ACPI_ALL_CPUS || pin->acpi_id == acpi_id)
+            lapic_nmi_pin(pin->lint, pin->active_low);
+    }
+}
+
 static void cpu_load(unsigned id)
 {
     cpu_control_init();
     descriptor_tables_load(id);
     cpu_entry_load(area_of(id));
     lapic_enable();
+    nmi_pins_open(cpu_table[id]->acpi_id);
     tlb_flush_local(); /* noted: frames given out later are none of this CPU's business */
     cpu_set_add_atomic(&cpus_online, id);
 }
 
 void cpu_boot_init(void)
 {
-    uint32_t apic_id;
-
     this_cpu()->root = idle_root(); /* of the boot stack too */
     cpu_control_init();
-    lapic_enable();
-    apic_id = lapic_id();
-    for (unsigned i = 0; i < acpi_facts.cpus; i++)
-        if (acpi_facts.cpu[i].apic_id == apic_id) {
-            cpu_prepare(0, apic_id, acpi_facts.cpu[i].acpi_id);
-            cpu_count = 1;
-        }
-    if (!cpu_count)
-        panic("ACPI does not list the CPU we run on (APIC id %u)", apic_id);
+    cpu_prepare(0, acpi_facts.cpu[0].apic_id, acpi_facts.cpu[0].acpi_id);
+    cpu_count = 1;
     idt_build();
     cpu_load(0);
 }
@@ -141,9 +146,8 @@ static bool start_one(unsigned id, uint32_t apic_id, uint32_t acpi_id)
  */
 static void init_others(void)
 {
-    for (unsigned i = 0; i < acpi_facts.cpus; i++)
-        if (acpi_facts.cpu[i].apic_id != cpu_table[0]->apic_id)
-            lapic_send_init(acpi_facts.cpu[i].apic_id);
+    for (unsigned i = 1; i < acpi_facts.cpus; i++)
+        lapic_send_init(acpi_facts.cpu[i].apic_id);
     if (acpi_facts.cpus > 1)
         clock_delay(10 * 1000 * 1000);
 }
@@ -152,12 +156,11 @@ void cpus_start(unsigned limit)
 {
     memcpy(frame_virt(mfn(TRAMPOLINE_PHYS >> PAGE_SHIFT)), cpu_trampoline,
            (size_t)(cpu_trampoline_end - cpu_trampoline));
+    tsc_check_init();
     if (limit > 1)
         init_others();
     cpu_words = (min(limit, acpi_facts.cpus) + CPU_WORD_BITS - 1) / CPU_WORD_BITS;
-    for (unsigned i = 0; i < acpi_facts.cpus && cpu_count < limit; i++) {
-        if (acpi_facts.cpu[i].apic_id == cpu_table[0]->apic_id)
-            continue;
+    for (unsigned i = 1; i < acpi_facts.cpus && cpu_count < limit; i++) {
         if (start_one(cpu_count, acpi_facts.cpu[i].apic_id, acpi_facts.cpu[i].acpi_id))
             cpu_count++;
         else

@@ -18,6 +18,7 @@
 #include "machine/acpi.h"
 #include "machine/clock.h"
 #include "machine/cpu-features.h"
+#include "machine/descriptor-tables.h"
 #include "machine/ioapic.h"
 #include "machine/lapic.h"
 #include "machine/power.h"
@@ -27,6 +28,7 @@
 #include "machine/serial.h"
 #include "machine/string-speed.h"
 #include "machine/timer.h"
+#include "machine/tsc-rate.h"
 #include "memory/hypervisor-mappings.h"
 #include "scheduling/idle.h"
 #include "scheduling/scheduler.h"
@@ -79,25 +81,40 @@ static void remind_to_draw(void)
     atomic_or(&this_cpu()->deferred, DEFERRED_SCREEN);
 }
 
-static const void *map_firmware(uint64_t physical, size_t bytes)
+static void *map_firmware(uint64_t physical, size_t bytes, bool registers)
 {
-    return device_map(physical, bytes, MAP_RW);
+    return device_map(physical, bytes, registers ? MAP_DEVICE : MAP_RW);
 }
 
 static void acpi_read(void)
 {
     if (!boot_info.have_rsdp)
         boot_refuse("the boot loader passed on no ACPI tables: Paravane needs them");
-    if (acpi_init(boot_info.rsdp, map_firmware))
+    if (acpi_init(boot_info.rsdp, lapic_id(), map_firmware))
         boot_refuse("ACPI has no table of interrupt controllers (MADT)");
+}
+
+static void clock_start(void)
+{
+    struct reference_timers timers = { .pm_timer = acpi_facts.pm_timer,
+                                       .pm_timer_32 = acpi_facts.pm_timer_32,
+                                       .pit = true };
+
+    if (acpi_facts.hpet_address)
+        timers.hpet = device_map(acpi_facts.hpet_address, PAGE_SIZE, MAP_DEVICE);
+    clock_init(&timers, !acpi_facts.no_rtc);
+}
+
+/* Masked for good, and before LINT0, or what they have raised already stays with the CPU. */
+static void old_controllers_mask(void)
+{
+    port_outb(0x21, 0xff);
+    port_outb(0xa1, 0xff);
 }
 
 static void interrupt_controllers_init(void)
 {
-    device_frame_reserve(mfn(acpi_facts.lapic_address >> PAGE_SHIFT));
-    /* The old controllers are masked for good. */
-    port_outb(0x21, 0xff);
-    port_outb(0xa1, 0xff);
+    device_frame_reserve(mfn(lapic_address() >> PAGE_SHIFT));
     for (unsigned i = 0; i < acpi_facts.ioapics; i++) {
         const struct acpi_ioapic *io = &acpi_facts.ioapic[i];
 
@@ -121,6 +138,7 @@ void boot_main(uint32_t magic, uint64_t information)
 {
     struct domain *dom0;
 
+    idt_load_early();
     boot_info_read(magic, information);
     command_line_parse(boot_info.command_line);
     consoles_init();
@@ -132,9 +150,10 @@ void boot_main(uint32_t magic, uint64_t information)
     cpu_features_detect(options.smap);
     early_memory_init();
     screen_console_init();
+    old_controllers_mask();
+    lapic_init(device_map(lapic_address(), PAGE_SIZE, MAP_DEVICE));
     acpi_read();
-    clock_init();
-    lapic_init(device_map(acpi_facts.lapic_address, PAGE_SIZE, MAP_DEVICE));
+    clock_start();
     cpu_boot_init();
     smap_test();
     string_speed_detect();

@@ -9,6 +9,15 @@
 
 #define PHYS(symbol) (symbol - IMAGE_VIRT)
 
+/* As HYPERVISOR_CS will be (machine/descriptor-tables.h): exceptions have a handler from the first
+ * line of C on. */
+#define BOOT_CS     0xe008
+#define BOOT_GDT_AT 0xe000
+
+#define CPUID_NX      0x100000 /* in EDX of leaf 0x80000001 */
+#define MISC_ENABLE   0x1a0    /* Intel's; bit 34: NX is switched off */
+#define MISC_NO_NX_HI 4
+
     .section .multiboot, "a"
     .balign 8
 header:
@@ -74,7 +83,7 @@ start:
     movl $(PHYS(boot_l3_image) + 3), (257 * 8)(%ebx)
 
     call long_mode_on
-    ljmp $8, $PHYS(start64)
+    ljmp $BOOT_CS, $PHYS(start64)
 
 /* Turns paging on with boot_l4; keeps esi, edi. */
     .globl long_mode_on
@@ -83,14 +92,39 @@ long_mode_on:
     movl %eax, %cr4
     movl $PHYS(boot_l4), %eax
     movl %eax, %cr3
-    movl $0xc0000080, %ecx              /* EFER: LME, NXE, SCE */
-    movl $0x901, %eax
+    pushl %ebx
+    call nx_find
+    popl %ebx
+    movl $0x101, %eax                   /* EFER: LME, SCE; NXE only if it is there */
+    testl $CPUID_NX, %edx
+    jz 1f
+    orl $0x800, %eax
+1:  movl $0xc0000080, %ecx
     xorl %edx, %edx
     wrmsr
     movl $0x80010033, %eax              /* PG WP NE ET MP PE */
     movl %eax, %cr0
     lgdt PHYS(boot_gdtr)
     ret
+
+/* EDX of leaf 0x80000001; Intel's firmware may have switched NX off, which can be undone. */
+nx_find:
+    movl $0x80000001, %eax
+    cpuid
+    testl $CPUID_NX, %edx
+    jnz 1f
+    xorl %eax, %eax
+    cpuid
+    xorl %edx, %edx
+    cmpl $0x756e6547, %ebx              /* "Genu" */
+    jne 1f
+    movl $MISC_ENABLE, %ecx
+    rdmsr
+    andl $~MISC_NO_NX_HI, %edx
+    wrmsr
+    movl $0x80000001, %eax
+    cpuid
+1:  ret
 
     .code64
 start64:
@@ -111,12 +145,10 @@ start64:
     .globl boot_gdtr
 boot_gdt:
     .quad 0
-    .quad 0x00af9b000000ffff            /* 8: code, 64 bits */
-    .quad 0x00cf93000000ffff            /* 16: data */
-    .quad 0x00cf9b000000ffff            /* 24: code, 32 bits */
+    .quad 0x00af9b000000ffff            /* BOOT_CS: code, 64 bits */
 boot_gdtr:
-    .short 31
-    .quad PHYS(boot_gdt)
+    .short BOOT_GDT_AT + 15
+    .quad PHYS(boot_gdt) - BOOT_GDT_AT
 
     .section .bss.tables, "aw", @nobits
     .balign 4096

@@ -5,6 +5,7 @@
 #include "boot/tsc-check.h"
 #include "lib/atomic.h"
 #include "machine/clock.h"
+#include "machine/cpu-features.h"
 #include "machine/registers.h"
 
 #define ROUNDS 32
@@ -17,6 +18,7 @@
  * after it. */
 static uint64_t turn, reading;
 static bool here;
+static uint64_t adjustment; /* the boot CPU's */
 static enum { UNDECIDED, FITS, DIFFERS } verdict;
 
 /* Not earlier than what stands before it in the program. */
@@ -30,8 +32,17 @@ static uint64_t tsc_in_order(void)
     return t;
 }
 
+void tsc_check_init(void)
+{
+    if (cpu_features.tsc_adjust)
+        adjustment = msr_read(MSR_TSC_ADJUST);
+}
+
 void tsc_check_answer(void)
 {
+    /* What firmware added to this CPU's TSC alone goes: SDM volume 3, 17.17.3. */
+    if (cpu_features.tsc_adjust && msr_read(MSR_TSC_ADJUST) != adjustment)
+        msr_write(MSR_TSC_ADJUST, adjustment);
     atomic_store(&here, true);
     /* The verdict is on this CPU once it has had a turn. */
     for (bool asked = false; !asked || atomic_load(&verdict) == UNDECIDED;) {

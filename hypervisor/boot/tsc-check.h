@@ -15,6 +15,8 @@ static inline uint64_t tsc_misfit(uint64_t before, uint64_t reading, uint64_t af
     return (int64_t)(reading - after) > 0 ? reading - after : 0;
 }
 
+/* On the boot CPU, before any other starts: theirs get its adjustment. */
+void tsc_check_init(void);
 /* The new CPU's part; returns only if its TSC fits. */
 void tsc_check_answer(void);
 /* The boot CPU's: waits up to 100 ms for the other one.  False: it does not come. */

@@ -6,11 +6,14 @@
 #include "lib/symbols.h"
 #include "lib/log.h"
 #include "lib/print.h"
+#include "machine/clock.h"
 #include "machine/power.h"
 #include "machine/registers.h"
+#include "machine/remote.h"
 #include "machine/screen.h"
 
-#define BACKTRACE 24
+#define BACKTRACE       24
+#define READING_SECONDS 60U
 
 extern const uint8_t text_start[], text_end[];
 static bool panicking;
@@ -36,12 +39,26 @@ static void backtrace(const uint64_t *sp)
         }
 }
 
+/* With time to read, or to photograph, what is on the screen. */
+static void leave(void) __attribute__((noreturn));
+
+static void leave(void)
+{
+    remote_stop_all();
+    if (!power_no_reboot)
+        log_error("it reboots in %u seconds ('noreboot' keeps it)", READING_SECONDS);
+    screen_draw_at_once();
+    for (unsigned i = 0; i < READING_SECONDS && !power_no_reboot; i++)
+        clock_delay(1000000000UL);
+    power_reboot();
+}
+
 static void stop(void) __attribute__((noreturn));
 
 static void stop(void)
 {
     log_error("the machine stops; this is a bug in Paravane or a hardware fault");
-    power_reboot();
+    leave();
 }
 
 static void begin(void)
@@ -81,7 +98,7 @@ void boot_refuse(const char *format, ...)
     va_end(args);
     log_error("%s", line);
     log_error("the machine stops");
-    power_reboot();
+    leave();
 }
 
 void panic_registers(const struct cpu_regs *r, const char *what)

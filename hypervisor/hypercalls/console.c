@@ -38,13 +38,13 @@ static void serial_interrupt(unsigned vector maybe_unused)
 
 void console_input_init(void)
 {
-    unsigned gsi = SERIAL_IRQ;
+    unsigned gsi = serial_irq();
     int vector = vector_alloc();
 
     if (vector < 0)
         return;
     for (unsigned i = 0; i < acpi_facts.overrides; i++)
-        if (acpi_facts.override[i].irq == SERIAL_IRQ)
+        if (acpi_facts.override[i].irq == serial_irq())
             gsi = acpi_facts.override[i].gsi;
     interrupt_set_handler((unsigned)vector, serial_interrupt);
     ioapic_route(gsi, (unsigned)vector, cpu_table[0]->apic_id, false, false);

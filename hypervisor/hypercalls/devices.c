@@ -282,7 +282,8 @@ int64_t hypercall_do_platform_op(uint64_t arg)
     case XENPF_enter_acpi_sleep:
         if (op.u.enter_acpi_sleep.sleep_state != 5)
             return -EOPNOTSUPP;
-        power_enter_sleep(op.u.enter_acpi_sleep.val_a, op.u.enter_acpi_sleep.val_b);
+        power_enter_sleep(op.u.enter_acpi_sleep.val_a, op.u.enter_acpi_sleep.val_b,
+                          op.u.enter_acpi_sleep.flags & XENPF_ACPI_SLEEP_EXTENDED);
         return -EIO; /* still here */
     case XENPF_get_cpuinfo:
         r = get_cpuinfo(&op.u.pcpu_info);

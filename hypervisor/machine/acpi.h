@@ -1,4 +1,4 @@
-/* The few ACPI tables the hypervisor reads itself: MADT, FADT, and \_S5 in the DSDT. */
+/* The few ACPI tables the hypervisor reads itself: MADT, FADT with \_S5 of the DSDT, HPET. */
 #ifndef MACHINE_ACPI_H
 #define MACHINE_ACPI_H
 
@@ -16,24 +16,42 @@ struct acpi_override {
     bool level, active_low;
 };
 
+#define ACPI_ALL_CPUS 0xffffffffU
+
+/* A pin of local APICs on which NMIs come. */
+struct acpi_nmi_pin {
+    uint32_t acpi_id; /* or ACPI_ALL_CPUS */
+    uint8_t lint;     /* 0 or 1 */
+    bool level, active_low;
+};
+
 struct acpi_facts {
-    uint64_t lapic_address;
-    unsigned cpus;
+    unsigned cpus; /* the one we run on first, wherever it is listed */
     struct {
         uint32_t apic_id, acpi_id;
     } cpu[MAX_CPUS];
     unsigned cpus_ignored; /* beyond MAX_CPUS, or out of reach */
-    unsigned ioapics;
+    unsigned ioapics, ioapics_ignored;
     struct acpi_ioapic ioapic[MAX_IOAPICS];
     unsigned overrides;
     struct acpi_override override[16];
+    unsigned nmi_pins;
+    struct acpi_nmi_pin nmi_pin[16];
+    uint64_t hpet_address; /* physical, 0: none */
+    uint16_t pm_timer;     /* its I/O port, 0: none */
+    bool pm_timer_32;      /* it has 32 bits, not 24 */
+    bool no_rtc;           /* the PC's clock is not there, says the firmware */
+    unsigned wrong_sums;   /* tables that were used although their checksum is wrong */
 };
 extern struct acpi_facts acpi_facts;
 
+/* Makes firmware tables, or registers of a device, readable and writable; NULL: not possible. */
+typedef void *acpi_map_fn(uint64_t physical, size_t bytes, bool registers);
+
 /*
- * rsdp: the root pointer, 36 bytes mapped.  map(physical, bytes) makes firmware tables readable.
- * Also fills power_registers.  -ENOENT without a MADT.
+ * rsdp: the root pointer, 36 bytes mapped.  Also fills power_registers.  The CPU we run on has this
+ * APIC id.  -ENOENT without a MADT.
  */
-int acpi_init(const void *rsdp, const void *(*map)(uint64_t physical, size_t bytes));
+int acpi_init(const void *rsdp, uint32_t apic_id, acpi_map_fn *map);
 
 #endif

@@ -17,19 +17,9 @@ extern uint64_t clock_tsc_khz;
  * the CPUs, before the first guest.  With it a guest's user mode may read the clock itself. */
 extern bool clock_never_warps;
 
-/*
- * A counter's value and the TSC at the same moment: of several readings the one that took the
- * least time, as below another hypervisor this CPU may be stopped between the two.
- */
-struct counter_pair {
-    uint64_t tsc;
-    uint32_t count;
-    uint64_t window; /* cycles the reading took */
-};
-struct counter_pair clock_pair(uint32_t (*counter)(void));
-
-/* Measures the TSC against the PIT; takes about 10 ms. */
-void clock_init(void);
+/* Starts system time; see machine/tsc-rate.h.  has_rtc: there may be one. */
+struct reference_timers;
+void clock_init(const struct reference_timers *timers, bool has_rtc);
 uint64_t clock_now(void);
 /* For times up to TIMER_NEVER (timer.h). */
 uint64_t clock_to_tsc(uint64_t ns);

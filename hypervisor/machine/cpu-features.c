@@ -22,6 +22,15 @@ static void detect_xsave(void)
     cpu_features.xsave_bytes = cpuid(0xd, 0).b;
 }
 
+/*
+ * On bare machines the firmware decides: it may know of interrupt messages that no x2APIC would
+ * take (DMAR's opt-out), and left it on if there are CPUs that nothing else reaches.
+ */
+static bool x2apic_is_safe(uint32_t leaf_1_c)
+{
+    return (leaf_1_c & BIT(31)) || (msr_read(MSR_APIC_BASE) & BIT(10));
+}
+
 void cpu_features_detect(bool use_smap)
 {
     struct cpuid_leaf l0 = cpuid(0, 0), l1 = cpuid(1, 0), l7 = { 0, 0, 0, 0 };
@@ -32,10 +41,11 @@ void cpu_features_detect(bool use_smap)
     if (l0.a >= 7)
         l7 = cpuid(7, 0);
     f->amd = l0.b == 0x68747541 || l0.b == 0x6f677948; /* "Auth"entic, "Hygo"n */
-    f->x2apic = l1.c & BIT(21);
+    f->x2apic = (l1.c & BIT(21)) && x2apic_is_safe(l1.c);
     f->tsc_deadline = l1.c & BIT(24);
     f->pcid = l1.c & BIT(17);
     f->fsgsbase = l7.b & BIT(0);
+    f->tsc_adjust = l7.b & BIT(1);
     f->smep = l7.b & BIT(7);
     f->erms = l7.b & BIT(9);
     f->invpcid = l7.b & BIT(10);

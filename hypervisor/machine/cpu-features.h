@@ -6,7 +6,7 @@
 
 struct cpu_features {
     bool amd;
-    bool x2apic, tsc_deadline;
+    bool x2apic, tsc_deadline, tsc_adjust;
     bool fsgsbase, smep, smap, umip, nx, page_1g, pcid, invpcid;
     bool xsave, xsaveopt;
     bool tsc_aux;           /* RDTSCP or RDPID */

@@ -69,6 +69,15 @@ static void gate_set(unsigned vector, unsigned dpl, unsigned ist)
     };
 }
 
+void idt_load_early(void)
+{
+    struct table_register idtr = { sizeof(idt) - 1, (uint64_t)idt };
+
+    for (unsigned v = 0; v < 256; v++)
+        gate_set(v, 0, 0);
+    __asm__ volatile("lidt %0" : : "m"(idtr));
+}
+
 void idt_build(void)
 {
     for (unsigned v = 0; v < 256; v++)

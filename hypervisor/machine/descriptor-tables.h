@@ -45,6 +45,8 @@ static inline uint64_t ldt_window(unsigned cpu)
 /* Fills a page with the hypervisor's descriptors (GDT page 14). */
 void descriptor_page_fill(uint64_t *page, const struct tss *tss);
 void tss_fill(struct tss *tss, uint64_t stack_block);
+/* Exceptions have a handler from here on, on the stack they happen on: the first thing done. */
+void idt_load_early(void);
 /* Builds the IDT all CPUs share. */
 void idt_build(void);
 /* Loads GDT, IDT, TSS and segment registers of the calling CPU. */

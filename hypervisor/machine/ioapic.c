@@ -4,9 +4,10 @@
 #include "lib/errno.h"
 #include "lib/spinlock.h"
 #include "limits.h"
+#include "machine/mmio.h"
 
 struct ioapic {
-    volatile uint32_t *registers;
+    volatile uint8_t *registers;
     uint64_t physical;
     unsigned gsi_base, lines;
     uint8_t id;
@@ -19,14 +20,14 @@ static struct spinlock ioapic_lock;
 
 static uint32_t reg_read(const struct ioapic *io, unsigned reg)
 {
-    io->registers[0] = reg;
-    return io->registers[4];
+    mmio_write32(io->registers, reg);
+    return mmio_read32(io->registers + 16);
 }
 
 static void reg_write(const struct ioapic *io, unsigned reg, uint32_t value)
 {
-    io->registers[0] = reg;
-    io->registers[4] = value;
+    mmio_write32(io->registers, reg);
+    mmio_write32(io->registers + 16, value);
 }
 
 static struct ioapic *ioapic_of(unsigned gsi)

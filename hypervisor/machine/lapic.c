@@ -8,7 +8,9 @@
 #include "machine/clock.h"
 #include "machine/cpu-features.h"
 #include "machine/interrupts.h"
+#include "machine/mmio.h"
 #include "machine/registers.h"
+#include "machine/tsc-rate.h"
 
 #define LAPIC_ID            0x20
 #define LAPIC_TPR           0x80
@@ -24,8 +26,15 @@
 #define LAPIC_TIMER_CURRENT 0x390
 #define LAPIC_TIMER_DIVIDE  0x3e0
 
+#define APIC_ENABLE  BIT(11) /* in MSR_APIC_BASE */
+#define APIC_X2APIC  BIT(10)
+#define ADDRESS_MASK 0xffffffffff000UL
+
 #define LVT_MASKED   BIT(16)
 #define LVT_DEADLINE (2UL << 17)
+
+#define LVT_NMI        0x400U
+#define LVT_ACTIVE_LOW 0x2000U
 
 static volatile uint8_t *mmio;
 static bool x2apic;
@@ -36,7 +45,7 @@ static uint32_t lapic_read(unsigned reg)
 {
     if (x2apic)
         return (uint32_t)msr_read(MSR_X2APIC_FIRST + reg / 16);
-    return *(volatile uint32_t *)(mmio + reg);
+    return mmio_read32(mmio + reg);
 }
 
 static void lapic_write(unsigned reg, uint32_t value)
@@ -44,30 +53,52 @@ static void lapic_write(unsigned reg, uint32_t value)
     if (x2apic)
         msr_write(MSR_X2APIC_FIRST + reg / 16, value);
     else
-        *(volatile uint32_t *)(mmio + reg) = value;
+        mmio_write32(mmio + reg, value);
+}
+
+uint64_t lapic_address(void)
+{
+    return msr_read(MSR_APIC_BASE) & ADDRESS_MASK;
+}
+
+/* Its registers answer, by memory or by MSRs. */
+static void mode_set(void)
+{
+    uint64_t base = msr_read(MSR_APIC_BASE) | APIC_ENABLE;
+
+    msr_write(MSR_APIC_BASE, base);
+    if (x2apic)
+        msr_write(MSR_APIC_BASE, base | APIC_X2APIC);
 }
 
 void lapic_init(volatile void *registers)
 {
     mmio = registers;
     x2apic = cpu_features.x2apic;
+    mode_set();
 }
 
 void lapic_enable(void)
 {
-    uint64_t base = msr_read(MSR_APIC_BASE) | BIT(11);
-
-    msr_write(MSR_APIC_BASE, base);
-    if (x2apic)
-        msr_write(MSR_APIC_BASE, base | BIT(10));
+    mode_set();
+    /* While it is disabled by software its vectors stay masked, whatever is written: SDM volume 3,
+     * 11.4.7.2. */
+    lapic_write(LAPIC_SVR, 0x100 | VECTOR_SPURIOUS);
     lapic_write(LAPIC_TPR, 0);
     lapic_write(LAPIC_LVT_LINT0, LVT_MASKED);
-    lapic_write(LAPIC_LVT_LINT1, 0x400); /* NMI */
+    lapic_write(LAPIC_LVT_LINT1, LVT_MASKED);
     lapic_write(LAPIC_LVT_ERROR, LVT_MASKED);
     lapic_write(LAPIC_LVT_TIMER,
                 cpu_features.tsc_deadline ? LVT_DEADLINE | VECTOR_TIMER : VECTOR_TIMER);
     lapic_write(LAPIC_TIMER_DIVIDE, 0xb); /* by 1 */
-    lapic_write(LAPIC_SVR, 0x100 | VECTOR_SPURIOUS);
+    /* The first deadline must not be written before its mode is: SDM volume 3, 11.5.4.1. */
+    __asm__ volatile("mfence" ::: "memory");
+}
+
+void lapic_nmi_pin(unsigned lint, bool active_low)
+{
+    lapic_write(lint ? LAPIC_LVT_LINT1 : LAPIC_LVT_LINT0,
+                LVT_NMI | (active_low ? LVT_ACTIVE_LOW : 0));
 }
 
 uint32_t lapic_id(void)
@@ -125,9 +156,9 @@ void lapic_timer_calibrate(void)
         return;
     lapic_write(LAPIC_LVT_TIMER, LVT_MASKED);
     lapic_write(LAPIC_TIMER_INITIAL, UINT32_MAX);
-    from = clock_pair(timer_count);
+    from = counter_pair_read(timer_count);
     clock_delay(5 * 1000 * 1000);
-    to = clock_pair(timer_count);
+    to = counter_pair_read(timer_count);
     lapic_write(LAPIC_TIMER_INITIAL, 0);
     lapic_write(LAPIC_LVT_TIMER, VECTOR_TIMER);
     /* ticks / (cycles / kHz) = ticks per ms; as ticks per ns, 32.32 fixed point */

@@ -4,10 +4,15 @@
 
 #include "lib/types.h"
 
-/* registers: the memory-mapped page; unused if the APIC is in x2APIC mode. */
+/* Where the registers are: physical, below the processor's own limit. */
+uint64_t lapic_address(void);
+/* registers: the page there, mapped; unused if the APIC is in x2APIC mode.  lapic_id answers then.
+ */
 void lapic_init(volatile void *registers);
 /* Per CPU. */
 void lapic_enable(void);
+/* NMIs come on this pin, 0 or 1, of this CPU's; lapic_enable masks both. */
+void lapic_nmi_pin(unsigned lint, bool active_low);
 uint32_t lapic_id(void);
 void lapic_eoi(void);
 void lapic_send(uint32_t apic_id, unsigned vector);

@@ -1,13 +1,27 @@
-/* Power off through ACPI's S5, reboot through the reset register, the keyboard controller, then a
- * triple fault. */
+/*
+ * Power off through ACPI's S5; reboot through the reset register, the keyboard controller, the
+ * reset control register of Intel's chip sets, then a triple fault.
+ */
 #include "machine/power.h"
+#include "lib/bits.h"
 #include "lib/log.h"
 #include "machine/clock.h"
+#include "machine/mmio.h"
 #include "machine/registers.h"
 #include "machine/remote.h"
 #include "machine/screen.h"
 
-#define SLEEP_ENABLE 0x2000
+#define PM1_SCI_ENABLE   BIT(0) /* ACPI owns the registers: ACPI 6.4, 4.8.3.2.1 */
+#define PM1_SLEEP_TYPE   10
+#define PM1_SLEEP_ENABLE BIT(13)
+#define X_SLEEP_TYPE     2 /* in the sleep control register: 4.8.3.7 */
+#define X_SLEEP_ENABLE   BIT(5)
+
+#define PCI_ADDRESS 0xcf8
+#define PCI_DATA    0xcfc
+#define PCI_ENABLE  BIT(31)
+
+#define MS (1000 * 1000UL)
 
 struct power_registers power_registers;
 bool power_no_reboot;
@@ -20,12 +34,73 @@ void power_halt(void)
         __asm__ volatile("cli; hlt");
 }
 
-void power_enter_sleep(uint16_t value_a, uint16_t value_b)
+static uint16_t pm1_read(const struct power_register *r)
 {
-    if (power_registers.pm1a_control)
-        port_outw(power_registers.pm1a_control, value_a | SLEEP_ENABLE);
-    if (power_registers.pm1b_control)
-        port_outw(power_registers.pm1b_control, value_b | SLEEP_ENABLE);
+    if (r->kind == POWER_PORT)
+        return port_inw(r->port);
+    return r->kind == POWER_MEMORY ? mmio_read16(r->memory) : 0;
+}
+
+static void pm1_write(const struct power_register *r, uint16_t value)
+{
+    if (r->kind == POWER_PORT)
+        port_outw(r->port, value);
+    else if (r->kind == POWER_MEMORY)
+        mmio_write16(r->memory, value);
+}
+
+static void byte_write(const struct power_register *r, uint8_t value)
+{
+    switch (r->kind) {
+    case POWER_NOTHING:
+        break;
+    case POWER_PORT:
+        port_outb(r->port, value);
+        break;
+    case POWER_MEMORY:
+        mmio_write8(r->memory, value);
+        break;
+    case POWER_PCI:
+        port_outl(PCI_ADDRESS, (uint32_t)PCI_ENABLE | (r->pci & ~3U));
+        port_outb((uint16_t)(PCI_DATA + (r->pci & 3)), value);
+        break;
+    }
+}
+
+/* Until then firmware may ignore the registers. */
+static void acpi_take_over(void)
+{
+    const struct power_registers *p = &power_registers;
+
+    if (!p->smi_command || !p->acpi_enable || pm1_read(&p->pm1a_control) & PM1_SCI_ENABLE)
+        return;
+    port_outb(p->smi_command, p->acpi_enable);
+    for (unsigned i = 0; i < 300 && !(pm1_read(&p->pm1a_control) & PM1_SCI_ENABLE); i++)
+        clock_delay(MS);
+}
+
+void power_enter_sleep(uint16_t value_a, uint16_t value_b, bool extended)
+{
+    const struct power_registers *p = &power_registers;
+
+    if (extended) {
+        byte_write(&p->sleep_control, (uint8_t)((value_a & 7) << X_SLEEP_TYPE | X_SLEEP_ENABLE));
+        return;
+    }
+    acpi_take_over();
+    pm1_write(&p->pm1a_control, (uint16_t)(value_a | PM1_SLEEP_ENABLE));
+    pm1_write(&p->pm1b_control, (uint16_t)(value_b | PM1_SLEEP_ENABLE));
+}
+
+static void enter_s5(void)
+{
+    const struct power_registers *p = &power_registers;
+
+    if (p->sleep_control.kind != POWER_NOTHING)
+        power_enter_sleep(p->sleep_type_a, p->sleep_type_b, true);
+    else
+        power_enter_sleep((uint16_t)(p->sleep_type_a << PM1_SLEEP_TYPE),
+                          (uint16_t)(p->sleep_type_b << PM1_SLEEP_TYPE), false);
 }
 
 void power_off(void)
@@ -33,8 +108,8 @@ void power_off(void)
     remote_stop_all();
     screen_draw_at_once();
     if (power_registers.s5_known)
-        power_enter_sleep(power_registers.sleep_type_a, power_registers.sleep_type_b);
-    clock_delay(100 * 1000 * 1000);
+        enter_s5();
+    clock_delay(100 * MS);
     log_warning("power off: ACPI did not do it; the machine is halted, switch it off");
     power_halt();
 }
@@ -52,11 +127,13 @@ void power_reboot(void)
         log_info("'noreboot' is set: halted instead of rebooting");
         power_halt();
     }
-    if (power_registers.reset_port)
-        port_outb((uint16_t)power_registers.reset_port, power_registers.reset_value);
-    clock_delay(10 * 1000 * 1000);
-    port_outb(0x64, 0xfe);
-    clock_delay(100 * 1000 * 1000);
+    byte_write(&power_registers.reset, power_registers.reset_value);
+    clock_delay(10 * MS);
+    port_outb(0x64, 0xfe); /* the keyboard controller's line */
+    clock_delay(100 * MS);
+    port_outb(0xcf9, 0x02); /* a hard reset, on the rise of bit 2 */
+    port_outb(0xcf9, 0x06);
+    clock_delay(100 * MS);
     __asm__ volatile("lidt %0; int3" : : "m"(no_idt));
     power_halt();
 }

@@ -4,12 +4,23 @@
 
 #include "lib/types.h"
 
+/* A register that firmware puts where it likes. */
+struct power_register {
+    enum { POWER_NOTHING, POWER_PORT, POWER_MEMORY, POWER_PCI } kind;
+    uint16_t port;
+    volatile void *memory; /* mapped */
+    uint32_t pci;          /* bus, device, function, offset, as configuration mechanism 1 has it */
+};
+
 /* ACPI facts the power functions need, filled in by acpi_init. */
 struct power_registers {
-    uint16_t pm1a_control, pm1b_control; /* I/O ports, 0 if absent */
-    uint16_t sleep_type_a, sleep_type_b; /* S5 values, shifted into place */
+    struct power_register pm1a_control, pm1b_control;
+    struct power_register sleep_control; /* in place of them on hardware-reduced machines */
+    uint8_t sleep_type_a, sleep_type_b;  /* of S5 */
     bool s5_known;
-    uint64_t reset_port; /* I/O port of the ACPI reset register, 0 if none */
+    uint16_t smi_command; /* the port by which firmware hands over to ACPI; 0: nothing to do */
+    uint8_t acpi_enable;  /* what is written there */
+    struct power_register reset;
     uint8_t reset_value;
 };
 extern struct power_registers power_registers;
@@ -20,7 +31,8 @@ extern bool power_no_reboot;
 void power_off(void) __attribute__((noreturn));
 void power_reboot(void) __attribute__((noreturn));
 void power_halt(void) __attribute__((noreturn));
-/* Enters a sleep state with values the control domain read from its own ACPI tables. */
-void power_enter_sleep(uint16_t value_a, uint16_t value_b);
+/* Enters a sleep state with what the control domain made of its own ACPI tables: values for the
+ * PM1 control registers, or with `extended` sleep types for the sleep control register. */
+void power_enter_sleep(uint16_t value_a, uint16_t value_b, bool extended);
 
 #endif

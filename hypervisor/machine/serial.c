@@ -2,31 +2,50 @@
 #include "machine/serial.h"
 #include "machine/registers.h"
 
-#define BASE 0x3f8
+#define COM1 0x3f8
+#define COM2 0x2f8
 
-static bool present;
+#define LINE_STATUS 5
+#define DATA_READY  0x01
+#define SENT        0x20
+#define SCRATCH     7
+
+/* 16 characters take 1.4 ms at 115200 baud, and a reading of the status a microsecond. */
+#define PATIENCE 20000
+
+static uint16_t base; /* 0: none */
+static bool stuck;    /* it took none at last: nobody waits for it until it does */
+
+static bool answers(uint16_t port)
+{
+    port_outb(port + SCRATCH, 0x5a);
+    return port_inb(port + SCRATCH) == 0x5a;
+}
 
 bool serial_init(void)
 {
-    port_outb(BASE + 7, 0x5a);
-    if (port_inb(BASE + 7) != 0x5a)
-        return false; /* nothing answers */
-    port_outb(BASE + 1, 0);
-    port_outb(BASE + 3, 0x80);
-    port_outb(BASE + 0, 1); /* 115200 baud */
-    port_outb(BASE + 1, 0);
-    port_outb(BASE + 3, 3);
-    port_outb(BASE + 2, 7);
-    port_outb(BASE + 4, 0xb); /* DTR, RTS, interrupt line on */
-    present = true;
+    base = answers(COM1) ? COM1 : answers(COM2) ? COM2 : 0;
+    if (!base)
+        return false;
+    port_outb(base + 1, 0);
+    port_outb(base + 3, 0x80);
+    port_outb(base + 0, 1); /* 115200 baud */
+    port_outb(base + 1, 0);
+    port_outb(base + 3, 3);
+    port_outb(base + 2, 7);
+    port_outb(base + 4, 0xb); /* DTR, RTS, interrupt line on */
     return true;
 }
 
 static void write_one(char c)
 {
-    for (unsigned tries = 0; !(port_inb(BASE + 5) & 0x20) && tries < 100000; tries++)
+    unsigned tries = stuck ? PATIENCE : 0;
+
+    while (!(port_inb(base + LINE_STATUS) & SENT) && tries++ < PATIENCE)
         cpu_pause();
-    port_outb(BASE, (uint8_t)c);
+    stuck = tries > PATIENCE;
+    if (!stuck)
+        port_outb(base, (uint8_t)c);
 }
 
 void serial_write(const char *text, size_t n)
@@ -40,15 +59,20 @@ void serial_write(const char *text, size_t n)
 
 int serial_read(void)
 {
-    uint8_t status = present ? port_inb(BASE + 5) : 0;
+    uint8_t status = base ? port_inb(base + LINE_STATUS) : 0;
 
-    return (status & 1) && status != 0xff ? port_inb(BASE) : -1; /* 0xff: nothing answers */
+    return (status & DATA_READY) && status != 0xff ? port_inb(base) : -1; /* 0xff: it went */
+}
+
+unsigned serial_irq(void)
+{
+    return base == COM2 ? 3 : 4;
 }
 
 void serial_enable_interrupt(void)
 {
-    if (!present)
+    if (!base)
         return;
-    port_outb(BASE + 1, 1); /* data received */
-    (void)port_inb(BASE + 2);
+    port_outb(base + 1, 1); /* data received */
+    (void)port_inb(base + 2);
 }

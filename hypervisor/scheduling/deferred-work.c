@@ -4,6 +4,7 @@
 #include "lib/log.h"
 #include "machine/interrupts.h"
 #include "machine/latency.h"
+#include "machine/nmi.h"
 #include "machine/per-cpu.h"
 #include "machine/remote.h"
 #include "machine/screen.h"
@@ -40,7 +41,7 @@ void deferred_work_run(void)
         if (unlikely(marks & DEFERRED_PARK))
             cpu_stay_parked();
         if (unlikely(marks & DEFERRED_NMI))
-            log_warning("NMI on CPU %u", cpu->id);
+            log_warning("NMI on CPU %u: %s", cpu->id, nmi_cause());
         if (marks & DEFERRED_TIMERS)
             timers_run();
         if (unlikely(marks & DEFERRED_SCREEN))

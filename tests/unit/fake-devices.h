@@ -143,8 +143,9 @@ void *device_page_map(uint64_t physical)
     return page;
 }
 
-void power_enter_sleep(uint16_t value_a, uint16_t value_b)
+void power_enter_sleep(uint16_t value_a, uint16_t value_b, bool extended)
 {
+    (void)extended;
     (void)value_a;
     (void)value_b;
     fake_sleeps++;

@@ -62,6 +62,10 @@ void schedule(void)
     scheduled++;
 }
 
+const char *nmi_cause(void)
+{
+    return "";
+}
 void cpu_stay_parked(void)
 {
 }

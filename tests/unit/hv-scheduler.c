@@ -157,6 +157,10 @@ bool screen_draw(bool (*enough)(void))
     return false;
 }
 
+const char *nmi_cause(void)
+{
+    return "";
+}
 void cpu_stay_parked(void)
 {
 }

@@ -2,7 +2,8 @@
  * Timers at the edges of arithmetic: whatever time is asked for, the hardware is given one that
  * exists, and a run of the queue comes to its end.
  *
- * Sources: hypervisor/machine/timer.c hypervisor/machine/clock.c
+ * Sources: hypervisor/machine/timer.c hypervisor/machine/clock.c hypervisor/machine/tsc-rate.c
+ * hypervisor/machine/rtc.c
  *
  * Flags: -Ihypervisor -DHOST_TEST
  */

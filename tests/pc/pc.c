@@ -1,0 +1,178 @@
+/* The frame of the model: time, CPUID, MSRs, and which device an access is for. */
+#include "pc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "devices.h"
+#include "machine/mmio.h"
+
+#define FEMTO        1000000000000000UL
+#define NS           1000000UL /* femtoseconds */
+#define MAX_ACCESSES 30000000
+
+struct pc pc;
+
+static uint8_t hpet_page[4096], lapic_page[4096];
+
+static const struct pc_leaf plain_leaves[] = {
+    { 0, 0, { 0xd, 0x756e6547, 0x6c65746e, 0x49656e69 } },
+    { ~0U, 0, { 0 } },
+};
+
+void pc_reset(void)
+{
+    memset(&pc, 0, sizeof(pc));
+    pc.tsc_hz = 2500000000UL;
+    pc.leaves = plain_leaves;
+    pc.hpet = pc.pm_timer = pc.pit = pc.rtc = PC_WORKS;
+    pc.hpet_femtoseconds = 69841279; /* 14.31818 MHz */
+    pc.pm_timer_24 = true;
+    pc.apic_base = PC_LAPIC_PHYSICAL | 0x900;
+    pc.uart[0] = PC_WORKS;
+    pc.now = 3 * FEMTO; /* the firmware took its time */
+    lapic_reset();
+    pit_reset();
+}
+
+/* Nothing waits for ever: a machine that is asked so often stands. */
+static void pass(uint64_t femtoseconds)
+{
+    pc.now += femtoseconds;
+    if (++pc.accesses > MAX_ACCESSES)
+        fail_msg("a wait without end");
+}
+
+uint64_t pc_milliseconds(void)
+{
+    return pc.now / (NS * 1000000);
+}
+
+void *pc_map(uint64_t physical)
+{
+    if (physical == PC_LAPIC_PHYSICAL)
+        return lapic_page;
+    return physical == PC_HPET_PHYSICAL && pc.hpet != PC_ABSENT ? hpet_page : NULL;
+}
+
+struct cpuid_leaf cpuid(uint32_t leaf, uint32_t subleaf)
+{
+    static const struct cpuid_leaf none;
+
+    pass(100 * NS);
+    for (const struct pc_leaf *l = pc.leaves; l->leaf != ~0U; l++)
+        if (l->leaf == leaf && l->subleaf == subleaf)
+            return l->value;
+    return none;
+}
+
+uint64_t tsc_read(void)
+{
+    pass(10 * NS);
+    return (uint64_t)((unsigned __int128)pc.now * pc.tsc_hz / FEMTO);
+}
+
+void cpu_pause(void)
+{
+    pass(40 * NS);
+}
+
+uint64_t msr_read(uint32_t msr)
+{
+    uint64_t value = 0;
+
+    pass(100 * NS);
+    if (msr == MSR_APIC_BASE)
+        return pc.apic_base;
+    if (msr == MSR_HYPERV_TSC_FREQUENCY && pc.hyperv_tsc_hz)
+        return pc.hyperv_tsc_hz;
+    if (!lapic_msr(msr, &value, false))
+        fail_msg("rdmsr of 0x%x: there is none", msr);
+    return value;
+}
+
+void msr_write(uint32_t msr, uint64_t value)
+{
+    pass(100 * NS);
+    if (msr == MSR_APIC_BASE) {
+        /* SDM volume 3, 11.12.5: from x2APIC no way leads back but by switching it off. */
+        if ((value & 0x400 && !(value & 0x800)) || (pc.apic_base & 0x400 && !(value & 0x400)))
+            fail_msg("wrmsr of an APIC mode that cannot follow");
+        pc.apic_base = value;
+    } else if (!lapic_msr(msr, &value, true)) {
+        fail_msg("wrmsr to 0x%x: there is none", msr);
+    }
+}
+
+uint32_t mmio_read32(const volatile void *at)
+{
+    const volatile uint8_t *p = at;
+
+    pass(500 * NS);
+    if (p >= hpet_page && p < hpet_page + sizeof(hpet_page))
+        return hpet_read((unsigned)(p - hpet_page));
+    if (p >= lapic_page && p < lapic_page + sizeof(lapic_page))
+        return lapic_read_memory((unsigned)(p - lapic_page));
+    fail_msg("a load from where nothing is");
+    return 0;
+}
+
+void mmio_write32(volatile void *at, uint32_t value)
+{
+    volatile uint8_t *p = at;
+
+    pass(500 * NS);
+    if (p >= hpet_page && p < hpet_page + sizeof(hpet_page))
+        hpet_write((unsigned)(p - hpet_page), value);
+    else if (p >= lapic_page && p < lapic_page + sizeof(lapic_page))
+        lapic_write_memory((unsigned)(p - lapic_page), value);
+    else
+        fail_msg("a store to where nothing is");
+}
+
+uint8_t port_inb(uint16_t port)
+{
+    pass(1000 * NS);
+    if (port == 0x61 || (port >= 0x40 && port <= 0x43))
+        return pit_in(port);
+    if (port == 0x70 || port == 0x71)
+        return rtc_in(port);
+    if (port >> 3 == 0x3f8 >> 3 || port >> 3 == 0x2f8 >> 3)
+        return uart_in(port);
+    return 0xff;
+}
+
+void port_outb(uint16_t port, uint8_t value)
+{
+    pass(1000 * NS);
+    if (port == 0x61 || (port >= 0x40 && port <= 0x43))
+        pit_out(port, value);
+    if (port == 0x70)
+        rtc_out(value);
+    if (port >> 3 == 0x3f8 >> 3 || port >> 3 == 0x2f8 >> 3)
+        uart_out(port, value);
+}
+
+uint32_t port_inl(uint16_t port)
+{
+    pass(1000 * NS);
+    return port == PC_PM_TIMER ? pm_timer_in() : ~0U;
+}
+
+uint16_t port_inw(uint16_t port)
+{
+    return (uint16_t)port_inl(port);
+}
+
+void port_outw(uint16_t port, uint16_t value)
+{
+    port_outb(port, (uint8_t)value);
+}
+
+void port_outl(uint16_t port, uint32_t value)
+{
+    port_outb(port, (uint8_t)value);
+}

@@ -1,0 +1,60 @@
+/*
+ * A model of the PC, for the hypervisor's machine/ and boot/ compiled as they are.  It is as strict
+ * as manuals allow a machine to be and as poor as machines are found: each device can be missing,
+ * stand still or be stuck.  Time passes with each access, as long as that takes on a slow machine.
+ *
+ * What no machine forgives (an MSR that is not there, a register of the wrong mode) fails the test.
+ */
+#ifndef TESTS_PC_PC_H
+#define TESTS_PC_PC_H
+
+#include "machine/registers.h"
+
+enum pc_device { PC_ABSENT, PC_FROZEN, PC_WORKS };
+
+struct pc_leaf {
+    uint32_t leaf, subleaf;
+    struct cpuid_leaf value;
+};
+
+struct pc {
+    uint64_t tsc_hz;
+    const struct pc_leaf *leaves; /* of CPUID; ends with a leaf ~0 */
+    /* Timers and clock. */
+    enum pc_device hpet, pm_timer, pit, rtc;
+    uint32_t hpet_femtoseconds;
+    bool pm_timer_24;
+    uint64_t rtc_seconds; /* since 2000 */
+    bool rtc_binary, rtc_12h, rtc_blank;
+    /* Local APIC: of the CPU we run on. */
+    uint32_t apic_id;
+    uint64_t apic_base; /* the MSR */
+    /* UARTs at COM1 and COM2; frozen: takes no more characters. */
+    enum pc_device uart[2];
+    /* By ACPI. */
+    uint64_t hyperv_tsc_hz;
+
+    /* What happened. */
+    uint64_t now; /* in femtoseconds */
+    unsigned accesses;
+    char printed[2][256];
+    unsigned printed_length[2];
+    uint32_t hpet_config;
+};
+
+extern struct pc pc;
+
+#define PC_HPET_PHYSICAL  0xfed00000UL
+#define PC_LAPIC_PHYSICAL 0xfee00000UL
+#define PC_PM_TIMER       0x608
+
+/* A PC of 2010 with everything: 2.5 GHz, HPET, 24-bit timer, PIT, clock, COM1. */
+void pc_reset(void);
+/* Registers in memory, as device_map gives them out; NULL: nothing there. */
+void *pc_map(uint64_t physical);
+uint64_t pc_milliseconds(void);
+/* The local APIC's vector at this register, as it works: masked while the APIC is disabled. */
+uint32_t pc_lapic_vector(unsigned reg);
+uint64_t pc_tsc_deadline(void);
+
+#endif
