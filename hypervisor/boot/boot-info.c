@@ -1,5 +1,6 @@
 /* The loader is trusted, but not to stay within our bounds. */
 #include "boot/boot-info.h"
+#include "boot/memory-map.h"
 #include "lib/bug.h"
 #include "lib/log.h"
 #include "lib/string.h"
@@ -14,6 +15,7 @@ enum {
     TAG_MODULE,
     TAG_MEMORY_MAP = 6,
     TAG_FRAMEBUFFER = 8,
+    TAG_EFI_64 = 12,
     TAG_ACPI_OLD = 14,
     TAG_ACPI_NEW = 15
 };
@@ -55,22 +57,6 @@ static void read_module(const struct tag *t)
     boot_info.modules++;
 }
 
-/* Firmware likes to cut what belongs together into many ranges. */
-static void add_range(const struct map_entry *m)
-{
-    struct e820_entry *last = &boot_info.e820[boot_info.e820_entries - 1];
-
-    if (!m->length || m->base + m->length < m->base)
-        return;
-    if (boot_info.e820_entries && last->type == m->type && last->addr + last->size == m->base)
-        last->size += m->length;
-    else if (boot_info.e820_entries == MAX_E820)
-        boot_info.e820_ignored++;
-    else
-        boot_info.e820[boot_info.e820_entries++] =
-            (struct e820_entry){ m->base, m->length, m->type };
-}
-
 static void read_map(const struct tag *t)
 {
     const uint32_t *header = (const uint32_t *)(t + 1);
@@ -78,8 +64,12 @@ static void read_map(const struct tag *t)
 
     if (header[0] < sizeof(struct map_entry))
         return;
-    for (; at + header[0] <= end; at += header[0])
-        add_range((const struct map_entry *)at);
+    for (; at + header[0] <= end; at += header[0]) {
+        const struct map_entry *m = (const struct map_entry *)at;
+
+        memory_map_add(m->base, m->length, m->type);
+    }
+    memory_map_settle();
     if (boot_info.e820_ignored)
         log_warning("the memory map has %u ranges more than we have room for",
                     boot_info.e820_ignored);
@@ -120,6 +110,10 @@ static void read_tag(const struct tag *t)
         break;
     case TAG_FRAMEBUFFER:
         read_framebuffer((const struct framebuffer_tag *)t);
+        break;
+    case TAG_EFI_64:
+        if (length >= sizeof(uint64_t))
+            memcpy(&boot_info.efi_system_table, body, sizeof(uint64_t));
         break;
     case TAG_ACPI_OLD:
         if (boot_info.have_rsdp)

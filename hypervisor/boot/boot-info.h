@@ -22,6 +22,7 @@ struct boot_info {
     struct e820_entry e820[MAX_E820];
     uint8_t rsdp[36];
     bool have_rsdp;
+    uint64_t efi_system_table; /* physical; 0: not started by UEFI */
     enum { SCREEN_NONE, SCREEN_TEXT, SCREEN_PIXELS } screen;
     struct framebuffer framebuffer;
     uint64_t information_start, information_end;

@@ -14,6 +14,7 @@
 
 #define MAX_RESERVED 64
 #define LARGE_PAGE   0x200000UL
+#define LOW_END      0xa0000UL
 #define DIRECT_BYTES ((uint64_t)DIRECT_VIRT_END - (uint64_t)DIRECT_VIRT)
 
 extern const uint8_t image_start[], image_end[];
@@ -23,7 +24,8 @@ static struct {
     uint64_t start, end;
 } reserved[MAX_RESERVED];
 static unsigned reserved_count;
-static uint64_t mapped_end = 1UL << 32;
+static uint64_t mapped_end;
+uint64_t early_low_page;
 
 /* What is taken piece by piece, downwards, stays one range. */
 static void reserve(uint64_t start, uint64_t end)
@@ -103,7 +105,10 @@ static void leave_out_ram(void)
         if (e->type != E820_RAM || e->size <= room)
             continue;
         left_out += e->size - room;
-        e->size = room;
+        if (room)
+            e->size = room;
+        else
+            e->type = E820_RESERVED;
     }
     if (left_out)
         log_warning("memory: %lu GiB beyond %lu GiB are left out", left_out >> 30,
@@ -220,17 +225,46 @@ static void mark_ram(uint64_t start, uint64_t end)
     frames_of_ram += (end >> PAGE_SHIFT) - (start >> PAGE_SHIFT);
 }
 
+/* All of it is RAM, and nobody says otherwise: maps contradict themselves now and then. */
+static bool is_ram(uint64_t start, uint64_t end)
+{
+    bool ram = false;
+
+    for (unsigned i = 0; i < boot_info.e820_entries; i++) {
+        const struct e820_entry *e = &boot_info.e820[i];
+
+        if (e->type != E820_RAM && e->addr < end && e->addr + e->size > start)
+            return false;
+        ram |= e->type == E820_RAM && e->addr <= start && e->addr + e->size >= end;
+    }
+    return ram;
+}
+
+/* From the top: what is lowest firmware takes for its own, whatever it says. */
+static uint64_t low_page_find(void)
+{
+    uint64_t start, end;
+
+    for (uint64_t page = LOW_END - PAGE_SIZE; page; page -= PAGE_SIZE)
+        if (is_ram(page, page + PAGE_SIZE) && !overlaps(page, page + PAGE_SIZE, &start, &end))
+            return page;
+    return 0;
+}
+
 void early_memory_init(void)
 {
     static const struct table frames = { FRAME_TABLE_VIRT, 0, sizeof(struct frame) };
     static const struct table machine_to_physical = { M2P_VIRT, M2P_GUEST_VIRT, sizeof(uint64_t) };
 
+    reserved_count = 0;
+    mapped_end = 1UL << 32;
     mappings_init(mfn(((uint64_t)boot_l4 - IMAGE_VIRT) >> PAGE_SHIFT), pool_frame);
-    reserve(0, 0x100000); /* the firmware's, and the start-up page of other CPUs */
     reserve((uint64_t)image_start - IMAGE_VIRT, (uint64_t)image_end - IMAGE_VIRT);
     reserve(boot_info.information_start, boot_info.information_end);
     for (unsigned i = 0; i < boot_info.modules; i++)
         reserve(boot_info.module[i].start, boot_info.module[i].end);
+    early_low_page = low_page_find();
+    reserve(0, 0x100000); /* the firmware's, and that page */
     leave_out_ram();
     frame_limit = ram_end() >> PAGE_SHIFT;
     map_high_memory();
