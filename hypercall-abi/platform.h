@@ -30,12 +30,19 @@ struct xenpf_settime64 {
 #define XEN_FW_DISK_MBR_SIGNATURE 2
 #define XEN_FW_VBEDDC_INFO        3
 #define XEN_FW_EFI_INFO           4
+#define XEN_FW_EFI_VERSION        0 /* an index, as the next */
+#define XEN_FW_EFI_CONFIG_TABLE   1
 #define XEN_FW_KBD_SHIFT_FLAGS    5
 struct xenpf_firmware_info {
     uint32_t type; /* XEN_FW_* */
     uint32_t index;
     union {
         uint8_t kbd_shift_flags;
+        uint32_t efi_version;
+        struct {
+            uint64_t address; /* physical */
+            uint32_t entries;
+        } efi_config;
         uint8_t raw[40];
         uint64_t align;
     } u;

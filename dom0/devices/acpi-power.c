@@ -11,8 +11,14 @@
 #include <string.h>
 
 #define SLEEP_ENABLE (1U << 13)
+#define SLEEP_TYPE   10
 
-static uint16_t pm1a_value, pm1b_value;
+#define FADT_FLAGS    112
+#define FLAGS_REDUCED (1U << 20)
+
+static bool is_known,
+    is_reduced; /* reduced: hardware without PM1, but with a sleep control register */
+static uint16_t type_a, type_b;
 
 /* One small integer of AML: ZeroOp, OneOp or BytePrefix; -1: something else. */
 static int aml_byte(const uint8_t **p)
@@ -36,8 +42,9 @@ static void s5_find(const uint8_t *dsdt, uint32_t length)
         b = aml_byte(&p);
         if (a < 0 || b < 0)
             continue;
-        pm1a_value = (uint16_t)((unsigned int)a << 10 | SLEEP_ENABLE);
-        pm1b_value = (uint16_t)((unsigned int)b << 10 | SLEEP_ENABLE);
+        type_a = (uint16_t)a;
+        type_b = (uint16_t)b;
+        is_known = true;
         return;
     }
 }
@@ -47,9 +54,12 @@ static void power_off(void)
     struct xen_platform_op op = { .cmd = XENPF_enter_acpi_sleep,
                                   .interface_version = XENPF_INTERFACE_VERSION };
 
-    op.u.enter_acpi_sleep.val_a = pm1a_value;
-    op.u.enter_acpi_sleep.val_b = pm1b_value;
     op.u.enter_acpi_sleep.sleep_state = 5;
+    op.u.enter_acpi_sleep.val_a =
+        is_reduced ? type_a : (uint16_t)(type_a << SLEEP_TYPE | SLEEP_ENABLE);
+    op.u.enter_acpi_sleep.val_b =
+        is_reduced ? type_b : (uint16_t)(type_b << SLEEP_TYPE | SLEEP_ENABLE);
+    op.u.enter_acpi_sleep.flags = is_reduced ? XENPF_ACPI_SLEEP_EXTENDED : 0;
     hypercall_platform_op(HYPERCALL_ARG(&op));
 }
 
@@ -60,7 +70,9 @@ void acpi_power_start(void)
     acpi_tables_read(&tables);
     if (tables.dsdt)
         s5_find(tables.dsdt, tables.dsdt_length);
+    if (tables.fadt_length >= FADT_FLAGS + 4)
+        is_reduced = tables.fadt[FADT_FLAGS + 2] & FLAGS_REDUCED >> 16;
     acpi_tables_free(&tables);
-    if (pm1a_value)
+    if (is_known)
         kernel_set_power_off_hook(power_off);
 }

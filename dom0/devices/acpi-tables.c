@@ -1,6 +1,6 @@
 /*
- * ACPI's FADT and DSDT: the root pointer lies in the BIOS's area or is named by EFI's tables, from
- * it the root table leads to the FADT, and that one to the DSDT (ACPI 6.4, 5.2.5 to 5.2.9).
+ * ACPI's FADT and DSDT: the root pointer is named by UEFI's tables or lies in the BIOS's areas,
+ * from it the root table leads to the FADT, and that one to the DSDT (ACPI 6.4, 5.2.5 to 5.2.9).
  */
 #include "devices/acpi-tables.h"
 #include "pv-kernel/foreign-frames.h"
@@ -10,10 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLE_MAX        (1U << 20)
-#define FADT_DSDT        40
-#define FADT_X_DSDT      140
-#define EFI_CONFIG_TABLE 2
+#define TABLE_MAX      (1U << 20)
+#define FADT_DSDT      40
+#define FADT_X_DSDT    140
+#define EFI_TABLES_MAX 256
+#define RSDP_BYTES     36
+#define RSDP_SUMMED    20    /* what ACPI 1.0's had */
+#define BIOS_DATA      0x40e /* the segment of the extended BIOS data area */
 
 static uint32_t get32(const uint8_t *p)
 {
@@ -66,16 +69,37 @@ static uint64_t root_of(const uint8_t *rsdp, bool *wide)
     return *wide ? get64(rsdp + 24) : get32(rsdp + 16);
 }
 
-static uint64_t root_from_bios(bool *wide)
+/* The root pointer's sum tells it from a text that looks like it. */
+static bool is_root_pointer(const uint8_t *p)
 {
-    uint8_t *area = copy_machine(0xe0000, 0x20000);
+    uint8_t sum = 0;
+
+    for (size_t i = 0; i < RSDP_SUMMED; i++)
+        sum = (uint8_t)(sum + p[i]);
+    return !memcmp(p, "RSD PTR ", 8) && !sum;
+}
+
+static uint64_t root_in(uint64_t start, size_t bytes, bool *wide)
+{
+    uint8_t *area = copy_machine(start, bytes);
     uint64_t root = 0;
 
-    for (size_t at = 0; area && at < 0x20000 - 36 && !root; at += 16)
-        if (!memcmp(area + at, "RSD PTR ", 8))
+    for (size_t at = 0; area && at + RSDP_BYTES <= bytes && !root; at += 16)
+        if (is_root_pointer(area + at))
             root = root_of(area + at, wide);
     free(area);
     return root;
+}
+
+static uint64_t root_from_bios(bool *wide)
+{
+    uint8_t *data = copy_machine(BIOS_DATA, 2);
+    uint64_t extended = data ? (uint64_t)(data[0] | data[1] << 8) << 4 : 0, root = 0;
+
+    free(data);
+    if (extended >= 0x80000 && extended < 0xa0000)
+        root = root_in(extended, 1024, wide);
+    return root ? root : root_in(0xe0000, 0x20000, wide);
 }
 
 static uint64_t root_from_efi(bool *wide)
@@ -89,17 +113,17 @@ static uint64_t root_from_efi(bool *wide)
     uint32_t count;
 
     op.u.firmware_info.type = XEN_FW_EFI_INFO;
-    op.u.firmware_info.index = EFI_CONFIG_TABLE;
+    op.u.firmware_info.index = XEN_FW_EFI_CONFIG_TABLE;
     if (hypercall_platform_op(HYPERCALL_ARG(&op)))
         return 0;
-    count = get32(op.u.firmware_info.u.raw + 8);
-    if (count > 256)
+    count = op.u.firmware_info.u.efi_config.entries;
+    if (count > EFI_TABLES_MAX)
         return 0;
-    tables = copy_machine(get64(op.u.firmware_info.u.raw), count * 24);
+    tables = copy_machine(op.u.firmware_info.u.efi_config.address, count * 24);
     for (uint32_t i = 0; tables && i < count && !root; i++) {
         if (memcmp(tables + i * 24, acpi_20, 16))
             continue;
-        rsdp = copy_machine(get64(tables + i * 24 + 16), 36);
+        rsdp = copy_machine(get64(tables + i * 24 + 16), RSDP_BYTES);
         if (rsdp)
             root = root_of(rsdp, wide);
         free(rsdp);
@@ -108,28 +132,46 @@ static uint64_t root_from_efi(bool *wide)
     return root;
 }
 
-static uint8_t *fadt_find(uint32_t *length)
+/* The root table's address, looked for once; wide: its entries have 64 bits. */
+static uint64_t root_find(bool *wide)
 {
-    bool wide = false;
-    uint64_t address = root_from_bios(&wide);
-    uint8_t *root, *table = NULL;
-    uint32_t root_length, width;
+    static uint64_t root;
+    static bool is_wide, looked;
 
-    if (!address)
-        address = root_from_efi(&wide);
-    root = copy_table(address, &root_length);
-    if (!root)
-        return NULL;
+    if (!looked)
+        root = root_from_efi(&is_wide);
+    if (!looked && !root)
+        root = root_from_bios(&is_wide);
+    looked = true;
+    *wide = is_wide;
+    return root;
+}
+
+/* The address of the nth table of this signature that the root table names, or 0. */
+static uint64_t table_find(const char *signature, unsigned int nth)
+{
+    bool wide;
+    uint32_t root_length, width;
+    uint64_t found = 0;
+    uint8_t *root = copy_table(root_find(&wide), &root_length);
+
     width = wide ? 8 : 4;
-    for (uint32_t at = ACPI_HEADER_BYTES; at + width <= root_length; at += width) {
-        table = copy_table(wide ? get64(root + at) : get32(root + at), length);
-        if (table && !memcmp(table, "FACP", 4))
-            break;
-        free(table);
-        table = NULL;
+    for (uint32_t at = ACPI_HEADER_BYTES; root && at + width <= root_length && !found;
+         at += width) {
+        uint64_t place = wide ? get64(root + at) : get32(root + at);
+        uint8_t *name = place ? copy_machine(place, 4) : NULL;
+
+        if (name && !memcmp(name, signature, 4) && !nth--)
+            found = place;
+        free(name);
     }
     free(root);
-    return table;
+    return found;
+}
+
+uint8_t *acpi_table_copy(const char *signature, unsigned int nth, uint32_t *length)
+{
+    return copy_table(table_find(signature, nth), length);
 }
 
 void acpi_tables_read(struct acpi_tables *tables)
@@ -137,7 +179,7 @@ void acpi_tables_read(struct acpi_tables *tables)
     uint64_t address;
 
     memset(tables, 0, sizeof(*tables));
-    tables->fadt = fadt_find(&tables->fadt_length);
+    tables->fadt = acpi_table_copy("FACP", 0, &tables->fadt_length);
     if (!tables->fadt)
         return;
     address = tables->fadt_length >= FADT_X_DSDT + 8 ? get64(tables->fadt + FADT_X_DSDT) : 0;

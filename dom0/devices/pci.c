@@ -1,11 +1,14 @@
 /*
- * PCI: enumeration through configuration mechanism 1, BAR sizes, capabilities, MSI-X.
+ * PCI: enumeration through configuration mechanism 1 from the roots on (pci-roots.h), BARs,
+ * capabilities, MSI-X.
  *
  * dom0 runs in ring 3 with I/O privilege level granted by the hypervisor, so in and out work.
  * Every function found is reported to the hypervisor, which from then on may program its MSI-X
  * table for us: the table and its entries are never written from here.
  */
 #include "devices/pci.h"
+#include "devices/io-ports.h"
+#include "devices/pci-roots.h"
 #include "pv-kernel/event-ports.h"
 #include "pv-kernel/foreign-frames.h"
 #include "pv-kernel/print.h"
@@ -24,28 +27,18 @@
 #define PCI_STATUS_CAPS    0x10
 #define PCI_CAPABILITIES   0x34
 #define PCI_CAP_MSIX       0x11
+#define BAR_IO             1U
+#define BAR_TYPE           6U
+#define BAR_64             4U
 #define MSIX_ENABLE        0x8000U
 #define MSIX_MASK_ALL      0x4000U
 
 static struct pci_device *first_device, **last_device = &first_device;
 
-static void out32(uint16_t port, uint32_t value)
-{
-    __asm__ volatile("outl %0, %1" : : "a"(value), "Nd"(port));
-}
-
-static uint32_t in32(uint16_t port)
-{
-    uint32_t value;
-
-    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-
 static void select_register(const struct pci_device *d, unsigned int offset)
 {
-    out32(CONFIG_ADDRESS, 0x80000000U | (uint32_t)d->bus << 16 | (uint32_t)d->slot << 11 |
-                              (uint32_t)d->function << 8 | (offset & 0xfc));
+    io_port_write32(CONFIG_ADDRESS, 0x80000000U | (uint32_t)d->bus << 16 | (uint32_t)d->slot << 11 |
+                                        (uint32_t)d->function << 8 | (offset & 0xfc));
 }
 
 uint32_t pci_read(const struct pci_device *d, unsigned int offset, unsigned int bytes)
@@ -53,7 +46,7 @@ uint32_t pci_read(const struct pci_device *d, unsigned int offset, unsigned int 
     uint32_t value;
 
     select_register(d, offset);
-    value = in32(CONFIG_DATA) >> (8 * (offset & 3));
+    value = io_port_read32(CONFIG_DATA) >> (8 * (offset & 3));
     return bytes == 4 ? value : value & ((1U << (8 * bytes)) - 1);
 }
 
@@ -63,11 +56,11 @@ void pci_write(const struct pci_device *d, unsigned int offset, unsigned int byt
 
     select_register(d, offset);
     if (bytes == 4)
-        out32(CONFIG_DATA, value);
+        io_port_write32(CONFIG_DATA, value);
     else if (bytes == 2)
-        __asm__ volatile("outw %0, %1" : : "a"((uint16_t)value), "Nd"(port));
+        io_port_write16(port, (uint16_t)value);
     else
-        __asm__ volatile("outb %0, %1" : : "a"((uint8_t)value), "Nd"(port));
+        io_port_write(port, (uint8_t)value);
 }
 
 struct pci_device *pci_devices_first(void)
@@ -90,47 +83,50 @@ unsigned int pci_find_capability(const struct pci_device *d, uint8_t id, unsigne
     return 0;
 }
 
-/* Sizes one BAR by writing ones; returns how many BARs it takes (a 64-bit one takes two). */
+/* Notes where one BAR leads; returns how many of them it takes (a 64-bit one takes two). */
 static int bar_read(struct pci_device *d, int index)
 {
     unsigned int offset = 0x10 + 4 * (unsigned int)index;
-    uint32_t low = pci_read(d, offset, 4), high = 0, low_mask, high_mask = ~0U;
-    bool is_64 = !(low & 1) && (low & 6) == 4 && index < PCI_BARS - 1;
+    uint32_t low = pci_read(d, offset, 4);
 
-    pci_write(d, offset, 4, ~0U);
-    low_mask = pci_read(d, offset, 4);
-    pci_write(d, offset, 4, low);
-    if (is_64) {
-        high = pci_read(d, offset + 4, 4);
-        pci_write(d, offset + 4, 4, ~0U);
-        high_mask = pci_read(d, offset + 4, 4);
-        pci_write(d, offset + 4, 4, high);
-    }
-    if (!low_mask)
+    d->bar_is_io[index] = low & BAR_IO;
+    d->bar[index] = low & ~(low & BAR_IO ? 3U : 15U);
+    if (low & BAR_IO || (low & BAR_TYPE) != BAR_64 || index == PCI_BARS - 1)
         return 1;
-    d->bar_is_io[index] = low & 1;
-    if (low & 1) {
-        d->bar[index] = low & ~3U;
-        d->bar_size[index] = (~(low_mask & ~3U) + 1) & 0xffff;
-    } else {
-        uint64_t mask = (uint64_t)high_mask << 32 | (low_mask & ~15U);
-
-        d->bar[index] = (uint64_t)high << 32 | (low & ~15U);
-        d->bar_size[index] = ~mask + 1;
-    }
-    return is_64 ? 2 : 1;
+    d->bar[index] |= (uint64_t)pci_read(d, offset + 4, 4) << 32;
+    return 2;
 }
 
 static void bars_read(struct pci_device *d)
 {
-    uint32_t command = pci_read(d, PCI_COMMAND, 2);
     int bars = (d->header_type & 0x7f) == 0 ? PCI_BARS : 2;
 
-    /* While a BAR holds ones the device must not answer there. */
-    pci_write(d, PCI_COMMAND, 2, command & ~3U);
     for (int i = 0; i < bars;)
         i += bar_read(d, i);
+}
+
+/*
+ * The bytes of a BAR in memory, by writing ones.  While it holds them the device must not answer
+ * there, so its decoding is off; that is done to devices that a driver has claimed only: others
+ * are in use, by firmware or by the screen.
+ */
+static uint64_t bar_size(const struct pci_device *d, unsigned int index)
+{
+    uint32_t command = pci_read(d, PCI_COMMAND, 2), high_mask = ~0U, low_mask;
+    unsigned int offset = 0x10 + 4 * index;
+    bool is_64 = (pci_read(d, offset, 4) & BAR_TYPE) == BAR_64 && index < PCI_BARS - 1;
+
+    pci_write(d, PCI_COMMAND, 2, command & ~3U);
+    pci_write(d, offset, 4, ~0U);
+    low_mask = pci_read(d, offset, 4) & ~15U;
+    pci_write(d, offset, 4, (uint32_t)d->bar[index]);
+    if (is_64) {
+        pci_write(d, offset + 4, 4, ~0U);
+        high_mask = pci_read(d, offset + 4, 4);
+        pci_write(d, offset + 4, 4, (uint32_t)(d->bar[index] >> 32));
+    }
     pci_write(d, PCI_COMMAND, 2, command);
+    return ~((uint64_t)high_mask << 32 | low_mask) + 1;
 }
 
 static void report_to_hypervisor(const struct pci_device *d)
@@ -199,7 +195,12 @@ static void bus_scan(uint8_t bus)
 
 void pci_start(void)
 {
-    bus_scan(0);
+    struct pci_roots roots;
+
+    pci_roots_find(&roots);
+    for (unsigned int bus = 0; bus < 256; bus++)
+        if (pci_is_root(&roots, bus))
+            bus_scan((uint8_t)bus);
 }
 
 const char *pci_class_name(const struct pci_device *d)
@@ -242,7 +243,7 @@ int pci_map_bar(const struct pci_device *d, unsigned int bar, void **va)
 {
     if (bar >= PCI_BARS || !d->bar[bar] || d->bar_is_io[bar])
         return -XEN_ENODEV;
-    return device_memory_map(d->bar[bar], d->bar_size[bar], va);
+    return device_memory_map(d->bar[bar], bar_size(d, bar), va);
 }
 
 int pci_bind_msix(struct pci_device *d, unsigned int entry, uint32_t *port)

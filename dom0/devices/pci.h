@@ -15,8 +15,7 @@ struct pci_device {
     uint8_t class_code, subclass, interface, revision;
     uint8_t header_type;
     uint8_t interrupt_pin, interrupt_line;
-    uint64_t bar[PCI_BARS];      /* address, 0: none */
-    uint64_t bar_size[PCI_BARS]; /* bytes */
+    uint64_t bar[PCI_BARS]; /* address, 0: none */
     bool bar_is_io[PCI_BARS];
     const char *driver; /* name of the driver bound, or NULL */
     struct pci_device *next;

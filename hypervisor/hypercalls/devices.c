@@ -7,6 +7,7 @@
 #include "hypercalls/handlers.h"
 #include "lib/errno.h"
 #include "machine/clock.h"
+#include "machine/efi.h"
 #include "machine/ioapic.h"
 #include "machine/power.h"
 #include "memory/hypervisor-mappings.h"
@@ -259,6 +260,26 @@ static int get_cpuinfo(struct xenpf_pcpuinfo *c)
     return 0;
 }
 
+/* What the boot loader passes on.  No runtime services: dom0 has their tables, not their code. */
+static int firmware_info(struct xenpf_firmware_info *f)
+{
+    if (f->type == XEN_FW_KBD_SHIFT_FLAGS) {
+        f->u.kbd_shift_flags = 0;
+        return 0;
+    }
+    if (f->type != XEN_FW_EFI_INFO || !efi_facts.present)
+        return -ESRCH;
+    if (f->index == XEN_FW_EFI_VERSION) {
+        f->u.efi_version = efi_facts.version;
+        return 0;
+    }
+    if (f->index != XEN_FW_EFI_CONFIG_TABLE)
+        return -EOPNOTSUPP;
+    f->u.efi_config.address = efi_facts.config_tables;
+    f->u.efi_config.entries = efi_facts.config_tables_count;
+    return 0;
+}
+
 int64_t hypercall_do_platform_op(uint64_t arg)
 {
     struct xen_platform_op op;
@@ -274,10 +295,7 @@ int64_t hypercall_do_platform_op(uint64_t arg)
     case XENPF_settime64:
         return set_time(op.u.settime64.secs, op.u.settime64.nsecs, op.u.settime64.system_time);
     case XENPF_firmware_info:
-        if (op.u.firmware_info.type != XEN_FW_KBD_SHIFT_FLAGS)
-            return -ESRCH; /* the boot loader passes on nothing of the kind */
-        op.u.firmware_info.u.kbd_shift_flags = 0;
-        r = 0;
+        r = firmware_info(&op.u.firmware_info);
         break;
     case XENPF_enter_acpi_sleep:
         if (op.u.enter_acpi_sleep.sleep_state != 5)

@@ -155,13 +155,13 @@ def make_initrd(target, init, tools=()):
     shutil.rmtree(work)
 
 
-def initial_domain(folder, hv, vmlinux, init, options="", tools=()):
+def initial_domain(folder, hv, vmlinux, init, options="", tools=(), firmware="bios"):
     """What Linux prints as the initial domain, with this /init script; that has to switch off."""
     make_initrd(folder / "rd.gz", init, tools)
     env = environment(folder, hv, {
         "DOM0": vmlinux, "DOM0_INITRD": folder / "rd.gz", "DOM0_MEM": 512, "HEADLESS": 1,
         "DOM0_CMDLINE": f"console=hvc0 earlyprintk=xen panic=1 {options}", "TIMEOUT": 540,
-        **PATCHES_ITSELF})
+        "FIRMWARE": firmware, **PATCHES_ITSELF})
     done = subprocess.run([RUN], env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, timeout=600)
     output = done.stdout.decode(errors="replace")

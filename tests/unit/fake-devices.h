@@ -13,6 +13,7 @@
 #include "machine/acpi.h"
 #include "machine/clock.h"
 #include "machine/cpu-features.h"
+#include "machine/efi.h"
 #include "machine/interrupts.h"
 #include "machine/ioapic.h"
 #include "machine/lapic.h"
@@ -32,6 +33,7 @@ struct cpu_set cpus_online = { { 1 } };
 unsigned cpu_words = CPU_WORDS;
 struct cpu_features cpu_features;
 struct acpi_facts acpi_facts;
+struct efi_facts efi_facts;
 static void (*vector_handler[256])(unsigned vector);
 static bool vector_used[256];
 static unsigned fake_sleeps;

@@ -366,6 +366,33 @@ static void the_platform_is_asked_in_this_version(void **state)
     assert_int_equal(hypercall_do_platform_op(ARG(&op)), -ENOSYS);
 }
 
+static int firmware(struct xen_platform_op *op, uint32_t type, uint32_t index)
+{
+    *op = (struct xen_platform_op){ .cmd = XENPF_firmware_info,
+                                    .interface_version = XENPF_INTERFACE_VERSION };
+    op->u.firmware_info.type = type;
+    op->u.firmware_info.index = index;
+    return (int)hypercall_do_platform_op(ARG(op));
+}
+
+static void the_firmwares_tables_are_told(void **state)
+{
+    struct xen_platform_op op;
+
+    (void)state;
+    efi_facts = (struct efi_facts){ 0 };
+    assert_int_equal(firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_CONFIG_TABLE), -ESRCH);
+    assert_int_equal(firmware(&op, XEN_FW_DISK_INFO, 0), -ESRCH);
+    efi_facts = (struct efi_facts){ true, 0x20046, 0x7f9ec018, 11 };
+    assert_int_equal(firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_CONFIG_TABLE), 0);
+    assert_int_equal(op.u.firmware_info.u.efi_config.address, 0x7f9ec018);
+    assert_int_equal(op.u.firmware_info.u.efi_config.entries, 11);
+    assert_int_equal(firmware(&op, XEN_FW_EFI_INFO, XEN_FW_EFI_VERSION), 0);
+    assert_int_equal(op.u.firmware_info.u.efi_version, 0x20046);
+    assert_int_equal(firmware(&op, XEN_FW_EFI_INFO, 2), -EOPNOTSUPP);
+    assert_int_equal(firmware(&op, XEN_FW_DISK_INFO, 0), -ESRCH);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, up, down)
@@ -379,6 +406,7 @@ int main(void)
         CASE(messages_stay_in_their_devices_table),
         CASE(io_privileges_have_their_ranges),
         CASE(the_platform_is_asked_in_this_version),
+        CASE(the_firmwares_tables_are_told),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
