@@ -3,7 +3,8 @@
 #include "lib/string.h"
 #include "limits.h"
 
-struct options options = { .console_serial = true,
+struct options options = { .serial_count = 2,
+                           .com = { { 0x3f8, 4, SERIAL_BAUD_MAX }, { 0x2f8, 3, SERIAL_BAUD_MAX } },
                            .console_vga = true,
                            .log_level = LOG_INFO,
                            .max_cpus = MAX_CPUS,
@@ -45,11 +46,14 @@ static bool parse_count(const char *s, unsigned *count)
 
 static bool option_console(const char *v)
 {
-    bool serial = false, vga = false;
+    unsigned first = 0, count = 0;
+    bool vga = false;
 
     while (*v) {
         if (!strncmp(v, "com1", 4))
-            serial = true;
+            count = 2 - first; /* or the second, where there is no first */
+        else if (!strncmp(v, "com2", 4))
+            first = count = 1;
         else if (!strncmp(v, "vga", 3))
             vga = true;
         else if (strncmp(v, "none", 4))
@@ -58,7 +62,8 @@ static bool option_console(const char *v)
             v++;
         v += *v == ',';
     }
-    options.console_serial = serial;
+    options.serial_first = first;
+    options.serial_count = count;
     options.console_vga = vga;
     return true;
 }
@@ -110,9 +115,57 @@ static bool option_smap(const char *v)
     return true;
 }
 
-static bool option_com1(const char *v maybe_unused)
+/* A field of a list; *v goes behind it.  Empty: the number stays as it is. */
+static bool parse_field(const char **v, unsigned long *number)
 {
-    return true; /* 115200,8n1 is what there is */
+    const char *at = *v;
+    unsigned base = 10;
+
+    if (at[0] == '0' && (at[1] | 0x20) == 'x') {
+        base = 16;
+        at += 2;
+    }
+    for (unsigned long value = 0; *at && *at != ','; *number = value, at++) {
+        unsigned digit = *at <= '9' ? (unsigned)*at - '0' : ((unsigned)*at | 0x20) - 'a' + 10;
+
+        if (digit >= base || value > UINT32_MAX)
+            return false;
+        value = value * base + digit;
+    }
+    *v = at + (*at == ',');
+    return true;
+}
+
+/* As Xen's: BAUD,8n1,BASE,IRQ, each of which may be missing. */
+static bool option_com(struct serial_port *port, const char *v)
+{
+    unsigned long baud = port->baud, base = port->base, irq;
+
+    if (!parse_field(&v, &baud))
+        return false;
+    if (!strncmp(v, "8n1", 3))
+        v += 3;
+    if (*v && *v++ != ',')
+        return false;
+    if (!parse_field(&v, &base))
+        return false;
+    irq = base == 0x3f8 || base == 0x3e8 ? 4 : base == 0x2f8 || base == 0x2e8 ? 3 : 0;
+    if (!parse_field(&v, &irq) || *v)
+        return false;
+    if (baud < 300 || SERIAL_BAUD_MAX % baud || !base || base + SERIAL_PORTS > 0x10000 || irq > 15)
+        return false;
+    *port = (struct serial_port){ (uint16_t)base, (uint8_t)irq, (uint32_t)baud };
+    return true;
+}
+
+static bool option_com1(const char *v)
+{
+    return option_com(&options.com[0], v);
+}
+
+static bool option_com2(const char *v)
+{
+    return option_com(&options.com[1], v);
 }
 
 static bool apply(const char *name, const char *value)
@@ -120,10 +173,15 @@ static bool apply(const char *name, const char *value)
     static const struct {
         const char *name;
         bool (*fn)(const char *value);
-    } table[] = { { "console", option_console },   { "loglvl", option_loglvl },
-                  { "dom0_mem", option_dom0_mem }, { "maxcpus", option_maxcpus },
-                  { "noreboot", option_noreboot }, { "smap", option_smap },
-                  { "com1", option_com1 },         { "dom0_max_vcpus", option_dom0_max_vcpus } };
+    } table[] = { { "console", option_console },
+                  { "loglvl", option_loglvl },
+                  { "dom0_mem", option_dom0_mem },
+                  { "maxcpus", option_maxcpus },
+                  { "noreboot", option_noreboot },
+                  { "smap", option_smap },
+                  { "com1", option_com1 },
+                  { "com2", option_com2 },
+                  { "dom0_max_vcpus", option_dom0_max_vcpus } };
 
     for (unsigned i = 0; i < ARRAY_SIZE(table); i++)
         if (!strcmp(name, table[i].name))

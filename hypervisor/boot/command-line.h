@@ -4,9 +4,12 @@
 
 #include "lib/log.h"
 #include "lib/types.h"
+#include "machine/serial.h"
 
 struct options {
-    bool console_serial, console_vga;
+    bool console_vga;
+    unsigned serial_first, serial_count; /* of com: those that may be the console */
+    struct serial_port com[2];
     enum log_level log_level;
     uint64_t dom0_bytes;     /* 0: the default */
     unsigned dom0_max_vcpus; /* 0: as many as CPUs */

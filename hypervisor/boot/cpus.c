@@ -1,5 +1,6 @@
 /* A CPU's area (address-map.h): its SYSCALL stubs, its TSS, its stack block with struct cpu. */
 #include "boot/cpus.h"
+#include "boot/early-memory.h"
 #include "boot/tsc-check.h"
 #include "entry/cpu-entry.h"
 #include "guest-cpu/switch.h"
@@ -12,13 +13,13 @@
 #include "machine/clock.h"
 #include "machine/cpu-features.h"
 #include "machine/lapic.h"
+#include "machine/machine-check.h"
 #include "memory/frame-allocator.h"
 #include "memory/hypervisor-mappings.h"
 #include "scheduling/scheduler.h"
 
-#define TSS_OFFSET      0x1000
-#define STACK_OFFSET    0x8000
-#define TRAMPOLINE_PHYS 0x8000UL
+#define TSS_OFFSET   0x1000
+#define STACK_OFFSET 0x8000
 
 extern const uint8_t cpu_trampoline[], cpu_trampoline_end[];
 extern uint64_t cpu_start_stack;
@@ -86,6 +87,7 @@ static void cpu_load(unsigned id)
     cpu_entry_load(area_of(id));
     lapic_enable();
     nmi_pins_open(cpu_table[id]->acpi_id);
+    machine_check_init();
     tlb_flush_local(); /* noted: frames given out later are none of this CPU's business */
     cpu_set_add_atomic(&cpus_online, id);
 }
@@ -128,7 +130,7 @@ static bool start_one(unsigned id, uint32_t apic_id, uint32_t acpi_id)
 
     cpu_start_stack = (uint64_t)&cpu->frame;
     for (unsigned attempt = 0; attempt < 2; attempt++) {
-        lapic_send_startup(apic_id, TRAMPOLINE_PHYS >> PAGE_SHIFT);
+        lapic_send_startup(apic_id, early_low_page >> PAGE_SHIFT);
         if (!tsc_check_ask(&apart))
             continue;
         fits = tsc_fits(apic_id, apart);
@@ -154,8 +156,13 @@ static void init_others(void)
 
 void cpus_start(unsigned limit)
 {
-    memcpy(frame_virt(mfn(TRAMPOLINE_PHYS >> PAGE_SHIFT)), cpu_trampoline,
-           (size_t)(cpu_trampoline_end - cpu_trampoline));
+    if (!early_low_page && acpi_facts.cpus > 1 && limit > 1) {
+        log_warning("no free memory below 640 KiB: other CPUs cannot start");
+        limit = 1;
+    }
+    if (early_low_page)
+        memcpy(frame_virt(mfn(early_low_page >> PAGE_SHIFT)), cpu_trampoline,
+               (size_t)(cpu_trampoline_end - cpu_trampoline));
     tsc_check_init();
     if (limit > 1)
         init_others();

@@ -19,7 +19,9 @@
 #include "machine/clock.h"
 #include "machine/cpu-features.h"
 #include "machine/descriptor-tables.h"
+#include "machine/efi.h"
 #include "machine/ioapic.h"
+#include "machine/iommu.h"
 #include "machine/lapic.h"
 #include "machine/power.h"
 #include "machine/registers.h"
@@ -39,7 +41,7 @@ void boot_main(uint32_t magic, uint64_t information) __attribute__((noreturn));
 
 static void consoles_init(void)
 {
-    if (options.console_serial && serial_init())
+    if (serial_init(options.com + options.serial_first, options.serial_count))
         log_add_writer(serial_write);
     log_set_threshold(options.log_level);
 }
@@ -86,12 +88,13 @@ static void *map_firmware(uint64_t physical, size_t bytes, bool registers)
     return device_map(physical, bytes, registers ? MAP_DEVICE : MAP_RW);
 }
 
-static void acpi_read(void)
+static void firmware_read(void)
 {
     if (!boot_info.have_rsdp)
         boot_refuse("the boot loader passed on no ACPI tables: Paravane needs them");
     if (acpi_init(boot_info.rsdp, lapic_id(), map_firmware))
         boot_refuse("ACPI has no table of interrupt controllers (MADT)");
+    efi_init(boot_info.efi_system_table, map_firmware);
 }
 
 static void clock_start(void)
@@ -112,8 +115,22 @@ static void old_controllers_mask(void)
     port_outb(0xa1, 0xff);
 }
 
+static void iommus_off(void)
+{
+    for (unsigned i = 0; i < acpi_facts.iommus; i++) {
+        uint64_t address = acpi_facts.iommu[i].address;
+
+        device_frame_reserve(mfn(address >> PAGE_SHIFT));
+        if (!iommu_switch_off(device_map(address, PAGE_SIZE, MAP_DEVICE), acpi_facts.iommu[i].amd))
+            boot_refuse("the IOMMU at %lx stays on: switch it off in the firmware's setup (VT-d, "
+                        "AMD-Vi)",
+                        address);
+    }
+}
+
 static void interrupt_controllers_init(void)
 {
+    iommus_off(); /* they may translate interrupts, too */
     device_frame_reserve(mfn(lapic_address() >> PAGE_SHIFT));
     for (unsigned i = 0; i < acpi_facts.ioapics; i++) {
         const struct acpi_ioapic *io = &acpi_facts.ioapic[i];
@@ -148,11 +165,12 @@ void boot_main(uint32_t magic, uint64_t information)
     command_line_warn();
     power_no_reboot = options.no_reboot;
     cpu_features_detect(options.smap);
+    cpu_control_init(); /* our PAT, before anything is mapped by it: the screen is */
     early_memory_init();
     screen_console_init();
     old_controllers_mask();
     lapic_init(device_map(lapic_address(), PAGE_SIZE, MAP_DEVICE));
-    acpi_read();
+    firmware_read();
     clock_start();
     cpu_boot_init();
     smap_test();

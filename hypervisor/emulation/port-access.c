@@ -1,6 +1,6 @@
 /*
  * The control domain drives the devices; the hypervisor keeps the interrupt controllers, the
- * timers and the first serial port.  PCI's address port is remembered, so that the pair of
+ * timers and its serial port.  PCI's address port is remembered, so that the pair of
  * accesses it needs cannot be torn apart by the hypervisor's own.
  */
 #include "emulation/port-access.h"
@@ -10,20 +10,26 @@
 #include "lib/atomic.h"
 #include "machine/msi.h"
 #include "machine/registers.h"
+#include "machine/serial.h"
 #include "machine/tlb.h"
 
 static const struct {
     uint16_t first, last;
 } kept[] = {
-    { 0x20, 0x21 },   { 0xa0, 0xa1 }, /* interrupt controllers */
-    { 0x40, 0x43 },   { 0x61, 0x61 }, /* interval timer and its gate */
-    { 0x3f8, 0x3ff },                 /* the console */
+    { 0x20, 0x21 },
+    { 0xa0, 0xa1 }, /* interrupt controllers */
+    { 0x40, 0x43 },
+    { 0x61, 0x61 }, /* interval timer and its gate */
 };
 
 static uint32_t pci_address; /* of the control domain, under its one PCI lock */
 
 static bool is_kept(uint16_t port, unsigned size)
 {
+    uint16_t console = serial_base();
+
+    if (console && port + size > console && port < console + SERIAL_PORTS)
+        return true;
     for (unsigned k = 0; k < ARRAY_SIZE(kept); k++)
         if (port + size - 1 >= kept[k].first && port <= kept[k].last)
             return true;

@@ -7,6 +7,7 @@
 #include "lib/log.h"
 #include "lib/print.h"
 #include "machine/clock.h"
+#include "machine/machine-check.h"
 #include "machine/power.h"
 #include "machine/registers.h"
 #include "machine/remote.h"
@@ -108,6 +109,8 @@ void panic_registers(const struct cpu_regs *r, const char *what)
     begin();
     log_error("PANIC on CPU %u: %s %u, error %x, in the %s, cr2 %lx cr3 %lx", cpu->id, what,
               r->vector, r->error_code, r->cs & 3 ? "guest" : "hypervisor", cr2_read(), cr3_read());
+    if (r->vector == TRAP_MC)
+        machine_check_tell();
     if (cpu->vcpu)
         log_error("running: d%uv%u", cpu->vcpu->domain->id, cpu->vcpu->id);
     log_error("rip %lx cs %lx rflags %lx rsp %lx ss %lx", r->rip, r->cs, r->rflags, r->rsp, r->ss);

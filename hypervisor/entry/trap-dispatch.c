@@ -12,6 +12,7 @@
 #include "machine/exception-table.h"
 #include "machine/interrupts.h"
 #include "machine/latency.h"
+#include "machine/machine-check.h"
 #include "machine/registers.h"
 
 void trap_from_guest(struct cpu_regs *regs);
@@ -58,6 +59,14 @@ static void note_nmi(void)
     atomic_or(&this_cpu()->deferred, DEFERRED_NMI);
 }
 
+/* As an NMI, if it can be gone on after it. */
+static void machine_check(const struct cpu_regs *regs)
+{
+    if (!machine_check_survived())
+        panic_registers(regs, "machine check");
+    atomic_or(&this_cpu()->deferred, DEFERRED_CHECK);
+}
+
 void trap_from_guest(struct cpu_regs *regs)
 {
     struct vcpu *v = current_vcpu();
@@ -92,7 +101,8 @@ void trap_from_guest(struct cpu_regs *regs)
         note_nmi();
         break;
     case TRAP_MC:
-        panic_registers(regs, "machine check");
+        machine_check(regs);
+        break;
     default:
         inject_trap(v, regs, regs->vector, regs->error_code);
     }
@@ -137,8 +147,12 @@ void trap_from_hypervisor(struct cpu_regs *regs)
         note_nmi();
         return;
     }
-    if (regs->vector == TRAP_MC || regs->vector == TRAP_DF)
-        panic_registers(regs, "exception"); /* wherever it hit: these are not for a fixup */
+    if (regs->vector == TRAP_MC) {
+        machine_check(regs);
+        return;
+    }
+    if (regs->vector == TRAP_DF)
+        panic_registers(regs, "exception"); /* wherever it hit: it is not for a fixup */
     /* A breakpoint of the guest's that fired on one of our accesses for it does not count; off
      * until we are back, so that one copy does not fire it a thousand times. */
     if (regs->vector == TRAP_DB) {

@@ -39,7 +39,7 @@ static void serial_interrupt(unsigned vector maybe_unused)
 void console_input_init(void)
 {
     unsigned gsi = serial_irq();
-    int vector = vector_alloc();
+    int vector = gsi ? vector_alloc() : -1;
 
     if (vector < 0)
         return;

@@ -27,6 +27,8 @@ static inline uint64_t acpi_field(const struct acpi_table *t, uint32_t at, unsig
 const struct acpi_table *acpi_table_at(uint64_t physical);
 
 void madt_read(const struct acpi_table *madt, uint32_t boot_apic_id);
+void dmar_read(const struct acpi_table *dmar);
+void ivrs_read(const struct acpi_table *ivrs);
 void fadt_read(const struct acpi_table *fadt, acpi_map_fn *map);
 
 #endif

@@ -81,18 +81,20 @@ static void hpet_read(const struct acpi_table *hpet)
 
 int acpi_init(const void *rsdp, uint32_t apic_id, acpi_map_fn *map)
 {
-    const struct acpi_table *madt, *fadt, *hpet;
+    const struct acpi_table *t;
 
     map_table = map;
-    madt = table_find(rsdp, "APIC");
-    fadt = table_find(rsdp, "FACP");
-    hpet = table_find(rsdp, "HPET");
-    if (fadt)
-        fadt_read(fadt, map);
-    if (hpet)
-        hpet_read(hpet);
-    if (!madt)
+    if ((t = table_find(rsdp, "FACP")))
+        fadt_read(t, map);
+    if ((t = table_find(rsdp, "HPET")))
+        hpet_read(t);
+    if ((t = table_find(rsdp, "DMAR")))
+        dmar_read(t);
+    if ((t = table_find(rsdp, "IVRS")))
+        ivrs_read(t);
+    t = table_find(rsdp, "APIC");
+    if (!t)
         return -ENOENT;
-    madt_read(madt, apic_id);
+    madt_read(t, apic_id);
     return 0;
 }

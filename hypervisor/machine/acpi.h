@@ -1,4 +1,5 @@
-/* The few ACPI tables the hypervisor reads itself: MADT, FADT with \_S5 of the DSDT, HPET. */
+/* The few ACPI tables the hypervisor reads itself: MADT, FADT with \_S5 of the DSDT, HPET,
+ * DMAR, IVRS. */
 #ifndef MACHINE_ACPI_H
 #define MACHINE_ACPI_H
 
@@ -37,6 +38,11 @@ struct acpi_facts {
     struct acpi_override override[16];
     unsigned nmi_pins;
     struct acpi_nmi_pin nmi_pin[16];
+    unsigned iommus, iommus_ignored;
+    struct {
+        uint64_t address; /* of its registers, physical */
+        bool amd;         /* or Intel's */
+    } iommu[MAX_IOMMUS];
     uint64_t hpet_address; /* physical, 0: none */
     uint16_t pm_timer;     /* its I/O port, 0: none */
     bool pm_timer_32;      /* it has 32 bits, not 24 */

@@ -43,6 +43,7 @@ void cpu_features_detect(bool use_smap)
     f->amd = l0.b == 0x68747541 || l0.b == 0x6f677948; /* "Auth"entic, "Hygo"n */
     f->x2apic = (l1.c & BIT(21)) && x2apic_is_safe(l1.c);
     f->tsc_deadline = l1.c & BIT(24);
+    f->machine_checks = (l1.d & BIT(7)) && (l1.d & BIT(14));
     f->pcid = l1.c & BIT(17);
     f->fsgsbase = l7.b & BIT(0);
     f->tsc_adjust = l7.b & BIT(1);
@@ -59,7 +60,7 @@ void cpu_features_detect(bool use_smap)
     f->physical_bits = ext >= 0x80000008 ? cpuid(0x80000008, 0).a & 0xff : 36;
     f->xsave = (l1.c & BIT(26)) && l0.a >= 0xd;
     if (!f->nx || !(e1.d & BIT(11)))
-        panic("this processor lacks NX or SYSCALL: Paravane needs both");
+        boot_refuse("this processor lacks NX or SYSCALL: Paravane needs both");
     if (f->xsave)
         detect_xsave();
 }

@@ -6,7 +6,7 @@
 
 struct cpu_features {
     bool amd;
-    bool x2apic, tsc_deadline, tsc_adjust;
+    bool x2apic, tsc_deadline, tsc_adjust, machine_checks;
     bool fsgsbase, smep, smap, umip, nx, page_1g, pcid, invpcid;
     bool xsave, xsaveopt;
     bool tsc_aux;           /* RDTSCP or RDPID */

@@ -55,13 +55,14 @@ struct cpu {
 } __attribute__((aligned(16)));
 
 /* Marks in cpu.deferred. */
-#define DEFERRED_SCHEDULE 1U  /* choose again who runs */
-#define DEFERRED_TIMERS   2U  /* the timer interrupt came */
-#define DEFERRED_FINISH   4U  /* the running vCPU has work of its own to finish */
-#define DEFERRED_PARK     8U  /* stand still until told to go on */
-#define DEFERRED_NMI      16U /* say that there was one */
-#define DEFERRED_SCREEN   32U /* what was written is not drawn yet */
-#define DEFERRED_CHARGE   64U /* cpu.disturbed counts something */
+#define DEFERRED_SCHEDULE 1U   /* choose again who runs */
+#define DEFERRED_TIMERS   2U   /* the timer interrupt came */
+#define DEFERRED_FINISH   4U   /* the running vCPU has work of its own to finish */
+#define DEFERRED_PARK     8U   /* stand still until told to go on */
+#define DEFERRED_NMI      16U  /* say that there was one */
+#define DEFERRED_SCREEN   32U  /* what was written is not drawn yet */
+#define DEFERRED_CHARGE   64U  /* cpu.disturbed counts something */
+#define DEFERRED_CHECK    128U /* a machine check was survived: say so */
 
 #ifdef HOST_TEST
 struct cpu *this_cpu(void);

@@ -57,6 +57,9 @@
 #define MSR_ARCH_CAP             0x10a
 #define MSR_MISC_FEATURES        0x140
 #define MSR_SYSENTER_CS          0x174
+#define MSR_MCG_CAP              0x179
+#define MSR_MCG_STATUS           0x17a
+#define MSR_MCG_CTL              0x17b
 #define MSR_SYSENTER_ESP         0x175
 #define MSR_SYSENTER_EIP         0x176
 #define MSR_MISC_ENABLE          0x1a0

@@ -2,9 +2,6 @@
 #include "machine/serial.h"
 #include "machine/registers.h"
 
-#define COM1 0x3f8
-#define COM2 0x2f8
-
 #define LINE_STATUS 5
 #define DATA_READY  0x01
 #define SENT        0x20
@@ -14,7 +11,8 @@
 #define PATIENCE 20000
 
 static uint16_t base; /* 0: none */
-static bool stuck;    /* it took none at last: nobody waits for it until it does */
+static uint8_t irq;
+static bool stuck; /* it took none at last: nobody waits for it until it does */
 
 static bool answers(uint16_t port)
 {
@@ -22,15 +20,20 @@ static bool answers(uint16_t port)
     return port_inb(port + SCRATCH) == 0x5a;
 }
 
-bool serial_init(void)
+bool serial_init(const struct serial_port *ports, unsigned count)
 {
-    base = answers(COM1) ? COM1 : answers(COM2) ? COM2 : 0;
+    unsigned i = 0;
+
+    while (i < count && !answers(ports[i].base))
+        i++;
+    base = i < count ? ports[i].base : 0;
     if (!base)
         return false;
+    irq = ports[i].irq;
     port_outb(base + 1, 0);
     port_outb(base + 3, 0x80);
-    port_outb(base + 0, 1); /* 115200 baud */
-    port_outb(base + 1, 0);
+    port_outb(base + 0, (uint8_t)(SERIAL_BAUD_MAX / ports[i].baud));
+    port_outb(base + 1, (uint8_t)(SERIAL_BAUD_MAX / ports[i].baud >> 8));
     port_outb(base + 3, 3);
     port_outb(base + 2, 7);
     port_outb(base + 4, 0xb); /* DTR, RTS, interrupt line on */
@@ -64,14 +67,19 @@ int serial_read(void)
     return (status & DATA_READY) && status != 0xff ? port_inb(base) : -1; /* 0xff: it went */
 }
 
+uint16_t serial_base(void)
+{
+    return base;
+}
+
 unsigned serial_irq(void)
 {
-    return base == COM2 ? 3 : 4;
+    return irq;
 }
 
 void serial_enable_interrupt(void)
 {
-    if (!base)
+    if (!base || !irq)
         return;
     port_outb(base + 1, 1); /* data received */
     (void)port_inb(base + 2);

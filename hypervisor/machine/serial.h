@@ -1,16 +1,26 @@
-/* A serial port at 115200 8n1: COM1, or COM2 if nothing answers there. */
+/* A serial port, a 16550 UART, with characters of 8 bits without parity. */
 #ifndef MACHINE_SERIAL_H
 #define MACHINE_SERIAL_H
 
 #include "lib/types.h"
 
-/* False: there is none. */
-bool serial_init(void);
+struct serial_port {
+    uint16_t base; /* the first of its SERIAL_PORTS I/O ports */
+    uint8_t irq;   /* its ISA interrupt; 0: none, so what is typed there is not heard */
+    uint32_t baud; /* a divisor of SERIAL_BAUD_MAX */
+};
+#define SERIAL_PORTS    8
+#define SERIAL_BAUD_MAX 115200U
+
+/* Takes the first that answers.  False: none does. */
+bool serial_init(const struct serial_port *ports, unsigned count);
 /* Waits for the port as long as it takes characters at all. */
 void serial_write(const char *text, size_t n);
 /* A received character, or -1. */
 int serial_read(void);
-/* Its ISA interrupt. */
+/* The first of its ports, or 0: there is none. */
+uint16_t serial_base(void);
+/* Its ISA interrupt; 0: none. */
 unsigned serial_irq(void);
 void serial_enable_interrupt(void);
 

@@ -4,6 +4,7 @@
 #include "lib/log.h"
 #include "machine/interrupts.h"
 #include "machine/latency.h"
+#include "machine/machine-check.h"
 #include "machine/nmi.h"
 #include "machine/per-cpu.h"
 #include "machine/remote.h"
@@ -42,6 +43,8 @@ void deferred_work_run(void)
             cpu_stay_parked();
         if (unlikely(marks & DEFERRED_NMI))
             log_warning("NMI on CPU %u: %s", cpu->id, nmi_cause());
+        if (unlikely(marks & DEFERRED_CHECK))
+            machine_check_tell();
         if (marks & DEFERRED_TIMERS)
             timers_run();
         if (unlikely(marks & DEFERRED_SCREEN))

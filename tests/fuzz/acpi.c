@@ -2,6 +2,7 @@
  * ACPI's tables, of any content: what is read lies within what is mapped.
  *
  * Sources: hypervisor/machine/acpi.c hypervisor/machine/madt.c hypervisor/machine/fadt.c
+ * hypervisor/machine/iommu-tables.c
  *
  * Libraries: -Ihypervisor -DHOST_TEST
  */

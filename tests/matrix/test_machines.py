@@ -3,10 +3,11 @@ machine comes up, a guest of two vCPUs runs, and all adds up when it has gone.""
 import os
 import re
 
+import pexpect
 import pytest
 
 from kernels import printed, run_lines
-from machine import free_kib, run_script
+from machine import free_kib, prompt, run_script
 from test_many_cpus import make, vcpus_say
 
 HPET, ACPI_TIMER = "by the HPET", "by ACPI's timer"
@@ -14,7 +15,9 @@ NUMA = " ".join(f"-object memory-backend-ram,id=m{i},size=1024M -numa node,memde
                 for i in range(2))
 HOTPLUG = "-m 2048,maxmem=64G,slots=4 -object memory-backend-ram,id=m0,size=1024M -device pc-dimm,memdev=m0"
 ROOTS = ("-device pxb-pcie,id=pxb,bus_nr=64 -device pcie-root-port,id=rp,bus=pxb,slot=3,chassis=2 "
-         "-device virtio-rng-pci,bus=rp")
+         "-device virtio-net-pci,bus=rp,disable-legacy=on")
+
+SECOND_PORT = "-global isa-serial.iobase=0x2f8 -global isa-serial.irq=3"
 
 # QEMU 7.2 takes CR4.OSXSAVE for reserved where leaf 13 has no subleaf 1, as with Opteron_G5: not there.
 MODELS = ("qemu64", "Penryn", "Nehalem", "Westmere", "SandyBridge", "IvyBridge", "Haswell", "Broadwell",
@@ -38,6 +41,8 @@ CELLS = {
     "memory to come": (HOTPLUG, {}, HPET),
     "two PCI roots": ("-machine q35 " + ROOTS, {}, HPET),
     "an IOMMU": ("-machine q35,kernel-irqchip=off -device intel-iommu,intremap=on", {}, HPET),
+    "the second serial port": (SECOND_PORT, {}, HPET),
+    "no screen": ("-vga none", {}, HPET),
     "UEFI": ("", {"FIRMWARE": "uefi"}, HPET),
     "UEFI, q35": ("-machine q35", {"FIRMWARE": "uefi"}, HPET),
 }
@@ -67,6 +72,12 @@ def test_machine(tmp_path, name):
     assert "0 differences" in result.of("vmctl audit")
 
 
+def test_a_card_behind_another_root(tmp_path):
+    result = run_script(tmp_path, "paravane", ["lspci"], DISK="none", QEMU_ARGS="-machine q35 " + ROOTS).ok()
+    assert re.search(r"^40:00.0 PCI bridge", result.output, re.M), result.tail()
+    assert re.search(r"^41:00.0 Ethernet controller .* driver virtio-net", result.output, re.M), result.tail()
+
+
 REFUSED = {
     "no ACPI": ("-no-acpi", "the boot loader passed on no ACPI tables: Paravane needs them"),
     "no NX": ("-cpu max,-smap,-nx", "this processor lacks NX or SYSCALL: Paravane needs both"),
@@ -80,3 +91,11 @@ def test_refused(tmp_path, name):
     result = run_script(tmp_path, "paravane", ["true"], DISK="none", QEMU_ARGS=arguments, TIMEOUT=10)
     assert result.status == 124
     assert line in result.output and "the machine stops" in result.output, result.tail()
+
+
+def test_the_second_serial_port_is_typed_at(tmp_path):
+    child = prompt(tmp_path, "paravane", DISK="none", QEMU_ARGS=SECOND_PORT)
+    child.sendline("vmctl info")
+    child.expect("xen_version")
+    child.sendline("poweroff")
+    child.expect(pexpect.EOF)

@@ -6,6 +6,10 @@
 
 uint32_t hpet_read(unsigned reg);
 void hpet_write(unsigned reg, uint32_t value);
+uint32_t vtd_read(unsigned reg);
+void vtd_write(unsigned reg, uint32_t value);
+uint32_t amd_iommu_read(unsigned reg);
+void amd_iommu_write(unsigned reg, uint32_t value);
 uint32_t pm_timer_in(void);
 void pit_reset(void);
 uint8_t pit_in(uint16_t port);

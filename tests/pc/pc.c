@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "devices.h"
+#include "lib/types.h"
 #include "machine/mmio.h"
 
 #define FEMTO        1000000000000000UL
@@ -15,8 +16,6 @@
 #define MAX_ACCESSES 30000000
 
 struct pc pc;
-
-static uint8_t hpet_page[4096], lapic_page[4096];
 
 static const struct pc_leaf plain_leaves[] = {
     { 0, 0, { 0xd, 0x756e6547, 0x6c65746e, 0x49656e69 } },
@@ -51,11 +50,25 @@ uint64_t pc_milliseconds(void)
     return pc.now / (NS * 1000000);
 }
 
+/* Registers in memory. */
+static struct page {
+    uint64_t physical;
+    uint32_t (*read)(unsigned reg);
+    void (*write)(unsigned reg, uint32_t value);
+    uint8_t bytes[PAGE_SIZE]; /* nothing is in them: they stand for the address */
+} pages[] = {
+    { .physical = PC_LAPIC_PHYSICAL, .read = lapic_read_memory, .write = lapic_write_memory },
+    { .physical = PC_HPET_PHYSICAL, .read = hpet_read, .write = hpet_write },
+    { .physical = PC_VTD_PHYSICAL, .read = vtd_read, .write = vtd_write },
+    { .physical = PC_AMD_PHYSICAL, .read = amd_iommu_read, .write = amd_iommu_write }
+};
+
 void *pc_map(uint64_t physical)
 {
-    if (physical == PC_LAPIC_PHYSICAL)
-        return lapic_page;
-    return physical == PC_HPET_PHYSICAL && pc.hpet != PC_ABSENT ? hpet_page : NULL;
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
+        if (pages[i].physical == physical && (physical != PC_HPET_PHYSICAL || pc.hpet != PC_ABSENT))
+            return pages[i].bytes;
+    return NULL;
 }
 
 struct cpuid_leaf cpuid(uint32_t leaf, uint32_t subleaf)
@@ -80,6 +93,36 @@ void cpu_pause(void)
     pass(40 * NS);
 }
 
+/* A bank's register, or NULL. */
+static uint64_t *mca_register(uint32_t msr)
+{
+    uint32_t bank = (msr - 0x400) / 4;
+
+    return msr >= 0x400 && bank < (pc.mcg_cap & 0xff) ? &pc.mca[bank][msr % 4] : NULL;
+}
+
+/* SDM volume 3, 16.3.  False: it is none of these. */
+static bool mca_msr(uint32_t msr, uint64_t *value, bool write)
+{
+    uint64_t *place = mca_register(msr), nowhere = 0;
+
+    if (msr == MSR_MCG_CAP && pc.mcg_cap && !write)
+        place = &pc.mcg_cap;
+    else if (msr == MSR_MCG_STATUS && pc.mcg_cap)
+        place = &pc.mcg_status;
+    else if (msr == MSR_MCG_CTL && pc.mcg_cap & 0x100)
+        place = &nowhere;
+    if (!place)
+        return false;
+    if (write && *value && msr >= 0x400 && msr % 4)
+        fail_msg("wrmsr of %lx to 0x%x: it takes 0 only", *value, msr);
+    if (write)
+        *place = *value;
+    else
+        *value = *place;
+    return true;
+}
+
 uint64_t msr_read(uint32_t msr)
 {
     uint64_t value = 0;
@@ -89,7 +132,7 @@ uint64_t msr_read(uint32_t msr)
         return pc.apic_base;
     if (msr == MSR_HYPERV_TSC_FREQUENCY && pc.hyperv_tsc_hz)
         return pc.hyperv_tsc_hz;
-    if (!lapic_msr(msr, &value, false))
+    if (!mca_msr(msr, &value, false) && !lapic_msr(msr, &value, false))
         fail_msg("rdmsr of 0x%x: there is none", msr);
     return value;
 }
@@ -102,35 +145,41 @@ void msr_write(uint32_t msr, uint64_t value)
         if ((value & 0x400 && !(value & 0x800)) || (pc.apic_base & 0x400 && !(value & 0x400)))
             fail_msg("wrmsr of an APIC mode that cannot follow");
         pc.apic_base = value;
-    } else if (!lapic_msr(msr, &value, true)) {
+    } else if (!mca_msr(msr, &value, true) && !lapic_msr(msr, &value, true)) {
         fail_msg("wrmsr to 0x%x: there is none", msr);
     }
 }
 
-uint32_t mmio_read32(const volatile void *at)
+/* Which page of devices' registers it is in; *offset: within that. */
+static const struct page *page_of(const volatile void *at, unsigned *offset)
 {
     const volatile uint8_t *p = at;
 
+    for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+        *offset = (unsigned)(p - pages[i].bytes);
+        if (p >= pages[i].bytes && p < pages[i].bytes + PAGE_SIZE)
+            return &pages[i];
+    }
+    fail_msg("an access to where nothing is");
+    return NULL;
+}
+
+uint32_t mmio_read32(const volatile void *at)
+{
+    unsigned offset;
+    const struct page *page = page_of(at, &offset);
+
     pass(500 * NS);
-    if (p >= hpet_page && p < hpet_page + sizeof(hpet_page))
-        return hpet_read((unsigned)(p - hpet_page));
-    if (p >= lapic_page && p < lapic_page + sizeof(lapic_page))
-        return lapic_read_memory((unsigned)(p - lapic_page));
-    fail_msg("a load from where nothing is");
-    return 0;
+    return page->read(offset);
 }
 
 void mmio_write32(volatile void *at, uint32_t value)
 {
-    volatile uint8_t *p = at;
+    unsigned offset;
+    const struct page *page = page_of(at, &offset);
 
     pass(500 * NS);
-    if (p >= hpet_page && p < hpet_page + sizeof(hpet_page))
-        hpet_write((unsigned)(p - hpet_page), value);
-    else if (p >= lapic_page && p < lapic_page + sizeof(lapic_page))
-        lapic_write_memory((unsigned)(p - lapic_page), value);
-    else
-        fail_msg("a store to where nothing is");
+    page->write(offset, value);
 }
 
 uint8_t port_inb(uint16_t port)

@@ -12,6 +12,8 @@
 
 enum pc_device { PC_ABSENT, PC_FROZEN, PC_WORKS };
 
+#define PC_BANKS 12
+
 struct pc_leaf {
     uint32_t leaf, subleaf;
     struct cpuid_leaf value;
@@ -31,8 +33,13 @@ struct pc {
     uint64_t apic_base; /* the MSR */
     /* UARTs at COM1 and COM2; frozen: takes no more characters. */
     enum pc_device uart[2];
-    /* By ACPI. */
-    uint64_t hyperv_tsc_hz;
+    uint64_t hyperv_tsc_hz; /* 0: no such MSR */
+    uint8_t nmi_status;     /* of port 0x61: SERR, IOCHK */
+    /* IOMMUs, as firmware left them; stuck: does not go off. */
+    uint32_t vtd_status, vtd_protected, amd_iommu_control;
+    bool iommu_stuck;
+    /* Machine checks: registers 0 to 3 of each bank. */
+    uint64_t mcg_cap, mcg_status, mca[PC_BANKS][4];
 
     /* What happened. */
     uint64_t now; /* in femtoseconds */
@@ -46,6 +53,8 @@ extern struct pc pc;
 
 #define PC_HPET_PHYSICAL  0xfed00000UL
 #define PC_LAPIC_PHYSICAL 0xfee00000UL
+#define PC_VTD_PHYSICAL   0xfed90000UL
+#define PC_AMD_PHYSICAL   0xfeb80000UL
 #define PC_PM_TIMER       0x608
 
 /* A PC of 2010 with everything: 2.5 GHz, HPET, 24-bit timer, PIT, clock, COM1. */

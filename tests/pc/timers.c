@@ -65,7 +65,7 @@ uint8_t pit_in(uint16_t port)
     if (pc.pit == PC_ABSENT)
         return 0xff;
     if (port == 0x61)
-        return (uint8_t)(pit.gate | (pit_passed() > pit.start ? 0x20 : 0));
+        return (uint8_t)(pit.gate | pc.nmi_status | (pit_passed() > pit.start ? 0x20 : 0));
     if (port == 0x42)
         return (uint8_t)(pit.latch >> (pit.reading++ & 1) * 8);
     return 0;
@@ -74,7 +74,11 @@ uint8_t pit_in(uint16_t port)
 void pit_out(uint16_t port, uint8_t value)
 {
     if (port == 0x61)
-        pit.gate = value & 3;
+        pit.gate = value & 0xf;
+    if (port == 0x61 && value & 0x04)
+        pc.nmi_status &= ~0x80u;
+    if (port == 0x61 && value & 0x08)
+        pc.nmi_status &= ~0x40u;
     if (port == 0x43 && value == 0xb0)
         pit.written = 0;
     if (port == 0x43 && value == 0x80) {

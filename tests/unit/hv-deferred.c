@@ -62,6 +62,10 @@ void schedule(void)
     scheduled++;
 }
 
+void machine_check_tell(void)
+{
+}
+
 const char *nmi_cause(void)
 {
     return "";

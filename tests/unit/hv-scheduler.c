@@ -157,6 +157,10 @@ bool screen_draw(bool (*enough)(void))
     return false;
 }
 
+void machine_check_tell(void)
+{
+}
+
 const char *nmi_cause(void)
 {
     return "";

@@ -2,9 +2,9 @@
  * The hypervisor's machine/ on the model of the PC (tests/pc): clocks from whatever timer there is,
  * the local APIC, serial ports that are not there or take nothing.
  *
- * Sources: tests/pc/pc.c tests/pc/timers.c tests/pc/lapic.c tests/pc/uarts.c
+ * Sources: tests/pc/pc.c tests/pc/timers.c tests/pc/lapic.c tests/pc/uarts.c tests/pc/iommus.c
  * Sources: hypervisor/machine/clock.c hypervisor/machine/tsc-rate.c hypervisor/machine/rtc.c
- * Sources: hypervisor/machine/lapic.c hypervisor/machine/serial.c
+ * Sources: hypervisor/machine/lapic.c hypervisor/machine/serial.c hypervisor/machine/iommu.c
  *
  * Flags: -Itests/pc/in-place -Itests/pc -Ihypervisor -DHOST_TEST
  */
@@ -18,6 +18,7 @@
 #include "machine/clock.h"
 #include "machine/cpu-features.h"
 #include "machine/interrupts.h"
+#include "machine/iommu.h"
 #include "machine/lapic.h"
 #include "machine/rtc.h"
 #include "machine/serial.h"
@@ -26,6 +27,8 @@
 
 #define MHZ 1000000UL
 
+static const struct serial_port coms[] = { { 0x3f8, 4, SERIAL_BAUD_MAX },
+                                           { 0x2f8, 3, SERIAL_BAUD_MAX } };
 struct cpu_features cpu_features;
 static bool panicked;
 static jmp_buf at_panic;
@@ -302,23 +305,28 @@ static void expect_printed(unsigned uart, const char *text)
 static void serial_ports_wherever_they_are(void **state)
 {
     (void)state;
-    assert_true(serial_init());
+    assert_true(serial_init(coms, 2));
     pc.printed_length[0] = 0;
     serial_write("a\n", 2);
     expect_printed(0, "a\r\n");
     assert_int_equal(serial_irq(), 4);
     pc.uart[0] = PC_ABSENT;
     pc.uart[1] = PC_WORKS;
-    assert_true(serial_init());
+    assert_true(serial_init(coms, 2));
     pc.printed_length[1] = 0;
     serial_write("b", 1);
     expect_printed(1, "b");
     assert_int_equal(serial_irq(), 3);
     pc.uart[1] = PC_ABSENT;
     assert_int_equal(serial_read(), -1);
-    assert_false(serial_init());
+    assert_false(serial_init(coms, 2));
     assert_int_equal(serial_read(), -1);
     serial_enable_interrupt();
+    pc.uart[0] = pc.uart[1] = PC_WORKS;
+    assert_true(serial_init(coms + 1, 1)); /* the second one is wanted */
+    assert_int_equal(serial_base(), 0x2f8);
+    assert_false(serial_init(coms, 0)); /* none is */
+    assert_int_equal(serial_base(), 0);
 }
 
 static void a_port_that_takes_nothing_is_waited_for_once(void **state)
@@ -328,7 +336,7 @@ static void a_port_that_takes_nothing_is_waited_for_once(void **state)
 
     (void)state;
     memset(text, 'x', sizeof(text));
-    assert_true(serial_init());
+    assert_true(serial_init(coms, 2));
     pc.printed_length[0] = 0;
     pc.uart[0] = PC_FROZEN;
     before = pc_milliseconds();
@@ -338,6 +346,38 @@ static void a_port_that_takes_nothing_is_waited_for_once(void **state)
     pc.uart[0] = PC_WORKS;
     serial_write("again", 5);
     expect_printed(0, "again");
+}
+
+static void iommus_go_off(void **state)
+{
+    volatile uint8_t *vtd = pc_map(PC_VTD_PHYSICAL), *amd = pc_map(PC_AMD_PHYSICAL);
+
+    (void)state;
+    assert_true(iommu_switch_off(vtd, false)); /* it was off */
+    pc.vtd_status = 0xc7800000; /* translation, root pointer, queue, interrupts, table */
+    pc.vtd_protected = 0x80000001;
+    assert_true(iommu_switch_off(vtd, false));
+    assert_int_equal(pc.vtd_status & 0x86000000, 0);
+    assert_int_equal(pc.vtd_protected, 0);
+    pc.amd_iommu_control = 0x3405;
+    assert_true(iommu_switch_off(amd, true));
+    assert_int_equal(pc.amd_iommu_control & 1, 0);
+}
+
+static void iommus_that_stay_on(void **state)
+{
+    struct reference_timers t = timers();
+
+    (void)state;
+    clock_init(&t, false);
+    pc.iommu_stuck = true;
+    pc.vtd_status = 0x80000000;
+    assert_false(iommu_switch_off(pc_map(PC_VTD_PHYSICAL), false));
+    pc.vtd_status = 0;
+    pc.vtd_protected = 0x80000001;
+    assert_false(iommu_switch_off(pc_map(PC_VTD_PHYSICAL), false));
+    pc.amd_iommu_control = 1;
+    assert_false(iommu_switch_off(pc_map(PC_AMD_PHYSICAL), true));
 }
 
 int main(void)
@@ -355,6 +395,8 @@ int main(void)
         cmocka_unit_test_setup(timers_of_apics_are_measured, reset),
         cmocka_unit_test_setup(serial_ports_wherever_they_are, reset),
         cmocka_unit_test_setup(a_port_that_takes_nothing_is_waited_for_once, reset),
+        cmocka_unit_test_setup(iommus_go_off, reset),
+        cmocka_unit_test_setup(iommus_that_stay_on, reset),
     };
 
     return cmocka_run_group_tests_name("pc-machine", tests, NULL, NULL);
