@@ -62,20 +62,35 @@ static const struct display *find_display(void)
     return NULL;
 }
 
-/* The screen needs page tables of our own first: what was logged until then is shown now. */
-static void screen_console_init(void)
+/* Gets what was logged until now, and all that comes. */
+static void console_add(void (*write)(const char *text, size_t n))
 {
-    const struct display *d = options.console_vga ? find_display() : NULL;
     char text[256];
     uint32_t at = 0;
     size_t n;
 
+    while ((n = log_read(&at, text, sizeof(text))))
+        write(text, n);
+    log_add_writer(write);
+}
+
+/* The screen needs page tables of our own first. */
+static void screen_console_init(void)
+{
+    const struct display *d = options.console_vga ? find_display() : NULL;
+
     if (!d)
         return;
     screen_init(d);
-    while ((n = log_read(&at, text, sizeof(text))))
-        screen_write(text, n);
-    log_add_writer(screen_write);
+    console_add(screen_write);
+}
+
+/* Where neither of the usual ports answers, the firmware may know another. */
+static void serial_console_find(void)
+{
+    if (options.serial_count && !serial_base() && acpi_facts.console.base &&
+        serial_init(&acpi_facts.console, 1))
+        console_add(serial_write);
 }
 
 static void remind_to_draw(void)
@@ -171,6 +186,7 @@ void boot_main(uint32_t magic, uint64_t information)
     old_controllers_mask();
     lapic_init(device_map(lapic_address(), PAGE_SIZE, MAP_DEVICE));
     firmware_read();
+    serial_console_find();
     clock_start();
     cpu_boot_init();
     smap_test();

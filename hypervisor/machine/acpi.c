@@ -8,6 +8,14 @@
 #define HPET_SPACE   40 /* of its generic address */
 #define HPET_ADDRESS 44
 
+/* The SPCR's: Microsoft's "Serial Port Console Redirection Table", revision 4. */
+#define SPCR_KIND      36 /* 0 and 1: a 16550 */
+#define SPCR_SPACE     40
+#define SPCR_ADDRESS   44
+#define SPCR_INTERRUPT 52 /* bit 0: an ISA one, whose number is the next byte */
+#define SPCR_SPEED     58
+#define SPACE_PORTS    1
+
 struct rsdp {
     char signature[8];
     uint8_t checksum;
@@ -79,6 +87,23 @@ static void hpet_read(const struct acpi_table *hpet)
         acpi_facts.hpet_address = acpi_field(hpet, HPET_ADDRESS, 8);
 }
 
+/* A serial port for consoles among the I/O ports. */
+static void spcr_read(const struct acpi_table *spcr)
+{
+    static const uint32_t speeds[] = { [3] = 9600, [4] = 19200, [6] = 57600, [7] = 115200 };
+    uint64_t kind = acpi_field(spcr, SPCR_KIND, 1), address = acpi_field(spcr, SPCR_ADDRESS, 8);
+    uint64_t speed = acpi_field(spcr, SPCR_SPEED, 1);
+    struct serial_port *port = &acpi_facts.console;
+
+    if (kind > 1 || acpi_field(spcr, SPCR_SPACE, 1) != SPACE_PORTS || !address ||
+        address > UINT16_MAX - SERIAL_PORTS)
+        return;
+    port->base = (uint16_t)address;
+    if (acpi_field(spcr, SPCR_INTERRUPT, 1) & 1)
+        port->irq = (uint8_t)acpi_field(spcr, SPCR_INTERRUPT + 1, 1) & 15;
+    port->baud = speed < ARRAY_SIZE(speeds) && speeds[speed] ? speeds[speed] : SERIAL_BAUD_MAX;
+}
+
 int acpi_init(const void *rsdp, uint32_t apic_id, acpi_map_fn *map)
 {
     const struct acpi_table *t;
@@ -88,6 +113,8 @@ int acpi_init(const void *rsdp, uint32_t apic_id, acpi_map_fn *map)
         fadt_read(t, map);
     if ((t = table_find(rsdp, "HPET")))
         hpet_read(t);
+    if ((t = table_find(rsdp, "SPCR")))
+        spcr_read(t);
     if ((t = table_find(rsdp, "DMAR")))
         dmar_read(t);
     if ((t = table_find(rsdp, "IVRS")))

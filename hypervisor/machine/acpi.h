@@ -5,6 +5,7 @@
 
 #include "lib/types.h"
 #include "limits.h"
+#include "machine/serial.h"
 
 struct acpi_ioapic {
     uint8_t id;
@@ -38,6 +39,7 @@ struct acpi_facts {
     struct acpi_override override[16];
     unsigned nmi_pins;
     struct acpi_nmi_pin nmi_pin[16];
+    struct serial_port console; /* base 0: the firmware names none */
     unsigned iommus, iommus_ignored;
     struct {
         uint64_t address; /* of its registers, physical */

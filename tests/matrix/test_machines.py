@@ -2,6 +2,7 @@
 machine comes up, a guest of two vCPUs runs, and all adds up when it has gone."""
 import os
 import re
+import struct
 
 import pexpect
 import pytest
@@ -70,6 +71,19 @@ def test_machine(tmp_path, name):
         assert printed(result, guest)[:-1] == vcpus_say(2), result.tail()
     assert free_kib(result, 0) == free_kib(result, 1)
     assert "0 differences" in result.of("vmctl audit")
+
+
+def test_a_serial_port_that_only_the_firmware_knows(tmp_path):
+    """At 0x3e8 and interrupt 4, by its SPCR: all of the log is there, and what is typed is heard."""
+    body = struct.pack("<B3xBBBBQBBIBBBB", 0, 1, 8, 0, 1, 0x3e8, 3, 4, 0, 7, 0, 1, 0)
+    (tmp_path / "spcr").write_bytes(body.ljust(44, b"\0"))
+    child = prompt(tmp_path, "paravane", DISK="none", QEMU_ARGS=(
+        f"-global isa-serial.iobase=0x3e8 -acpitable sig=SPCR,rev=2,data={tmp_path}/spcr"))
+    child.sendline("vmctl info")
+    child.expect("xen_version")
+    child.sendline("poweroff")
+    child.expect(pexpect.EOF)
+    assert "(pv) Paravane" in (tmp_path / "console.log").read_text()
 
 
 def test_a_card_behind_another_root(tmp_path):

@@ -531,6 +531,42 @@ static void iommus_of_both_makers(void **state)
     assert_true(acpi_facts.iommu[2].amd && acpi_facts.iommu[3].amd);
 }
 
+static void spcr_is(uint8_t kind, uint8_t space, uint64_t address, uint8_t irq, uint8_t speed,
+                    unsigned base)
+{
+    struct table_build spcr;
+    uint64_t tables[2];
+
+    memset(&acpi_facts.console, 0, sizeof(acpi_facts.console));
+    table_start(&spcr, "SPCR", 2, 80);
+    table_set(&spcr, 36, 1, kind);
+    table_set_address(&spcr, 40, space, address);
+    table_set(&spcr, 52, 1, irq ? 3 : 2);
+    table_set(&spcr, 53, 1, irq);
+    table_set(&spcr, 58, 1, speed);
+    tables[0] = table_put(&madt);
+    tables[1] = table_put(&spcr);
+    assert_int_equal(acpi_init(root_put(ROOT_XSDT, tables, 2), 0, acpi_build_map), 0);
+    assert_int_equal(acpi_facts.console.base, base);
+    assert_int_equal(acpi_facts.console.irq, base ? irq : 0);
+}
+
+static void a_console_the_firmware_names(void **state)
+{
+    (void)state;
+    cpus(1);
+    spcr_is(0, 1, 0x3e8, 4, 7, 0x3e8);
+    assert_int_equal(acpi_facts.console.baud, 115200);
+    spcr_is(1, 1, 0xe000, 0, 6, 0xe000);
+    assert_int_equal(acpi_facts.console.baud, 57600);
+    spcr_is(1, 1, 0xe000, 0, 200, 0xe000);
+    assert_int_equal(acpi_facts.console.baud, 115200);
+    spcr_is(0, 0, 0xfe030000, 4, 7, 0); /* in memory */
+    spcr_is(3, 1, 0x3e8, 4, 7, 0);      /* no 16550 */
+    spcr_is(0, 1, 0, 4, 7, 0);          /* switched off */
+    spcr_is(0, 1, 0xfffb, 4, 7, 0);
+}
+
 static void an_iommus_entry_without_length(void **state)
 {
     struct table_build dmar;
@@ -568,6 +604,7 @@ int main(void)
         CASE(openstack),
         CASE(iommus_of_both_makers),
         CASE(an_iommus_entry_without_length),
+        CASE(a_console_the_firmware_names),
         CASE(a_wrong_checksum_is_a_warning),
         CASE(an_xsdt_that_is_not_there),
         CASE(registers_above_16_bits_and_on_pci),
