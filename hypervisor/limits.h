@@ -11,7 +11,7 @@
 #define MAX_PORTS            4096 /* 2-level event channels; FIFO has EVTCHN_FIFO_NR_CHANNELS */
 #define MAX_IRQS             256  /* lines and messages of real devices */
 #define MAX_IOAPICS          64
-#define MAX_IOMMUS           32
+#define MAX_IOMMUS           128
 #define MAX_E820             1024
 #define MAX_MODULES          8
 #define MAX_COMMAND_LINE     1024

@@ -39,6 +39,7 @@ static void *page_at(uint64_t virt, uint64_t flags)
         panic("no memory for a CPU's area");
     memset(frame_virt(m), 0, PAGE_SIZE);
     mappings_add(virt, m, 1, flags);
+    page_invalidate(virt); /* a CPU that was left out had another one there */
     return frame_virt(m);
 }
 
@@ -98,8 +99,8 @@ void cpu_boot_init(void)
     cpu_control_init();
     cpu_prepare(0, acpi_facts.cpu[0].apic_id, acpi_facts.cpu[0].acpi_id);
     cpu_count = 1;
-    idt_build();
     cpu_load(0);
+    idt_build(); /* its stacks are the TSS's, which is loaded now */
 }
 
 void boot_cpu_main(void)
@@ -130,12 +131,16 @@ static bool start_one(unsigned id, uint32_t apic_id, uint32_t acpi_id)
 
     cpu_start_stack = (uint64_t)&cpu->frame;
     for (unsigned attempt = 0; attempt < 2; attempt++) {
+        tsc_check_begin();
         lapic_send_startup(apic_id, early_low_page >> PAGE_SHIFT);
         if (!tsc_check_ask(&apart))
             continue;
         fits = tsc_fits(apic_id, apart);
         tsc_check_verdict(fits);
-        break;
+        if (fits || !tsc_check_adjust())
+            break;
+        lapic_send_init(apic_id); /* once more, with our adjustment */
+        clock_delay(10 * 1000 * 1000);
     }
     while (fits && !cpu_set_has(&cpus_online, id))
         cpu_pause();

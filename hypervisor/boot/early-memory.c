@@ -15,6 +15,7 @@
 #define MAX_RESERVED 64
 #define LARGE_PAGE   0x200000UL
 #define LOW_END      0xa0000UL
+#define MIB          0x100000UL
 #define DIRECT_BYTES ((uint64_t)DIRECT_VIRT_END - (uint64_t)DIRECT_VIRT)
 
 extern const uint8_t image_start[], image_end[];
@@ -220,7 +221,8 @@ static void each_ram_range(void (*fn)(uint64_t start, uint64_t end))
 
 static void mark_ram(uint64_t start, uint64_t end)
 {
-    for (uint64_t m = start >> PAGE_SHIFT; m < end >> PAGE_SHIFT; m++)
+    /* The first MiB is the firmware's: to the control domain it is a device, as with Xen. */
+    for (uint64_t m = max(start, MIB) >> PAGE_SHIFT; m < end >> PAGE_SHIFT; m++)
         frame_table[m] = (struct frame){ 0 };
     frames_of_ram += (end >> PAGE_SHIFT) - (start >> PAGE_SHIFT);
 }
@@ -264,7 +266,7 @@ void early_memory_init(void)
     for (unsigned i = 0; i < boot_info.modules; i++)
         reserve(boot_info.module[i].start, boot_info.module[i].end);
     early_low_page = low_page_find();
-    reserve(0, 0x100000); /* the firmware's, and that page */
+    reserve(0, MIB); /* the firmware's, and that page */
     leave_out_ram();
     frame_limit = ram_end() >> PAGE_SHIFT;
     map_high_memory();

@@ -132,6 +132,9 @@ static void old_controllers_mask(void)
 
 static void iommus_off(void)
 {
+    if (acpi_facts.iommus_ignored || acpi_facts.ioapics_ignored)
+        log_warning("%u IOMMUs and %u IO-APICs more than we have room for",
+                    acpi_facts.iommus_ignored, acpi_facts.ioapics_ignored);
     for (unsigned i = 0; i < acpi_facts.iommus; i++) {
         uint64_t address = acpi_facts.iommu[i].address;
 

@@ -19,6 +19,7 @@
 static uint64_t turn, reading;
 static bool here;
 static uint64_t adjustment; /* the boot CPU's */
+static bool adjust;         /* the CPU being started is to have it, too */
 static enum { UNDECIDED, FITS, DIFFERS } verdict;
 
 /* Not earlier than what stands before it in the program. */
@@ -38,10 +39,16 @@ void tsc_check_init(void)
         adjustment = msr_read(MSR_TSC_ADJUST);
 }
 
+/* Firmware's own may be what makes it fit, or what keeps it from that: SDM volume 3, 17.17.3. */
+bool tsc_check_adjust(void)
+{
+    adjust = cpu_features.tsc_adjust && !adjust;
+    return adjust;
+}
+
 void tsc_check_answer(void)
 {
-    /* What firmware added to this CPU's TSC alone goes: SDM volume 3, 17.17.3. */
-    if (cpu_features.tsc_adjust && msr_read(MSR_TSC_ADJUST) != adjustment)
+    if (adjust && msr_read(MSR_TSC_ADJUST) != adjustment)
         msr_write(MSR_TSC_ADJUST, adjustment);
     atomic_store(&here, true);
     /* The verdict is on this CPU once it has had a turn. */
@@ -60,13 +67,18 @@ void tsc_check_answer(void)
         __asm__ volatile("cli; hlt");
 }
 
+void tsc_check_begin(void)
+{
+    atomic_store(&here, false); /* one that was given up may have come after all */
+    atomic_store(&turn, 0);
+    atomic_store(&verdict, UNDECIDED);
+}
+
 bool tsc_check_ask(uint64_t *cycles_apart)
 {
     uint64_t end, theirs = 1;
 
     *cycles_apart = 0;
-    atomic_store(&turn, 0);
-    atomic_store(&verdict, UNDECIDED);
     for (unsigned tries = 0; !atomic_load(&here); tries++) {
         if (tries == 1000)
             return false;

@@ -15,8 +15,13 @@ static inline uint64_t tsc_misfit(uint64_t before, uint64_t reading, uint64_t af
     return (int64_t)(reading - after) > 0 ? reading - after : 0;
 }
 
-/* On the boot CPU, before any other starts: theirs get its adjustment. */
+/* On the boot CPU, before any other starts: theirs may get its adjustment. */
 void tsc_check_init(void);
+/* After one that does not fit: true, it is worth another start, with the boot CPU's adjustment;
+ * false, that has been tried, and the next CPU has its own again. */
+bool tsc_check_adjust(void);
+/* Before a CPU is started. */
+void tsc_check_begin(void);
 /* The new CPU's part; returns only if its TSC fits. */
 void tsc_check_answer(void);
 /* The boot CPU's: waits up to 100 ms for the other one.  False: it does not come. */

@@ -3,6 +3,7 @@
 #include "entry/panic.h"
 #include <stdarg.h>
 #include "domain/domain.h"
+#include "lib/atomic.h"
 #include "lib/symbols.h"
 #include "lib/log.h"
 #include "lib/print.h"
@@ -17,7 +18,7 @@
 #define READING_SECONDS 60U
 
 extern const uint8_t text_start[], text_end[];
-static bool panicking;
+static uint32_t panicking; /* the number of the CPU that does, plus 1 */
 
 static void print_address(uint64_t address)
 {
@@ -64,10 +65,14 @@ static void stop(void)
 
 static void begin(void)
 {
+    uint32_t first = 0, me = this_cpu()->id + 1;
+
     interrupts_off();
-    if (panicking)
+    if (!atomic_compare_exchange(&panicking, &first, me)) {
+        if (first == me)
+            power_reboot(); /* in the middle of one: better than to stand for ever */
         power_halt();
-    panicking = true;
+    }
     log_break_lock();
     screen_draw_at_once();
 }
@@ -110,7 +115,7 @@ void panic_registers(const struct cpu_regs *r, const char *what)
     log_error("PANIC on CPU %u: %s %u, error %x, in the %s, cr2 %lx cr3 %lx", cpu->id, what,
               r->vector, r->error_code, r->cs & 3 ? "guest" : "hypervisor", cr2_read(), cr3_read());
     if (r->vector == TRAP_MC)
-        machine_check_tell();
+        machine_check_tell_all();
     if (cpu->vcpu)
         log_error("running: d%uv%u", cpu->vcpu->domain->id, cpu->vcpu->id);
     log_error("rip %lx cs %lx rflags %lx rsp %lx ss %lx", r->rip, r->cs, r->rflags, r->rsp, r->ss);
@@ -119,7 +124,8 @@ void panic_registers(const struct cpu_regs *r, const char *what)
     log_error("r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx r13 %lx r14 %lx r15 %lx", r->r8, r->r9, r->r10,
               r->r11, r->r12, r->r13, r->r14, r->r15);
     print_address(r->rip);
-    if (!(r->cs & 3))
+    /* At the edges of a system call the stack pointer is the guest's. */
+    if (!(r->cs & 3) && !((r->rsp ^ (uint64_t)cpu) / STACK_BYTES))
         backtrace((const uint64_t *)r->rsp);
     stop();
 }

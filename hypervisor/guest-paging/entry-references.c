@@ -1,17 +1,18 @@
 /* The second of the four verbs of an update: check, acquire, commit, release. */
 #include "guest-paging/entry-references.h"
+#include "lib/bug.h"
 #include "lib/errno.h"
 #include "limits.h"
 #include "machine/cpu-features.h"
 #include "memory/frame-references.h"
 
-static mfn_t reserved[MAX_IOAPICS + 1];
+static mfn_t reserved[MAX_IOAPICS + MAX_IOMMUS + 1];
 static unsigned reserved_count;
 
 void device_frame_reserve(mfn_t m)
 {
-    if (reserved_count < ARRAY_SIZE(reserved))
-        reserved[reserved_count++] = m;
+    BUG_ON(reserved_count == ARRAY_SIZE(reserved));
+    reserved[reserved_count++] = m;
 }
 
 static bool device_frame_allowed(struct domain *d, mfn_t m)

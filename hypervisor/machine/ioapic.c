@@ -47,6 +47,8 @@ void ioapic_add(uint8_t id, uint64_t physical, volatile void *registers, unsigne
     *io = (struct ioapic){
         .registers = registers, .physical = physical, .gsi_base = gsi_base, .id = id
     };
+    if (reg_read(io, 1) == UINT32_MAX)
+        return; /* listed, but nobody is there */
     io->lines = (reg_read(io, 1) >> 16 & 0xff) + 1;
     count++;
     for (unsigned line = 0; line < io->lines; line++)

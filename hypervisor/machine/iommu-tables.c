@@ -17,7 +17,9 @@ static void found(uint64_t address, bool amd)
     for (unsigned i = 0; i < n; i++)
         if (acpi_facts.iommu[i].address == address)
             return;
-    if (!address || n == ARRAY_SIZE(acpi_facts.iommu)) {
+    if (!address)
+        return;
+    if (n == ARRAY_SIZE(acpi_facts.iommu)) {
         acpi_facts.iommus_ignored++;
         return;
     }

@@ -52,6 +52,9 @@ static bool vtd_unprotect(volatile uint8_t *registers)
 
 bool iommu_switch_off(volatile uint8_t *registers, bool amd)
 {
+    /* Firmware lists some that it has switched off altogether. */
+    if (mmio_read32(registers + (amd ? AMD_CONTROL : VTD_STATUS)) == UINT32_MAX)
+        return true;
     if (!amd)
         return vtd_clear(registers, VTD_TRANSLATION) && vtd_clear(registers, VTD_REMAPPING) &&
                vtd_clear(registers, VTD_QUEUED) && vtd_unprotect(registers);

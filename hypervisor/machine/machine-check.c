@@ -8,6 +8,7 @@
 #include "machine/registers.h"
 
 #define CAP_BANKS       0xffU
+#define BANKS_MAX       32U /* behind them other MSRs begin: appendix B.1 */
 #define CAP_CTL         BIT(8)
 #define CAP_RECOVERY    BIT(24) /* the status tells S and AR */
 #define MCG_RESTART     BIT(0)  /* where it hit can be gone on with */
@@ -30,7 +31,9 @@ static struct {
 
 static unsigned banks(void)
 {
-    return cpu_features.machine_checks ? (unsigned)(msr_read(MSR_MCG_CAP) & CAP_BANKS) : 0;
+    if (!cpu_features.machine_checks)
+        return 0;
+    return min((unsigned)(msr_read(MSR_MCG_CAP) & CAP_BANKS), BANKS_MAX);
 }
 
 /* 16.3.2.1: the firmware's on old ones. */
@@ -51,9 +54,9 @@ static void note(unsigned bank, uint64_t status)
     noted[id].count++;
 }
 
-void machine_check_tell(void)
+static void tell(unsigned id)
 {
-    unsigned id = this_cpu()->id, count = noted[id].count;
+    unsigned count = noted[id].count;
 
     if (!count)
         return;
@@ -61,6 +64,17 @@ void machine_check_tell(void)
     log_warning("machine check on CPU %u: %u error%s, the last in bank %u: status %lx, address %lx",
                 id, count, count > 1 ? "s" : "", noted[id].bank, noted[id].status,
                 noted[id].address);
+}
+
+void machine_check_tell(void)
+{
+    tell(this_cpu()->id);
+}
+
+void machine_check_tell_all(void)
+{
+    for (unsigned id = 0; id < MAX_CPUS; id++)
+        tell(id);
 }
 
 void machine_check_init(void)
@@ -112,8 +126,8 @@ bool machine_check_survived(void)
             msr_write(BANK_STATUS(i), 0);
         else
             survived = false;
-        if (!survived)
-            break;
+        if (!is_survivable(status))
+            break; /* it is the one to be told */
     }
     if (survived)
         msr_write(MSR_MCG_STATUS, 0);

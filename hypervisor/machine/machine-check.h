@@ -12,7 +12,9 @@ void machine_check_init(void);
 /* In the exception: true, nothing that runs is touched by the error, and it can go on.  What was
  * found is noted for machine_check_tell. */
 bool machine_check_survived(void);
-/* Logs what this CPU noted last; outside the exception, or in a panic. */
+/* Logs what this CPU noted last; outside the exception. */
 void machine_check_tell(void);
+/* In a panic: what all have noted.  The processor tells all CPUs of an error that one has found. */
+void machine_check_tell_all(void);
 
 #endif

@@ -84,7 +84,7 @@ bool rtc_read(uint64_t *seconds)
     to_binary_24h(f, cmos(REGISTER_B));
     if (!is_a_time(f))
         return false;
-    *seconds = days_from_civil(2000U + f[YEAR], f[MONTH], f[DAY]) * 86400 + f[HOUR] * 3600U +
-               f[MINUTE] * 60U + f[SECOND];
+    *seconds = days_from_civil((f[YEAR] < 70 ? 2000U : 1900U) + f[YEAR], f[MONTH], f[DAY]) * 86400 +
+               f[HOUR] * 3600U + f[MINUTE] * 60U + f[SECOND];
     return true;
 }

@@ -66,6 +66,8 @@ static uint64_t measure(uint32_t (*counter)(void), uint32_t mask, uint64_t hz, u
     }
     to = counter_pair_read(counter);
     passed = (to.count - from.count) & mask;
+    if (!passed)
+        return 0; /* it went round meanwhile */
     cycles = to.tsc - from.tsc;
     return cycles / passed * hz + cycles % passed * hz / passed;
 }

@@ -12,7 +12,7 @@
 
 enum pc_device { PC_ABSENT, PC_FROZEN, PC_WORKS };
 
-#define PC_BANKS 12
+#define PC_BANKS 40
 
 struct pc_leaf {
     uint32_t leaf, subleaf;

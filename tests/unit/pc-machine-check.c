@@ -151,6 +151,21 @@ static void what_ends_the_machine(void **state)
     assert_false(machine_check_survived()); /* it cannot go on where it was */
 }
 
+/* Behind 32 banks other MSRs begin, whatever the count says. */
+static void more_banks_than_there_are_registers_for(void **state)
+{
+    (void)state;
+    pc.mcg_cap = 40 | CTL_THERE | TELLS_S;
+    machine_check_init();
+    assert_int_equal(pc.mca[31][0], UINT64_MAX);
+    assert_int_equal(pc.mca[32][0], 0);
+    assert_true(survives(31, OPTIONAL));
+    pc.mca[0][1] = VALID;
+    assert_false(survives(7, OPTIONAL | ACTION));
+    machine_check_tell_all();
+    assert_non_null(strstr(last, "bank 7"));
+}
+
 static void why_there_was_an_nmi(void **state)
 {
     (void)state;
@@ -174,6 +189,7 @@ int main(void)
         cmocka_unit_test_setup(machines_without, reset),
         cmocka_unit_test_setup(what_nobody_was_about_to_use, reset),
         cmocka_unit_test_setup(what_ends_the_machine, reset),
+        cmocka_unit_test_setup(more_banks_than_there_are_registers_for, reset),
         cmocka_unit_test_setup(why_there_was_an_nmi, reset),
     };
 

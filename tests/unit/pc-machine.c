@@ -364,6 +364,15 @@ static void iommus_go_off(void **state)
     assert_int_equal(pc.amd_iommu_control & 1, 0);
 }
 
+static void iommus_that_are_not_there(void **state)
+{
+    (void)state;
+    pc.iommu_stuck = true;
+    pc.vtd_status = pc.vtd_protected = pc.amd_iommu_control = UINT32_MAX;
+    assert_true(iommu_switch_off(pc_map(PC_VTD_PHYSICAL), false));
+    assert_true(iommu_switch_off(pc_map(PC_AMD_PHYSICAL), true));
+}
+
 static void iommus_that_stay_on(void **state)
 {
     struct reference_timers t = timers();
@@ -396,6 +405,7 @@ int main(void)
         cmocka_unit_test_setup(serial_ports_wherever_they_are, reset),
         cmocka_unit_test_setup(a_port_that_takes_nothing_is_waited_for_once, reset),
         cmocka_unit_test_setup(iommus_go_off, reset),
+        cmocka_unit_test_setup(iommus_that_are_not_there, reset),
         cmocka_unit_test_setup(iommus_that_stay_on, reset),
     };
 

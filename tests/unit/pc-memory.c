@@ -159,6 +159,8 @@ static void holes_cost_nothing(void **state)
     assert_int_equal(frame_table[128 * GIB >> PAGE_SHIFT].order, 0);
     assert_int_equal(frame_table[(129 * GIB >> PAGE_SHIFT) - 1].order, 0);
     assert_int_equal(frame_table[GIB >> PAGE_SHIFT].order, 0);
+    assert_int_equal(frame_table[0x9f].order, ORDER_NOT_RAM); /* the firmware's, RAM or not */
+    assert_int_equal(frame_table[0x100].order, 0);
     assert_int_equal(frame_table[3 * GIB >> PAGE_SHIFT].order, ORDER_NOT_RAM);
     assert_int_equal(frame_table[64 * GIB >> PAGE_SHIFT].order, ORDER_NOT_RAM);
     assert_int_equal(frame_table[5 * GIB >> PAGE_SHIFT].order, ORDER_NOT_RAM);
