@@ -126,20 +126,21 @@ static bool tsc_fits(uint32_t apic_id, uint64_t cycles_apart)
 static bool start_one(unsigned id, uint32_t apic_id, uint32_t acpi_id)
 {
     struct cpu *cpu = cpu_prepare(id, apic_id, acpi_id);
-    bool fits = false;
+    bool fits = false, adjusted = false;
     uint64_t apart;
 
     cpu_start_stack = (uint64_t)&cpu->frame;
     for (unsigned attempt = 0; attempt < 2; attempt++) {
-        tsc_check_begin();
+        tsc_check_begin(adjusted);
         lapic_send_startup(apic_id, early_low_page >> PAGE_SHIFT);
         if (!tsc_check_ask(&apart))
             continue;
         fits = tsc_fits(apic_id, apart);
         tsc_check_verdict(fits);
-        if (fits || !tsc_check_adjust())
+        if (fits || !cpu_features.tsc_adjust)
             break;
-        lapic_send_init(apic_id); /* once more, with our adjustment */
+        adjusted = true; /* once more, with our adjustment */
+        lapic_send_init(apic_id);
         clock_delay(10 * 1000 * 1000);
     }
     while (fits && !cpu_set_has(&cpus_online, id))

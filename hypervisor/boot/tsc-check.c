@@ -39,13 +39,6 @@ void tsc_check_init(void)
         adjustment = msr_read(MSR_TSC_ADJUST);
 }
 
-/* Firmware's own may be what makes it fit, or what keeps it from that: SDM volume 3, 17.17.3. */
-bool tsc_check_adjust(void)
-{
-    adjust = cpu_features.tsc_adjust && !adjust;
-    return adjust;
-}
-
 void tsc_check_answer(void)
 {
     if (adjust && msr_read(MSR_TSC_ADJUST) != adjustment)
@@ -67,8 +60,9 @@ void tsc_check_answer(void)
         __asm__ volatile("cli; hlt");
 }
 
-void tsc_check_begin(void)
+void tsc_check_begin(bool adjusted)
 {
+    adjust = adjusted && cpu_features.tsc_adjust;
     atomic_store(&here, false); /* one that was given up may have come after all */
     atomic_store(&turn, 0);
     atomic_store(&verdict, UNDECIDED);

@@ -17,11 +17,9 @@ static inline uint64_t tsc_misfit(uint64_t before, uint64_t reading, uint64_t af
 
 /* On the boot CPU, before any other starts: theirs may get its adjustment. */
 void tsc_check_init(void);
-/* After one that does not fit: true, it is worth another start, with the boot CPU's adjustment;
- * false, that has been tried, and the next CPU has its own again. */
-bool tsc_check_adjust(void);
-/* Before a CPU is started. */
-void tsc_check_begin(void);
+/* Before a CPU is started.  adjusted: with the boot CPU's TSC_ADJUST, not its own.  Firmware's own
+ * may be what makes it fit, or what keeps it from that: SDM volume 3, 17.17.3. */
+void tsc_check_begin(bool adjusted);
 /* The new CPU's part; returns only if its TSC fits. */
 void tsc_check_answer(void);
 /* The boot CPU's: waits up to 100 ms for the other one.  False: it does not come. */
