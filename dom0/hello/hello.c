@@ -32,11 +32,13 @@ void guest_main(struct start_info *si)
     }
     event_port_set_handler(port, timer_event, NULL);
     for (int i = 1; i <= 3; i++) {
+        events_mask_save(); /* a tick must not come between the look and the block */
         clock_set_timer(start + (uint64_t)i * 100000000);
         while (ticks < i) {
-            events_mask_save();
             events_block();
+            events_mask_save();
         }
+        events_mask_restore(false);
         kprintf("hello: tick %d after %lu ms\n", ticks, (clock_monotonic_ns() - start) / 1000000);
     }
     kprintf("hello: done\n");

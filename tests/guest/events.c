@@ -81,11 +81,13 @@ static void virtual_interrupts(void)
     check("a global virq on vCPU 1", op(EVTCHNOP_bind_virq, &bad), -XEN_EINVAL);
     calls = 0;
     event_port_set_handler(timer, count_call, NULL);
+    events_mask_save(); /* the event must not come between the look and the block */
     clock_set_timer(clock_monotonic_ns() + 1000000);
     while (!calls) {
-        events_mask_save();
         events_block();
+        events_mask_save();
     }
+    events_mask_restore(false);
     check("timer", calls, 1);
     check("close timer", event_port_close(timer), 0);
 }
