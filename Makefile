@@ -52,6 +52,7 @@ mutants:
 lint:
 	tools/lint
 	tools/hypercall-docs --check
+	tools/mutants --check
 	cppcheck -q --error-exitcode=1 --enable=warning,portability --inline-suppr \
 	    --suppress=nullPointerRedundantCheck --suppress=uninitvar --suppress=preprocessorErrorDirective \
 	    --suppress=unknownMacro --suppress=syntaxError --suppress=comparePointers --suppress=internalAstError -Ihypervisor -I. -Idom0 -D__x86_64__ \
@@ -85,5 +86,5 @@ help:
 	@echo
 	@echo 'With V=1 the whole commands are shown.'
 	@echo
-	@echo 'Variables of make run: SCRIPT EXTRA LINUX LINUX_SERIES DISK ISO DISKIF NETIF NETDEV FORWARD MEM SMP FIRMWARE HV CMDLINE DOM0_CMDLINE'
-	@echo 'DOM0_MEM DOM0 DOM0_INITRD INITRD HV_IMAGE TIMEOUT QEMU_ARGS ACCEL THREADS; docs/getting-started.md says what each does.'
+	@echo 'Variables of make run: SCRIPT EXTRA LINUX LINUX_SERIES DISK ISO DISKIF NETIF NETDEV FORWARD MEM SMP FIRMWARE GRUB HV CMDLINE DOM0_CMDLINE'
+	@echo 'DOM0_MEM DOM0 DOM0_INITRD INITRD HV_IMAGE TIMEOUT QEMU_ARGS ACCEL THREADS EMULATOR CPU_MODEL; docs/getting-started.md says what each does.'

@@ -7,7 +7,7 @@ DIST_WORDS := console=com1,vga com1=115200,8n1 dom0_mem=384M,max:384M
 $(BUILD)/paravane.iso: tools/make-iso dom0/dist.mk $(DIST_FILES)
 	$(call say,ISO,$@)tools/make-iso $@ --hypervisor $(BUILD)/hypervisor/paravane.gz --dom0 $(BUILD)/dom0/dom0.gz \
 	    --initrd $(BUILD)/dom0/initrd.cpio --timeout 5 --entry Paravane '$(DIST_WORDS)' '' \
-	    --entry 'Paravane, safe: no SMAP, every message' '$(DIST_WORDS) smap=0 loglvl=all' ''
+	    --entry 'Paravane, safe: no SMAP, every message' '$(DIST_WORDS) smap=0 loglvl=all noreboot' ''
 
 ALL += $(BUILD)/paravane.iso
 

@@ -103,8 +103,9 @@ struct physdev_pci_mmcfg_reserved {
     uint16_t segment;
     uint8_t start_bus;
     uint8_t end_bus;
-    uint32_t flags;
+    uint32_t flags; /* XEN_PCI_MMCFG_RESERVED, or it is taken away */
 };
+#define XEN_PCI_MMCFG_RESERVED 1U
 struct physdev_pci_device_add {
     uint16_t seg;
     uint8_t bus;

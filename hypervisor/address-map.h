@@ -4,7 +4,7 @@
  *
  *   slot  address               what
  *   256   0xffff800000000000    machine-to-physical table, readable by guests
- *   257   0xffff808000000000    hypervisor image (physical 0 to 1 GiB, as the image sees it)
+ *   257   0xffff808000000000    hypervisor image, IMAGE_PHYS behind the beginning of the slot
  *         0xffff808040000000    per-CPU areas: stacks, descriptor tables, SYSCALL stubs
  *         0xffff80c000000000    device memory the hypervisor maps (APICs, MSI-X tables, screen)
  *   258   0xffff810000000000    frame table
@@ -23,15 +23,18 @@
 
 #define M2P_GUEST_VIRT  0xffff800000000000
 #define IMAGE_VIRT      0xffff808000000000
-#define CPU_AREAS_VIRT  0xffff808040000000
 #define DEVICE_VIRT     0xffff80c000000000
-#define DESCRIPTOR_VIRT 0xffff818000000000
+#define DEVICE_VIRT_END 0xffff810000000000
 #ifdef HOST_TEST /* where a host test puts its small copies: both sanitizers leave it free */
+#define CPU_AREAS_VIRT   0x54e000000000
+#define DESCRIPTOR_VIRT  0x54f000000000
 #define FRAME_TABLE_VIRT 0x550000000000
 #define M2P_VIRT         0x551000000000
 #define DIRECT_VIRT      0x552000000000
 #define DIRECT_VIRT_END  0x555000000000
 #else
+#define CPU_AREAS_VIRT   0xffff808040000000
+#define DESCRIPTOR_VIRT  0xffff818000000000
 #define FRAME_TABLE_VIRT 0xffff810000000000
 #define M2P_VIRT         0xffff820000000000
 #define DIRECT_VIRT      0xffff830000000000
@@ -41,7 +44,8 @@
 #define DESCRIPTOR_WINDOW_BYTES 0x40000 /* GDT at 0, LDT at 0x20000 */
 #define LDT_WINDOW_OFFSET       0x20000
 
-/* Physical address the image is loaded at. */
-#define IMAGE_PHYS 0x200000
+/* Physical address the image is linked for; where GRUB puts it it is aligned so, too. */
+#define IMAGE_PHYS  0x200000
+#define IMAGE_ALIGN 0x200000
 
 #endif

@@ -20,26 +20,30 @@ static bool is_known,
     is_reduced; /* reduced: hardware without PM1, but with a sleep control register */
 static uint16_t type_a, type_b;
 
-/* One small integer of AML: ZeroOp, OneOp or BytePrefix; -1: something else. */
-static int aml_byte(const uint8_t **p)
+/* One small integer of AML at *at: ZeroOp, OneOp or BytePrefix; -1: something else, or the end. */
+static int aml_byte(const uint8_t *dsdt, uint32_t length, uint32_t *at)
 {
-    int value = **p == 0x0a ? (*p)[1] : **p <= 1 ? **p : -1;
+    bool has_prefix = *at < length && dsdt[*at] == 0x0a;
+    uint32_t value_at = *at + has_prefix;
 
-    *p += **p == 0x0a ? 2 : 1;
-    return value;
+    if (value_at >= length || (!has_prefix && dsdt[value_at] > 1))
+        return -1;
+    *at = value_at + 1;
+    return dsdt[value_at];
 }
 
+/* The package may be the table's very end. */
 static void s5_find(const uint8_t *dsdt, uint32_t length)
 {
-    for (uint32_t at = ACPI_HEADER_BYTES; at + 16 < length; at++) {
-        const uint8_t *p = dsdt + at + 5; /* behind the name and PackageOp */
+    for (uint32_t at = ACPI_HEADER_BYTES; at + 5 < length; at++) {
+        uint32_t element = at + 5; /* behind the name and PackageOp */
         int a, b;
 
-        if (memcmp(dsdt + at, "_S5_", 4) || dsdt[at + 4] != 0x12)
+        if (memcmp(dsdt + at, "_S5_\x12", 5))
             continue;
-        p += (*p >> 6) + 2; /* package length, element count */
-        a = aml_byte(&p);
-        b = aml_byte(&p);
+        element += (dsdt[element] >> 6) + 2U; /* package length, element count */
+        a = aml_byte(dsdt, length, &element);
+        b = aml_byte(dsdt, length, &element);
         if (a < 0 || b < 0)
             continue;
         type_a = (uint16_t)a;

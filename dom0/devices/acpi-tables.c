@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TABLE_MAX      (1U << 20)
+#define TABLE_MAX      (1U << 24) /* a DSDT of 1.6 MiB has been seen */
 #define FADT_DSDT      40
 #define FADT_X_DSDT    140
 #define EFI_TABLES_MAX 256
@@ -62,11 +62,16 @@ static uint8_t *copy_table(uint64_t address, uint32_t *length)
                                                                 : NULL;
 }
 
-/* Address of the RSDT or XSDT from an RSDP. */
-static uint64_t root_of(const uint8_t *rsdp, bool *wide)
+/* Root tables, 0: none.  Entries of the XSDT have 64 bits, those of the RSDT 32. */
+struct roots {
+    uint64_t xsdt, rsdt;
+};
+
+static bool roots_of(struct roots *roots, const uint8_t *rsdp)
 {
-    *wide = rsdp[15] >= 2 && get64(rsdp + 24);
-    return *wide ? get64(rsdp + 24) : get32(rsdp + 16);
+    roots->xsdt = rsdp[15] >= 2 ? get64(rsdp + 24) : 0;
+    roots->rsdt = get32(rsdp + 16);
+    return roots->xsdt || roots->rsdt;
 }
 
 /* The root pointer's sum tells it from a text that looks like it. */
@@ -79,86 +84,88 @@ static bool is_root_pointer(const uint8_t *p)
     return !memcmp(p, "RSD PTR ", 8) && !sum;
 }
 
-static uint64_t root_in(uint64_t start, size_t bytes, bool *wide)
+static bool roots_in(struct roots *roots, uint64_t start, size_t bytes)
 {
     uint8_t *area = copy_machine(start, bytes);
-    uint64_t root = 0;
+    bool found = false;
 
-    for (size_t at = 0; area && at + RSDP_BYTES <= bytes && !root; at += 16)
-        if (is_root_pointer(area + at))
-            root = root_of(area + at, wide);
+    for (size_t at = 0; area && at + RSDP_BYTES <= bytes && !found; at += 16)
+        found = is_root_pointer(area + at) && roots_of(roots, area + at);
     free(area);
-    return root;
+    return found;
 }
 
-static uint64_t root_from_bios(bool *wide)
+static bool roots_from_bios(struct roots *roots)
 {
     uint8_t *data = copy_machine(BIOS_DATA, 2);
-    uint64_t extended = data ? (uint64_t)(data[0] | data[1] << 8) << 4 : 0, root = 0;
+    uint64_t extended = data ? (uint64_t)(data[0] | data[1] << 8) << 4 : 0;
 
     free(data);
-    if (extended >= 0x80000 && extended < 0xa0000)
-        root = root_in(extended, 1024, wide);
-    return root ? root : root_in(0xe0000, 0x20000, wide);
+    return (extended >= 0x80000 && extended < 0xa0000 && roots_in(roots, extended, 1024)) ||
+           roots_in(roots, 0xe0000, 0x20000);
 }
 
-static uint64_t root_from_efi(bool *wide)
+static bool roots_from_efi(struct roots *roots)
 {
     static const uint8_t acpi_20[16] = { 0x71, 0xe8, 0x68, 0x88, 0xf1, 0xe4, 0xd3, 0x11,
                                          0xbc, 0x22, 0x00, 0x80, 0xc7, 0x3c, 0x88, 0x81 };
     struct xen_platform_op op = { .cmd = XENPF_firmware_info,
                                   .interface_version = XENPF_INTERFACE_VERSION };
     uint8_t *tables, *rsdp;
-    uint64_t root = 0;
+    bool found = false;
     uint32_t count;
 
     op.u.firmware_info.type = XEN_FW_EFI_INFO;
     op.u.firmware_info.index = XEN_FW_EFI_CONFIG_TABLE;
     if (hypercall_platform_op(HYPERCALL_ARG(&op)))
-        return 0;
+        return false;
     count = op.u.firmware_info.u.efi_config.entries;
     if (count > EFI_TABLES_MAX)
-        return 0;
+        return false;
     tables = copy_machine(op.u.firmware_info.u.efi_config.address, count * 24);
-    for (uint32_t i = 0; tables && i < count && !root; i++) {
+    for (uint32_t i = 0; tables && i < count && !found; i++) {
         if (memcmp(tables + i * 24, acpi_20, 16))
             continue;
         rsdp = copy_machine(get64(tables + i * 24 + 16), RSDP_BYTES);
-        if (rsdp)
-            root = root_of(rsdp, wide);
+        found = rsdp && roots_of(roots, rsdp);
         free(rsdp);
     }
     free(tables);
-    return root;
+    return found;
 }
 
-/* The root table's address, looked for once; wide: its entries have 64 bits. */
-static uint64_t root_find(bool *wide)
+/* Looked for once. */
+static const struct roots *roots_find(void)
 {
-    static uint64_t root;
-    static bool is_wide, looked;
+    static struct roots roots;
+    static bool looked;
 
-    if (!looked)
-        root = root_from_efi(&is_wide);
-    if (!looked && !root)
-        root = root_from_bios(&is_wide);
+    if (!looked && !roots_from_efi(&roots))
+        (void)roots_from_bios(&roots);
     looked = true;
-    *wide = is_wide;
-    return root;
+    return &roots;
+}
+
+/* The XSDT, or where that is none the RSDT; *width: of its entries. */
+static uint8_t *root_copy(uint32_t *length, uint32_t *width)
+{
+    const struct roots *roots = roots_find();
+    uint8_t *root = copy_table(roots->xsdt, length);
+
+    *width = root ? 8 : 4;
+    return root ? root : copy_table(roots->rsdt, length);
 }
 
 /* The address of the nth table of this signature that the root table names, or 0. */
 static uint64_t table_find(const char *signature, unsigned int nth)
 {
-    bool wide;
     uint32_t root_length, width;
     uint64_t found = 0;
-    uint8_t *root = copy_table(root_find(&wide), &root_length);
+    uint8_t *root = root_copy(&root_length, &width);
 
-    width = wide ? 8 : 4;
     for (uint32_t at = ACPI_HEADER_BYTES; root && at + width <= root_length && !found;
          at += width) {
-        uint64_t place = wide ? get64(root + at) : get32(root + at);
+        uint64_t place = width == 8 ? get64(root + at) : get32(root + at);
         uint8_t *name = place ? copy_machine(place, 4) : NULL;
 
         if (name && !memcmp(name, signature, 4) && !nth--)

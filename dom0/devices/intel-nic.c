@@ -11,6 +11,7 @@
 #include "devices/intel-parts.h"
 #include "devices/intel-registers.h"
 #include "devices/pci-lines.h"
+#include "devices/pci-names.h"
 #include "pv-kernel/event-ports.h"
 #include "pv-kernel/frames.h"
 #include "tasks/task.h"
@@ -244,12 +245,10 @@ static uint32_t features(const struct intel_nic *nic)
 static void describe(struct intel_nic *nic)
 {
     struct net_device *net = &nic->net;
-    const struct pci_device *pci = nic->pci;
     uint32_t low = intel_read(nic, RAL), high = intel_read(nic, RAH);
 
     strcpy(net->model, nic->chip->name);
-    snprintf(net->place, sizeof(net->place), "0000:%02x:%02x.%x", pci->bus, pci->slot,
-             pci->function % 8u);
+    pci_place(nic->pci, net->place);
     for (unsigned int i = 0; i < 6; i++)
         net->mac[i] = (uint8_t)(i < 4 ? low >> (8 * i) : high >> (8 * (i - 4)));
     net->mtu_max = MTU_MOST;

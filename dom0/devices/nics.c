@@ -5,7 +5,7 @@
 #include "devices/nics.h"
 #include "devices/intel-nic.h"
 #include "devices/net-device.h"
-#include "devices/pci.h"
+#include "devices/pci-names.h"
 #include "devices/virtio-net.h"
 #include <stdio.h>
 #include <string.h>
@@ -21,10 +21,13 @@ static const struct {
 static void nic_start(struct pci_device *pci, int (*start)(struct pci_device *pci))
 {
     int error = start(pci);
+    char place[PCI_PLACE_BYTES];
 
-    if (error)
-        printf("eth%u: network card %02x:%02x.%x does not start: %s\n", net_device_skip(), pci->bus,
-               pci->slot, pci->function, strerror(-error));
+    if (!error)
+        return;
+    pci_short_place(pci, place);
+    printf("eth%u: network card %s does not start: %s\n", net_device_skip(), place,
+           strerror(-error));
 }
 
 void nics_start(void)

@@ -1,13 +1,13 @@
 /*
- * PCI: enumeration through configuration mechanism 1 from the roots on (pci-roots.h), BARs,
- * capabilities, MSI-X.
+ * PCI: enumeration, BARs, capabilities, MSI-X.  Segment 0 is gone through from its roots on
+ * (pci-roots.h); in others each bus is looked at whose registers can be reached (pci-config.h), for
+ * nothing says which of them are roots.
  *
- * dom0 runs in ring 3 with I/O privilege level granted by the hypervisor, so in and out work.
  * Every function found is reported to the hypervisor, which from then on may program its MSI-X
  * table for us: the table and its entries are never written from here.
  */
 #include "devices/pci.h"
-#include "devices/io-ports.h"
+#include "devices/pci-config.h"
 #include "devices/pci-roots.h"
 #include "pv-kernel/event-ports.h"
 #include "pv-kernel/foreign-frames.h"
@@ -17,9 +17,6 @@
 #include "hypercall-abi/physdev.h"
 #include <stdlib.h>
 
-#define CONFIG_ADDRESS 0xcf8
-#define CONFIG_DATA    0xcfc
-
 #define PCI_COMMAND        0x04
 #define PCI_COMMAND_MEMORY 0x2
 #define PCI_COMMAND_MASTER 0x4
@@ -27,41 +24,21 @@
 #define PCI_STATUS_CAPS    0x10
 #define PCI_CAPABILITIES   0x34
 #define PCI_CAP_MSIX       0x11
+#define PCI_HEADER_TYPE    0x0e
 #define BAR_IO             1U
 #define BAR_TYPE           6U
 #define BAR_64             4U
 #define MSIX_ENABLE        0x8000U
 #define MSIX_MASK_ALL      0x4000U
 
+#define PCI_HEADER_FUNCTIONS 0x80U /* there may be more than the first */
+
+struct segment {
+    uint16_t number;
+    uint64_t seen[4]; /* a bit a bus: a broken bridge must not make us go round */
+};
+
 static struct pci_device *first_device, **last_device = &first_device;
-
-static void select_register(const struct pci_device *d, unsigned int offset)
-{
-    io_port_write32(CONFIG_ADDRESS, 0x80000000U | (uint32_t)d->bus << 16 | (uint32_t)d->slot << 11 |
-                                        (uint32_t)d->function << 8 | (offset & 0xfc));
-}
-
-uint32_t pci_read(const struct pci_device *d, unsigned int offset, unsigned int bytes)
-{
-    uint32_t value;
-
-    select_register(d, offset);
-    value = io_port_read32(CONFIG_DATA) >> (8 * (offset & 3));
-    return bytes == 4 ? value : value & ((1U << (8 * bytes)) - 1);
-}
-
-void pci_write(const struct pci_device *d, unsigned int offset, unsigned int bytes, uint32_t value)
-{
-    uint16_t port = (uint16_t)(CONFIG_DATA + (offset & 3));
-
-    select_register(d, offset);
-    if (bytes == 4)
-        io_port_write32(CONFIG_DATA, value);
-    else if (bytes == 2)
-        io_port_write16(port, (uint16_t)value);
-    else
-        io_port_write(port, (uint8_t)value);
-}
 
 struct pci_device *pci_devices_first(void)
 {
@@ -134,24 +111,28 @@ static void report_to_hypervisor(const struct pci_device *d)
     uint64_t room[4] = { 0 }; /* the structure ends in an optional array */
     struct physdev_pci_device_add *add = (struct physdev_pci_device_add *)room;
 
+    add->seg = d->segment;
     add->bus = d->bus;
     add->devfn = (uint8_t)(d->slot << 3 | d->function);
-    if (hypercall_physdev_op(PHYSDEVOP_pci_device_add, HYPERCALL_ARG(add))) {
+    /* The older call knows no segments. */
+    if (hypercall_physdev_op(PHYSDEVOP_pci_device_add, HYPERCALL_ARG(add)) && !d->segment) {
         struct physdev_manage_pci old = { .bus = add->bus, .devfn = add->devfn };
 
         hypercall_physdev_op(PHYSDEVOP_manage_pci_add, HYPERCALL_ARG(&old));
     }
 }
 
-static void bus_scan(uint8_t bus);
+static void bus_scan(struct segment *segment, uint8_t bus);
 
-static void function_found(const struct pci_device *probe)
+static void function_found(struct segment *segment, struct pci_device *probe)
 {
     struct pci_device *d = calloc(1, sizeof(*d));
     uint32_t class;
 
-    if (!d)
+    if (!d) {
+        pci_config_close(probe);
         return;
+    }
     *d = *probe;
     d->vendor = (uint16_t)pci_read(d, 0, 2);
     d->device = (uint16_t)pci_read(d, 2, 2);
@@ -160,7 +141,7 @@ static void function_found(const struct pci_device *probe)
     d->interface = (uint8_t)(class >> 8);
     d->subclass = (uint8_t)(class >> 16);
     d->class_code = (uint8_t)(class >> 24);
-    d->header_type = (uint8_t)pci_read(d, 0x0e, 1);
+    d->header_type = (uint8_t)pci_read(d, PCI_HEADER_TYPE, 1);
     d->subsystem_vendor = (uint16_t)pci_read(d, 0x2c, 2);
     d->subsystem = (uint16_t)pci_read(d, 0x2e, 2);
     d->interrupt_line = (uint8_t)pci_read(d, 0x3c, 1);
@@ -170,62 +151,64 @@ static void function_found(const struct pci_device *probe)
     last_device = &d->next;
     report_to_hypervisor(d);
     if (d->class_code == 6 && d->subclass == 4)
-        bus_scan((uint8_t)pci_read(d, 0x19, 1));
+        bus_scan(segment, (uint8_t)pci_read(d, 0x19, 1));
 }
 
-static void bus_scan(uint8_t bus)
+static void slot_scan(struct segment *segment, uint8_t bus, uint8_t slot)
 {
-    static uint64_t seen[4]; /* a broken bridge must not make us go round */
+    uint8_t functions = 1;
 
-    if (seen[bus / 64] & (1ULL << (bus % 64)))
-        return;
-    seen[bus / 64] |= 1ULL << (bus % 64);
-    for (uint8_t slot = 0; slot < 32; slot++) {
-        struct pci_device probe = { .bus = bus, .slot = slot };
-        int functions;
+    for (uint8_t function = 0; function < functions; function++) {
+        struct pci_device probe = {
+            .segment = segment->number, .bus = bus, .slot = slot, .function = function
+        };
 
-        if (pci_read(&probe, 0, 2) == 0xffff)
+        if (!pci_config_open(&probe))
             continue;
-        functions = pci_read(&probe, 0x0e, 1) & 0x80 ? 8 : 1;
-        for (probe.function = 0; probe.function < functions; probe.function++)
-            if (pci_read(&probe, 0, 2) != 0xffff)
-                function_found(&probe);
+        if (!function && pci_read(&probe, PCI_HEADER_TYPE, 1) & PCI_HEADER_FUNCTIONS)
+            functions = 8;
+        function_found(segment, &probe);
     }
 }
 
-void pci_start(void)
+static void bus_scan(struct segment *segment, uint8_t bus)
 {
+    if (segment->seen[bus / 64] & (1ULL << (bus % 64)))
+        return;
+    segment->seen[bus / 64] |= 1ULL << (bus % 64);
+    for (uint8_t slot = 0; slot < 32; slot++)
+        slot_scan(segment, bus, slot);
+}
+
+static void first_segment_scan(void)
+{
+    struct segment first = { .number = 0 };
     struct pci_roots roots;
 
     pci_roots_find(&roots);
     for (unsigned int bus = 0; bus < 256; bus++)
         if (pci_is_root(&roots, bus))
-            bus_scan((uint8_t)bus);
+            bus_scan(&first, (uint8_t)bus);
 }
 
-const char *pci_class_name(const struct pci_device *d)
+static void other_segments_scan(void)
 {
-    static const struct {
-        uint8_t class_code, subclass;
-        const char *name;
-    } names[] = { { 1, 0, "SCSI storage controller" },
-                  { 1, 1, "IDE interface" },
-                  { 1, 6, "SATA controller" },
-                  { 1, 8, "Non-volatile memory controller" },
-                  { 2, 0, "Ethernet controller" },
-                  { 3, 0, "VGA compatible controller" },
-                  { 4, 3, "Audio device" },
-                  { 6, 0, "Host bridge" },
-                  { 6, 1, "ISA bridge" },
-                  { 6, 4, "PCI bridge" },
-                  { 6, 0x80, "Bridge" },
-                  { 0xc, 3, "USB controller" },
-                  { 0xc, 5, "SMBus" } };
+    struct segment segment = { .number = 0 };
+    const struct pci_window *window;
 
-    for (unsigned int i = 0; i < sizeof(names) / sizeof(*names); i++)
-        if (names[i].class_code == d->class_code && names[i].subclass == d->subclass)
-            return names[i].name;
-    return "Unclassified device";
+    for (unsigned int n = 0; (window = pci_window(n)); n++) {
+        if (window->segment != segment.number)
+            segment = (struct segment){ .number = window->segment };
+        for (unsigned int bus = window->first_bus; segment.number && bus <= window->last_bus; bus++)
+            bus_scan(&segment, (uint8_t)bus);
+    }
+}
+
+void pci_start(void)
+{
+    pci_config_start();
+    first_segment_scan();
+    other_segments_scan();
 }
 
 void pci_enable(struct pci_device *d)
@@ -253,7 +236,7 @@ int pci_bind_msix(struct pci_device *d, unsigned int entry, uint32_t *port)
                                     .type = MAP_PIRQ_TYPE_MSI_SEG,
                                     .index = -1,
                                     .pirq = -1,
-                                    .bus = d->bus,
+                                    .bus = (int32_t)((uint32_t)d->segment << 16 | d->bus),
                                     .devfn = d->slot << 3 | d->function,
                                     .entry_nr = (int32_t)entry };
     uint32_t table, control;
@@ -267,6 +250,8 @@ int pci_bind_msix(struct pci_device *d, unsigned int entry, uint32_t *port)
     table = pci_read(d, cap + 4, 4);
     if ((table & 7) >= PCI_BARS)
         return -XEN_EINVAL;
+    if (!d->bar[table & 7] || d->bar_is_io[table & 7])
+        return -XEN_ENODEV; /* the firmware gave it no place */
     map.table_base = d->bar[table & 7] + (table & ~7U);
     error = (int)hypercall_physdev_op(PHYSDEVOP_map_pirq, HYPERCALL_ARG(&map));
     if (error)

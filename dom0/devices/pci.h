@@ -1,5 +1,5 @@
 /*
- * PCI: the machine's devices, found through configuration ports 0xcf8/0xcfc.
+ * PCI: the machine's devices, of all segments.
  */
 #ifndef DEVICES_PCI_H
 #define DEVICES_PCI_H
@@ -10,6 +10,7 @@
 #define PCI_BARS 6
 
 struct pci_device {
+    uint16_t segment;
     uint8_t bus, slot, function;
     uint16_t vendor, device, subsystem_vendor, subsystem;
     uint8_t class_code, subclass, interface, revision;
@@ -18,13 +19,16 @@ struct pci_device {
     uint64_t bar[PCI_BARS]; /* address, 0: none */
     bool bar_is_io[PCI_BARS];
     const char *driver; /* name of the driver bound, or NULL */
+    uint8_t *config;    /* its registers in memory (pci-config.h), or NULL: by ports */
     struct pci_device *next;
 };
 
 struct pci_device *pci_devices_first(void);
-/* A few words naming the device's class, never NULL. */
-const char *pci_class_name(const struct pci_device *device);
 
+/*
+ * 1, 2 or 4 bytes of its registers, at a multiple of that.  What cannot be reached (from 4096 on;
+ * of a device without `config` from 256 on) reads as ones, and writes there are dropped.
+ */
 uint32_t pci_read(const struct pci_device *device, unsigned int offset, unsigned int bytes);
 void pci_write(const struct pci_device *device, unsigned int offset, unsigned int bytes,
                uint32_t value);

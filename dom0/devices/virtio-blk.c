@@ -12,6 +12,7 @@
  */
 #include "devices/virtio-blk.h"
 #include "devices/block-device.h"
+#include "devices/pci-names.h"
 #include "devices/virtio-pci.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/event-ports.h"
@@ -327,11 +328,9 @@ static void read_sector_sizes(struct virtio_disk *disk, uint64_t features)
 static int describe(struct virtio_disk *disk, uint64_t features, unsigned int index)
 {
     struct block_device *block = &disk->block;
-    const struct pci_device *pci = disk->virtio.pci;
 
     name_by_index(block->name, sizeof(block->name), index);
-    snprintf(block->place, sizeof(block->place), "0000:%02x:%02x.%x", pci->bus, pci->slot,
-             pci->function % 8u);
+    pci_place(disk->virtio.pci, block->place);
     block->sectors =
         config_word(disk, CONFIG_CAPACITY) | (uint64_t)config_word(disk, CONFIG_CAPACITY + 4) << 32;
     read_sector_sizes(disk, features);
@@ -422,7 +421,7 @@ static int disk_start(struct pci_device *pci, unsigned int index, struct block_d
 void virtio_blk_start(void)
 {
     unsigned int index = 0;
-    char name[16];
+    char name[16], place[PCI_PLACE_BYTES];
 
     for (struct pci_device *pci = pci_devices_first(); pci; pci = pci->next) {
         struct block_device *disk;
@@ -434,8 +433,8 @@ void virtio_blk_start(void)
         name_by_index(name, sizeof(name), index);
         error = disk_start(pci, index++, &disk);
         if (error) {
-            printf("%s: virtio-blk device %02x:%02x.%x does not start: %s\n", name, pci->bus,
-                   pci->slot, pci->function, strerror(-error));
+            pci_short_place(pci, place);
+            printf("%s: virtio-blk device %s does not start: %s\n", name, place, strerror(-error));
             continue;
         }
         error = partitions_scan(disk);

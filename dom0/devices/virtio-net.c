@@ -11,6 +11,7 @@
  */
 #include "devices/virtio-net.h"
 #include "devices/nic-work.h"
+#include "devices/pci-names.h"
 #include "devices/virtio-net-control.h"
 #include "devices/virtio-net-queues.h"
 #include "pv-kernel/event-ports.h"
@@ -424,8 +425,11 @@ static unsigned int mtu_most(const struct virtio_nic *nic)
 static void mac_read(struct virtio_nic *nic)
 {
     const struct pci_device *pci = nic->virtio.pci;
-    const uint8_t own[6] = { 0x02, 0x50,     0x56,
-                             0,    pci->bus, (uint8_t)(pci->slot << 3 | pci->function) };
+    const uint8_t own[6] = {
+        0x02,     0x50,
+        0x56,     (uint8_t)pci->segment,
+        pci->bus, (uint8_t)(pci->slot << 3 | pci->function),
+    };
 
     for (unsigned int i = 0; i < 6; i++)
         nic->net.mac[i] = has(nic, F_MAC) ? nic->virtio.config[CONFIG_MAC + i] : own[i];
@@ -434,11 +438,9 @@ static void mac_read(struct virtio_nic *nic)
 static void describe(struct virtio_nic *nic)
 {
     struct net_device *net = &nic->net;
-    const struct pci_device *pci = nic->virtio.pci;
 
     strcpy(net->model, "virtio-net");
-    snprintf(net->place, sizeof(net->place), "0000:%02x:%02x.%x", pci->bus, pci->slot,
-             pci->function % 8u);
+    pci_place(nic->virtio.pci, net->place);
     mac_read(nic);
     net->mtu_max = mtu_most(nic);
     net->buffers_max = NET_BUFFERS_MAX;

@@ -8,7 +8,7 @@
 #include <time.h>
 
 #include "devices/block-device.h"
-#include "devices/pci.h"
+#include "devices/pci-names.h"
 #include "hypercall-abi/sched.h"
 #include "libc/libc.h"
 #include "pv-kernel/clock.h"
@@ -50,14 +50,17 @@ static int dmesg(int argc, char **argv)
 
 static int lspci(int argc, char **argv)
 {
+    char place[PCI_PLACE_BYTES];
+
     (void)argv;
     if (argc != 1)
         return shell_usage("lspci");
-    for (struct pci_device *at = pci_devices_first(); at; at = at->next)
-        printf("%02x:%02x.%x %s [%04x]: %04x:%04x (rev %02x)%s%s\n", at->bus, at->slot,
-               at->function, pci_class_name(at), at->class_code << 8 | at->subclass, at->vendor,
-               at->device, at->revision, at->driver ? " driver " : "",
-               at->driver ? at->driver : "");
+    for (struct pci_device *at = pci_devices_first(); at; at = at->next) {
+        pci_short_place(at, place);
+        printf("%s %s [%04x]: %04x:%04x (rev %02x)%s%s\n", place, pci_class_name(at),
+               at->class_code << 8 | at->subclass, at->vendor, at->device, at->revision,
+               at->driver ? " driver " : "", at->driver ? at->driver : "");
+    }
     return 0;
 }
 

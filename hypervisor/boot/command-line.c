@@ -12,23 +12,23 @@ struct options options = { .serial_count = 2,
 
 static char unknown[256];
 
-/* A number with a K, M or G; plain ones count KiB, as for Xen. */
+/* A number with a B, K, M or G, and the end or a comma behind it; plain ones count KiB, as for Xen.
+ * 0: it is none. */
 static uint64_t parse_size(const char *s)
 {
+    static const char letters[] = "bkmg";
+    unsigned shift = 10;
     uint64_t v = 0;
 
-    for (; *s >= '0' && *s <= '9'; s++)
+    for (; *s >= '0' && *s <= '9' && v < 1UL << 32; s++)
         v = v * 10 + (uint64_t)(*s - '0');
-    switch (*s | 0x20) {
-    case 'g':
-        return v << 30;
-    case 'm':
-        return v << 20;
-    case 'b':
-        return v;
-    default:
-        return v << 10;
-    }
+    for (unsigned i = 0; letters[i]; i++)
+        if ((*s | 0x20) == letters[i]) {
+            shift = 10 * i;
+            s++;
+            break;
+        }
+    return (*s && *s != ',') || v > UINT64_MAX >> shift ? 0 : v << shift;
 }
 
 /* A decimal number of at least 1, and nothing behind it; else the option stays as it is. */
@@ -44,24 +44,32 @@ static bool parse_count(const char *s, unsigned *count)
     return true;
 }
 
+/* The list's first word is this one; *v goes behind it. */
+static bool take_word(const char **v, const char *word)
+{
+    size_t n = strlen(word);
+
+    if (strncmp(*v, word, n) || ((*v)[n] && (*v)[n] != ','))
+        return false;
+    *v += n + ((*v)[n] == ',');
+    return true;
+}
+
 static bool option_console(const char *v)
 {
     unsigned first = 0, count = 0;
     bool vga = false;
 
-    while (*v) {
-        if (!strncmp(v, "com1", 4))
+    do {
+        if (take_word(&v, "com1"))
             count = 2 - first; /* or the second, where there is no first */
-        else if (!strncmp(v, "com2", 4))
+        else if (take_word(&v, "com2"))
             first = count = 1;
-        else if (!strncmp(v, "vga", 3))
+        else if (take_word(&v, "vga"))
             vga = true;
-        else if (strncmp(v, "none", 4))
+        else if (!take_word(&v, "none"))
             return false;
-        while (*v && *v != ',')
-            v++;
-        v += *v == ',';
-    }
+    } while (*v);
     options.serial_first = first;
     options.serial_count = count;
     options.console_vga = vga;
@@ -76,11 +84,15 @@ static bool option_loglvl(const char *v)
     } levels[] = { { "none", LOG_ERROR }, { "error", LOG_ERROR }, { "warning", LOG_WARNING },
                    { "info", LOG_INFO },  { "debug", LOG_DEBUG }, { "all", LOG_DEBUG } };
 
-    for (unsigned i = 0; i < ARRAY_SIZE(levels); i++)
-        if (!strcmp(v, levels[i].name)) {
+    /* Xen's second one, behind a slash, is for lines that guests cause: here they have no other. */
+    for (unsigned i = 0; i < ARRAY_SIZE(levels); i++) {
+        size_t n = strlen(levels[i].name);
+
+        if (!strncmp(v, levels[i].name, n) && (!v[n] || v[n] == '/')) {
             options.log_level = levels[i].level;
             return true;
         }
+    }
     return false;
 }
 
@@ -103,16 +115,28 @@ static bool option_dom0_max_vcpus(const char *v)
     return parse_count(v, &options.dom0_max_vcpus);
 }
 
+/* As Xen takes yes and no; the word alone is yes. */
+static bool parse_switch(const char *v, bool *on)
+{
+    static const char *const words[] = { "0",   "no", "off",  "false",  "disable", "1",
+                                         "yes", "on", "true", "enable", "" };
+
+    for (unsigned i = 0; i < ARRAY_SIZE(words); i++)
+        if (!strcmp(v, words[i])) {
+            *on = i >= 5;
+            return true;
+        }
+    return false;
+}
+
 static bool option_noreboot(const char *v)
 {
-    options.no_reboot = strcmp(v, "0") && strcmp(v, "false");
-    return true;
+    return parse_switch(v, &options.no_reboot);
 }
 
 static bool option_smap(const char *v)
 {
-    options.smap = strcmp(v, "0") && strcmp(v, "false") && strcmp(v, "off");
-    return true;
+    return parse_switch(v, &options.smap);
 }
 
 /* A field of a list; *v goes behind it.  Empty: the number stays as it is. */
@@ -213,7 +237,7 @@ static void parse_word(char *word)
 
 void command_line_parse(const char *line)
 {
-    char word[128];
+    char word[128] = { 0 };
 
     while (*line) {
         size_t n = 0;

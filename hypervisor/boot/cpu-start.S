@@ -1,6 +1,7 @@
 /*
  * Where the other CPUs start: real mode, at the page the start-up message named.  This code is
- * copied there; all addresses in it are relative to cs until long mode is on.
+ * copied there; all addresses in it are relative to cs until protected mode is on, and ebp is how far
+ * the image lies from where it was linked for.
  */
 #include "address-map.h"
 
@@ -14,13 +15,23 @@ cpu_trampoline:
     movw %cs, %ax
     movw %ax, %ds
     lgdtl trampoline_gdtr - cpu_trampoline
+    movl trampoline_offset - cpu_trampoline, %ebp
     movl $0x11, %eax
     movl %eax, %cr0
-    ljmpl $24, $PHYS(cpu_start32)
+    ljmpl *(trampoline_target - cpu_trampoline)
     .balign 8
+    .short 0
 trampoline_gdtr:
     .short 31
+    /* Three places that whoever copies this moves by image_offset. */
+    .globl cpu_trampoline_places
+cpu_trampoline_places:
     .long PHYS(boot_gdt_copy)
+trampoline_offset:
+    .long 0
+trampoline_target:
+    .long PHYS(cpu_start32)
+    .short 24
 cpu_trampoline_end:
 
     .section .data.boot, "aw"
@@ -37,9 +48,12 @@ cpu_start32:
     movl $16, %eax
     movl %eax, %ds
     movl %eax, %ss
-    movl $PHYS(cpu_start_stack_end), %esp
+    leal PHYS(cpu_start_stack_end)(%ebp), %esp
     call long_mode_on
-    ljmp $0xe008, $PHYS(cpu_start64) /* BOOT_CS of start.S */
+    pushl $0xe008 /* BOOT_CS of start.S */
+    leal PHYS(cpu_start64)(%ebp), %eax
+    pushl %eax
+    lretl
     .code64
 cpu_start64:
     xorl %eax, %eax

@@ -20,8 +20,10 @@
 
 #define TSS_OFFSET   0x1000
 #define STACK_OFFSET 0x8000
+#define ONLINE_NS    (5 * 1000 * 1000 * 1000UL)
 
-extern const uint8_t cpu_trampoline[], cpu_trampoline_end[];
+extern const uint8_t cpu_trampoline[], cpu_trampoline_places[], cpu_trampoline_end[];
+extern uint64_t image_offset; /* start.S */
 extern uint64_t cpu_start_stack;
 extern uint64_t boot_l4[];
 void boot_cpu_main(void);
@@ -105,6 +107,7 @@ void cpu_boot_init(void)
 
 void boot_cpu_main(void)
 {
+    idt_load(); /* its stacks for some vectors come with the TSS */
     tsc_check_answer();
     cpu_load(this_cpu()->id);
     scheduler_start_cpu();
@@ -123,6 +126,18 @@ static bool tsc_fits(uint32_t apic_id, uint64_t cycles_apart)
     return false;
 }
 
+static bool comes_online(unsigned id)
+{
+    uint64_t end = clock_now() + ONLINE_NS;
+
+    while (!cpu_set_has(&cpus_online, id)) {
+        if (clock_now() > end)
+            return false;
+        cpu_pause();
+    }
+    return true;
+}
+
 static bool start_one(unsigned id, uint32_t apic_id, uint32_t acpi_id)
 {
     struct cpu *cpu = cpu_prepare(id, apic_id, acpi_id);
@@ -130,8 +145,8 @@ static bool start_one(unsigned id, uint32_t apic_id, uint32_t acpi_id)
     uint64_t apart;
 
     cpu_start_stack = (uint64_t)&cpu->frame;
+    tsc_check_begin(adjusted);
     for (unsigned attempt = 0; attempt < 2; attempt++) {
-        tsc_check_begin(adjusted);
         lapic_send_startup(apic_id, early_low_page >> PAGE_SHIFT);
         if (!tsc_check_ask(&apart))
             continue;
@@ -142,12 +157,13 @@ static bool start_one(unsigned id, uint32_t apic_id, uint32_t acpi_id)
         adjusted = true; /* once more, with our adjustment */
         lapic_send_init(apic_id);
         clock_delay(10 * 1000 * 1000);
+        tsc_check_begin(adjusted);
     }
-    while (fits && !cpu_set_has(&cpus_online, id))
-        cpu_pause();
-    if (!fits)
-        lapic_send_init(apic_id); /* it does nothing from here on */
-    return fits;
+    if (fits && comes_online(id))
+        return true;
+    lapic_send_init(apic_id); /* it does nothing from here on */
+    cpu_set_remove_atomic(&cpus_online, id);
+    return false;
 }
 
 /* All of them at once, as they need some time after it.  Then each waits for its start-up message.
@@ -160,6 +176,15 @@ static void init_others(void)
         clock_delay(10 * 1000 * 1000);
 }
 
+static void trampoline_put(uint8_t *page)
+{
+    uint32_t *places = (uint32_t *)(page + (cpu_trampoline_places - cpu_trampoline));
+
+    memcpy(page, cpu_trampoline, (size_t)(cpu_trampoline_end - cpu_trampoline));
+    for (unsigned i = 0; i < 3; i++)
+        places[i] += (uint32_t)image_offset;
+}
+
 void cpus_start(unsigned limit)
 {
     if (!early_low_page && acpi_facts.cpus > 1 && limit > 1) {
@@ -167,8 +192,7 @@ void cpus_start(unsigned limit)
         limit = 1;
     }
     if (early_low_page)
-        memcpy(frame_virt(mfn(early_low_page >> PAGE_SHIFT)), cpu_trampoline,
-               (size_t)(cpu_trampoline_end - cpu_trampoline));
+        trampoline_put(frame_virt(mfn(early_low_page >> PAGE_SHIFT)));
     tsc_check_init();
     if (limit > 1)
         init_others();
@@ -182,6 +206,8 @@ void cpus_start(unsigned limit)
     /* The identity mapping was for the start alone. */
     boot_l4[0] = 0;
     tlb_flush_cpus(&cpus_online);
+    if (cpu_for_devices() >= 255)
+        log_warning("no CPU that devices can interrupt: all APIC ids are above 254");
     log_info("CPUs: %u running%s", cpu_count,
              acpi_facts.cpus_ignored ? " (the machine has more than we use)" : "");
 }

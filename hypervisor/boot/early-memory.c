@@ -12,7 +12,9 @@
 #include "memory/hypervisor-mappings.h"
 #include "memory/machine-to-physical.h"
 
-#define MAX_RESERVED 64
+/* A run of pieces for each range of RAM; another each time page tables come between them, some 120
+ * times for 5 TiB in as many ranges as there can be; and what is there before. */
+#define MAX_RESERVED (MAX_E820 + 256)
 #define LARGE_PAGE   0x200000UL
 #define LOW_END      0xa0000UL
 #define MIB          0x100000UL
@@ -20,6 +22,7 @@
 
 extern const uint8_t image_start[], image_end[];
 extern uint8_t boot_l4[];
+extern uint64_t image_offset; /* start.S */
 
 static struct {
     uint64_t start, end;
@@ -27,6 +30,12 @@ static struct {
 static unsigned reserved_count;
 static uint64_t mapped_end;
 uint64_t early_low_page;
+
+/* Where something of the image is in the machine. */
+static uint64_t image_physical(const void *at)
+{
+    return (uint64_t)at - IMAGE_VIRT + image_offset;
+}
 
 /* What is taken piece by piece, downwards, stays one range. */
 static void reserve(uint64_t start, uint64_t end)
@@ -260,8 +269,8 @@ void early_memory_init(void)
 
     reserved_count = 0;
     mapped_end = 1UL << 32;
-    mappings_init(mfn(((uint64_t)boot_l4 - IMAGE_VIRT) >> PAGE_SHIFT), pool_frame);
-    reserve((uint64_t)image_start - IMAGE_VIRT, (uint64_t)image_end - IMAGE_VIRT);
+    mappings_init(mfn(image_physical(boot_l4) >> PAGE_SHIFT), pool_frame);
+    reserve(image_physical(image_start), image_physical(image_end));
     reserve(boot_info.information_start, boot_info.information_end);
     for (unsigned i = 0; i < boot_info.modules; i++)
         reserve(boot_info.module[i].start, boot_info.module[i].end);

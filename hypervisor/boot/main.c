@@ -4,6 +4,8 @@
 #include "boot/command-line.h"
 #include "boot/cpus.h"
 #include "boot/early-memory.h"
+#include "boot/firmware-map.h"
+#include "boot/firmware-tables.h"
 #include "boot/smap-test.h"
 #include "events/device-irq.h"
 #include "guest-paging/entry-references.h"
@@ -23,6 +25,7 @@
 #include "machine/ioapic.h"
 #include "machine/iommu.h"
 #include "machine/lapic.h"
+#include "machine/pci-serial.h"
 #include "machine/power.h"
 #include "machine/registers.h"
 #include "machine/remote.h"
@@ -46,19 +49,26 @@ static void consoles_init(void)
     log_set_threshold(options.log_level);
 }
 
+static const struct display *find_pixels(const struct framebuffer *f)
+{
+    void *pixels = firmware_map_device(f->address, (size_t)f->pitch * f->height, MAP_SCREEN);
+
+    if (!pixels) {
+        log_warning("screen: none can be at %lx: passed over", f->address);
+        return NULL;
+    }
+    log_info("screen: %u x %u pixels of %u bits", f->width, f->height, f->bits_per_pixel);
+    return framebuffer_display(f, pixels);
+}
+
 static const struct display *find_display(void)
 {
-    const struct framebuffer *f = &boot_info.framebuffer;
-
     if (boot_info.screen == SCREEN_NONE)
         log_info("screen: the boot loader set up none");
     if (boot_info.screen == SCREEN_TEXT)
         return vga_text_display(device_map(VGA_TEXT, PAGE_SIZE, MAP_DEVICE));
-    if (boot_info.screen == SCREEN_PIXELS) {
-        log_info("screen: %u x %u pixels of %u bits", f->width, f->height, f->bits_per_pixel);
-        return framebuffer_display(
-            f, device_map(f->address, (size_t)f->pitch * f->height, MAP_SCREEN));
-    }
+    if (boot_info.screen == SCREEN_PIXELS)
+        return find_pixels(&boot_info.framebuffer);
     return NULL;
 }
 
@@ -85,11 +95,15 @@ static void screen_console_init(void)
     console_add(screen_write);
 }
 
-/* Where neither of the usual ports answers, the firmware may know another. */
+/* Where neither of the usual ports answers, the firmware may know another, or PCI has one. */
 static void serial_console_find(void)
 {
-    if (options.serial_count && !serial_base() && acpi_facts.console.base &&
-        serial_init(&acpi_facts.console, 1))
+    struct serial_port on_pci;
+
+    if (!options.serial_count || serial_base())
+        return;
+    if ((acpi_facts.console.base && serial_init(&acpi_facts.console, 1)) ||
+        (pci_serial_find(&on_pci) && serial_init(&on_pci, 1)))
         console_add(serial_write);
 }
 
@@ -98,18 +112,13 @@ static void remind_to_draw(void)
     atomic_or(&this_cpu()->deferred, DEFERRED_SCREEN);
 }
 
-static void *map_firmware(uint64_t physical, size_t bytes, bool registers)
-{
-    return device_map(physical, bytes, registers ? MAP_DEVICE : MAP_RW);
-}
-
 static void firmware_read(void)
 {
     if (!boot_info.have_rsdp)
         boot_refuse("the boot loader passed on no ACPI tables: Paravane needs them");
-    if (acpi_init(boot_info.rsdp, lapic_id(), map_firmware))
+    if (acpi_init(boot_info.rsdp, lapic_id(), firmware_map))
         boot_refuse("ACPI has no table of interrupt controllers (MADT)");
-    efi_init(boot_info.efi_system_table, map_firmware);
+    efi_init(boot_info.efi_system_table, firmware_map);
 }
 
 static void clock_start(void)
@@ -118,8 +127,7 @@ static void clock_start(void)
                                        .pm_timer_32 = acpi_facts.pm_timer_32,
                                        .pit = true };
 
-    if (acpi_facts.hpet_address)
-        timers.hpet = device_map(acpi_facts.hpet_address, PAGE_SIZE, MAP_DEVICE);
+    timers.hpet = firmware_map(acpi_facts.hpet_address, PAGE_SIZE, true);
     clock_init(&timers, !acpi_facts.no_rtc);
 }
 
@@ -130,33 +138,48 @@ static void old_controllers_mask(void)
     port_outb(0xa1, 0xff);
 }
 
+static void iommu_off(uint64_t address, bool amd)
+{
+    void *registers = firmware_map(address, PAGE_SIZE, true);
+
+    if (!registers) {
+        log_warning("no IOMMU can be at %lx: passed over", address);
+        return;
+    }
+    device_frame_reserve(mfn(address >> PAGE_SHIFT));
+    if (!iommu_switch_off(registers, amd))
+        boot_refuse("the IOMMU at %lx stays on: switch it off in the firmware's setup (VT-d, "
+                    "AMD-Vi)",
+                    address);
+}
+
 static void iommus_off(void)
 {
     if (acpi_facts.iommus_ignored || acpi_facts.ioapics_ignored)
         log_warning("%u IOMMUs and %u IO-APICs more than we have room for",
                     acpi_facts.iommus_ignored, acpi_facts.ioapics_ignored);
-    for (unsigned i = 0; i < acpi_facts.iommus; i++) {
-        uint64_t address = acpi_facts.iommu[i].address;
+    for (unsigned i = 0; i < acpi_facts.iommus; i++)
+        iommu_off(acpi_facts.iommu[i].address, acpi_facts.iommu[i].amd);
+}
 
-        device_frame_reserve(mfn(address >> PAGE_SHIFT));
-        if (!iommu_switch_off(device_map(address, PAGE_SIZE, MAP_DEVICE), acpi_facts.iommu[i].amd))
-            boot_refuse("the IOMMU at %lx stays on: switch it off in the firmware's setup (VT-d, "
-                        "AMD-Vi)",
-                        address);
+static void ioapic_start(const struct acpi_ioapic *io)
+{
+    void *registers = firmware_map(io->address, PAGE_SIZE, true);
+
+    if (!registers) {
+        log_warning("no IO-APIC can be at %x: passed over", io->address);
+        return;
     }
+    ioapic_add(io->id, io->address, registers, io->gsi_base);
+    device_frame_reserve(mfn(io->address >> PAGE_SHIFT));
 }
 
 static void interrupt_controllers_init(void)
 {
     iommus_off(); /* they may translate interrupts, too */
     device_frame_reserve(mfn(lapic_address() >> PAGE_SHIFT));
-    for (unsigned i = 0; i < acpi_facts.ioapics; i++) {
-        const struct acpi_ioapic *io = &acpi_facts.ioapic[i];
-
-        ioapic_add(io->id, io->address, device_map(io->address, PAGE_SIZE, MAP_DEVICE),
-                   io->gsi_base);
-        device_frame_reserve(mfn(io->address >> PAGE_SHIFT));
-    }
+    for (unsigned i = 0; i < acpi_facts.ioapics; i++)
+        ioapic_start(&acpi_facts.ioapic[i]);
     remote_init();
     timers_init();
     device_irqs_init();
@@ -184,6 +207,7 @@ void boot_main(uint32_t magic, uint64_t information)
     power_no_reboot = options.no_reboot;
     cpu_features_detect(options.smap);
     cpu_control_init(); /* our PAT, before anything is mapped by it: the screen is */
+    firmware_tables_keep();
     early_memory_init();
     screen_console_init();
     old_controllers_mask();

@@ -1,12 +1,16 @@
 /*
  * From GRUB's hands (Multiboot2, 32-bit protected mode, paging off) to C: page tables for the
- * first 4 GiB in three places (where it is, the direct map, the image), long mode, a stack.
+ * first 4 GiB in two places (where it is, the direct map), one for the image, long mode, a stack.
  * Multiboot2 specification 2.0, sections 3.1 (header) and 3.3 (machine state).
+ *
+ * The image may lie elsewhere than it was linked for, as its header allows.  How far is in ebp
+ * throughout the 32-bit code; from long mode on nothing depends on it but image_offset.
  */
 #define MB2_MAGIC 0xe85250d6
 
 #include "address-map.h"
 
+/* As linked; where the image lies it is that much further up. */
 #define PHYS(symbol) (symbol - IMAGE_VIRT)
 
 /* As HYPERVISOR_CS will be (machine/descriptor-tables.h): exceptions have a handler from the first
@@ -30,6 +34,12 @@ header:
     .short 3, 0
     .long 12
     .long PHYS(start)
+    /* anywhere below 4 GiB in steps of 2 MiB, low rather than high: not all firmware leaves what
+       we were linked for */
+    .balign 8
+    .short 10, 0
+    .long 24
+    .long IMAGE_PHYS, 0xffffffff, IMAGE_ALIGN, 1
     /* modules on page boundaries: the initial ramdisk's frames become the control domain's */
     .balign 8
     .short 6, 0
@@ -52,45 +62,73 @@ start:
     cld
     movl %eax, %esi                     /* magic */
     movl %ebx, %edi                     /* boot information */
-    movl $PHYS(boot_stack_end), %esp
+    leal 8(%ebx), %esp                  /* its second word is free, the first is read later */
+    movl 4(%ebx), %edx
+    call 1f
+1:  popl %ebp
+    movl %edx, 4(%ebx)
+    subl $PHYS(1b), %ebp
+    leal PHYS(boot_stack_end)(%ebp), %esp
+    movl %ebp, PHYS(image_offset)(%ebp)
 
     /* 4 GiB in pages of 2 MiB */
-    movl $PHYS(boot_l2), %ebx
+    leal PHYS(boot_l2)(%ebp), %ebx
     movl $0x83, %eax
-    xorl %edx, %edx
     movl $2048, %ecx
-1:  movl %eax, (%ebx)
-    movl %edx, 4(%ebx)
-    addl $0x200000, %eax
-    addl $8, %ebx
-    decl %ecx
-    jnz 1b
+    call fill_large
+    /* the image's first GiB, which it may share with what lies behind */
+    leal PHYS(boot_l2_image)(%ebp), %ebx
+    leal 0x83(%ebp), %eax
+    movl $512, %ecx
+    call fill_large
 
-    /* the same four tables for the identity, the direct map and the image */
-    movl $PHYS(boot_l3), %ebx
-    movl $(PHYS(boot_l2) + 3), %eax
+    /* the same four tables for the identity and the direct map */
+    leal PHYS(boot_l3)(%ebp), %ebx
+    leal (PHYS(boot_l2) + 3)(%ebp), %eax
     movl $4, %ecx
 2:  movl %eax, (%ebx)
     addl $4096, %eax
     addl $8, %ebx
     decl %ecx
     jnz 2b
-    movl $(PHYS(boot_l2) + 3), PHYS(boot_l3_image)
+    leal (PHYS(boot_l2_image) + 3)(%ebp), %eax
+    movl %eax, PHYS(boot_l3_image)(%ebp)
 
-    movl $PHYS(boot_l4), %ebx
-    movl $(PHYS(boot_l3) + 3), (%ebx)
-    movl $(PHYS(boot_l3) + 3), (262 * 8)(%ebx)
-    movl $(PHYS(boot_l3_image) + 3), (257 * 8)(%ebx)
+    leal PHYS(boot_l4)(%ebp), %ebx
+    leal (PHYS(boot_l3) + 3)(%ebp), %eax
+    movl %eax, (%ebx)
+    movl %eax, (262 * 8)(%ebx)
+    leal (PHYS(boot_l3_image) + 3)(%ebp), %eax
+    movl %eax, (257 * 8)(%ebx)
+    leal PHYS(boot_gdt)(%ebp), %eax
+    subl $BOOT_GDT_AT, %eax
+    movl %eax, (PHYS(boot_gdtr) + 2)(%ebp)
 
     call long_mode_on
-    ljmp $BOOT_CS, $PHYS(start64)
+    pushl $BOOT_CS
+    leal PHYS(start64)(%ebp), %eax
+    pushl %eax
+    lretl
 
-/* Turns paging on with boot_l4; keeps esi, edi. */
+/* ecx entries of pages of 2 MiB from ebx on, the first of which is eax and below 4 GiB. */
+fill_large:
+    xorl %edx, %edx
+1:  movl %eax, (%ebx)
+    movl %edx, 4(%ebx)
+    addl $0x200000, %eax
+    adcl $0, %edx
+    addl $8, %ebx
+    decl %ecx
+    jnz 1b
+    ret
+
+/* Turns paging on with boot_l4; keeps esi, edi, and ebp: how far the image lies from where it was
+ * linked for. */
     .globl long_mode_on
 long_mode_on:
     movl $0x20, %eax                    /* PAE */
     movl %eax, %cr4
-    movl $PHYS(boot_l4), %eax
+    leal PHYS(boot_l4)(%ebp), %eax
     movl %eax, %cr3
     pushl %ebx
     call nx_find
@@ -104,7 +142,7 @@ long_mode_on:
     wrmsr
     movl $0x80010033, %eax              /* PG WP NE ET MP PE */
     movl %eax, %cr0
-    lgdt PHYS(boot_gdtr)
+    lgdt PHYS(boot_gdtr)(%ebp)
     ret
 
 /* EDX of leaf 0x80000001; Intel's firmware may have switched NX off, which can be undone. */
@@ -148,7 +186,12 @@ boot_gdt:
     .quad 0x00af9b000000ffff            /* BOOT_CS: code, 64 bits */
 boot_gdtr:
     .short BOOT_GDT_AT + 15
-    .quad PHYS(boot_gdt) - BOOT_GDT_AT
+    .quad 0
+    .balign 8
+    /* What to add to an address of the image, less IMAGE_VIRT, for where it is in the machine. */
+    .globl image_offset
+image_offset:
+    .quad 0
 
     .section .bss.tables, "aw", @nobits
     .balign 4096
@@ -157,6 +200,7 @@ boot_l4:       .skip 4096
 boot_l3:       .skip 4096
 boot_l3_image: .skip 4096
 boot_l2:       .skip 4 * 4096
+boot_l2_image: .skip 4096
     /* The boot CPU's stack; the end looks like a CPU's stack block, so that this_cpu() works. */
     .globl boot_stack_block, boot_stack_end
     .balign 32768

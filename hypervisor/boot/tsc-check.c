@@ -13,6 +13,7 @@
  * on a CPU of its host, it takes a time slice, and is worth nothing: then so long, and one round
  * more. */
 #define ENOUGH_NS (10 * 1000 * 1000UL)
+#define TURN_NS   (5 * 1000 * 1000 * 1000UL)
 
 /* Odd: the new CPU's turn.  Partners: each side's stores before it are seen by the other's loads
  * after it. */
@@ -68,6 +69,19 @@ void tsc_check_begin(bool adjusted)
     atomic_store(&verdict, UNDECIDED);
 }
 
+/* The other CPU's turn is over.  False: something happened to it. */
+static bool turn_ends(uint64_t theirs)
+{
+    uint64_t end = clock_now() + TURN_NS;
+
+    while (atomic_load(&turn) == theirs) {
+        if (clock_now() > end)
+            return false;
+        cpu_pause();
+    }
+    return true;
+}
+
 bool tsc_check_ask(uint64_t *cycles_apart)
 {
     uint64_t end, theirs = 1;
@@ -84,8 +98,8 @@ bool tsc_check_ask(uint64_t *cycles_apart)
         uint64_t before = tsc_in_order(), after;
 
         atomic_store(&turn, theirs);
-        while (atomic_load(&turn) == theirs)
-            cpu_pause();
+        if (!turn_ends(theirs))
+            return false;
         after = tsc_in_order();
         *cycles_apart = max(*cycles_apart, tsc_misfit(before, reading, after));
         theirs += 2;

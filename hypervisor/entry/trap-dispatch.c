@@ -59,10 +59,20 @@ static void note_nmi(void)
     atomic_or(&this_cpu()->deferred, DEFERRED_NMI);
 }
 
+/* The first two pages of the stack block: tss_fill. */
+static bool on_stack_of_nmis(const struct cpu_regs *regs)
+{
+    uint64_t apart = regs->rsp - ((uint64_t)this_cpu() & ~(STACK_BYTES - 1));
+
+    return !(regs->cs & 3) && apart <= 2 * PAGE_SIZE;
+}
+
 /* As an NMI, if it can be gone on after it. */
 static void machine_check(const struct cpu_regs *regs)
 {
-    if (!machine_check_survived())
+    /* The way out of an exception lets NMIs in: not while one's frame is still on their stack, nor
+     * while ours has been used already. */
+    if (!machine_check_survived() || on_stack_of_nmis(regs))
         panic_registers(regs, "machine check");
     atomic_or(&this_cpu()->deferred, DEFERRED_CHECK);
 }

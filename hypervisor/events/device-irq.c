@@ -169,7 +169,7 @@ int device_irq_map_message(struct domain *d, const struct msi_target *target, in
     irq->message = *target;
     r = vector_give(irq);
     if (!r)
-        msi_program(target, irq->vector, cpu_table[0]->apic_id);
+        msi_program(target, irq->vector, cpu_for_devices());
     else
         *irq = (struct device_irq){ .kind = IRQ_NONE };
     spin_unlock(&irq_lock);
@@ -231,7 +231,7 @@ int device_irq_bind(struct domain *d, unsigned pirq, bool share maybe_unused, ev
         irq->port = port;
         irq->vcpu = 0;
         if (irq->kind == IRQ_LINE) {
-            ioapic_route(irq->gsi, irq->vector, cpu_table[0]->apic_id, irq->level, irq->active_low);
+            ioapic_route(irq->gsi, irq->vector, cpu_for_devices(), irq->level, irq->active_low);
             ioapic_mask(irq->gsi, false);
         } else {
             msi_mask(&irq->message, false);

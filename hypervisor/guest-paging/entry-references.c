@@ -15,9 +15,9 @@ void device_frame_reserve(mfn_t m)
     reserved[reserved_count++] = m;
 }
 
-static bool device_frame_allowed(struct domain *d, mfn_t m)
+bool device_frame_allowed(struct domain *d, mfn_t m)
 {
-    if (!d->privileged || m.n >> (cpu_features.physical_bits - PAGE_SHIFT))
+    if (!d->privileged || mfn_is_ram(m) || m.n >> (cpu_features.physical_bits - PAGE_SHIFT))
         return false;
     for (unsigned i = 0; i < reserved_count; i++)
         if (reserved[i].n == m.n)

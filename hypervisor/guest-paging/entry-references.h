@@ -19,5 +19,7 @@ int must_check table_entry_release(pte_t e);
 
 /* Device memory only the hypervisor may touch; called at boot. */
 void device_frame_reserve(mfn_t m);
+/* Is it device memory which this domain may map? */
+bool device_frame_allowed(struct domain *d, mfn_t m);
 
 #endif

@@ -47,7 +47,7 @@ void console_input_init(void)
         if (acpi_facts.override[i].irq == serial_irq())
             gsi = acpi_facts.override[i].gsi;
     interrupt_set_handler((unsigned)vector, serial_interrupt);
-    ioapic_route(gsi, (unsigned)vector, cpu_table[0]->apic_id, false, false);
+    ioapic_route(gsi, (unsigned)vector, cpu_for_devices(), false, false);
     ioapic_mask(gsi, false);
     serial_enable_interrupt();
 }

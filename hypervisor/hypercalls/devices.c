@@ -3,6 +3,7 @@
 #include "domain/guest-memory.h"
 #include "events/device-irq.h"
 #include "guest-cpu/guest-clock.h"
+#include "guest-paging/entry-references.h"
 #include "hypercall-abi/platform.h"
 #include "hypercalls/handlers.h"
 #include "lib/errno.h"
@@ -13,6 +14,7 @@
 #include "memory/hypervisor-mappings.h"
 
 #define MSIX_ENTRY_BYTES 16
+#define MSIX_ENTRIES_MAX 2048 /* PCI 3.0, 6.8.2.3 */
 
 static int set_iopl(struct vcpu *v, uint64_t arg)
 {
@@ -39,31 +41,59 @@ static int set_iobitmap(struct vcpu *v, uint64_t arg)
     return 0;
 }
 
-/* The target of a message: MSI, or one entry of the device's MSI-X table. */
-static int message_target(const struct physdev_map_pirq *op, struct msi_target *t)
+/*
+ * Where a device's MSI-X table is.  In segment 0 the device says it; in others, whose registers are
+ * out of reach here, the control domain does, and is believed where it might write itself.
+ */
+static int message_table(const struct physdev_map_pirq *op, struct msi_target *t, uint64_t *table,
+                         unsigned *entries)
 {
-    uint64_t table;
+    t->table_only = op->bus >> 16;
+    if (!t->table_only)
+        return msix_table_find(t->device, table, entries);
+    *table = op->table_base;
+    *entries = MSIX_ENTRIES_MAX;
+    return 0;
+}
+
+/* The target of a message: MSI, or one entry of the device's MSI-X table. */
+static int message_target(struct domain *d, const struct physdev_map_pirq *op, struct msi_target *t)
+{
+    uint64_t place;
     unsigned entries;
     int r;
 
     *t = (struct msi_target){ .device = { (uint8_t)op->bus, (uint8_t)op->devfn } };
     if (!op->table_base)
-        return msi_present(t->device) ? 0 : -ENODEV;
-    r = msix_table_find(t->device, &table, &entries);
+        return !(op->bus >> 16) && msi_present(t->device) ? 0 : -ENODEV;
+    r = message_table(op, t, &place, &entries);
     if (r)
         return r;
     if (op->entry_nr < 0 || (unsigned)op->entry_nr >= entries)
         return -EINVAL;
+    place += (unsigned)op->entry_nr * MSIX_ENTRY_BYTES;
+    /* Of tables that may begin at any multiple of 8 an entry could go on in the next page, which is
+     * not mapped. */
+    if (place % 8 || place % PAGE_SIZE > PAGE_SIZE - MSIX_ENTRY_BYTES ||
+        !device_frame_allowed(d, mfn(place >> PAGE_SHIFT)))
+        return -EINVAL;
     t->msix = true;
     t->entry = (unsigned)op->entry_nr;
-    t->slot = device_page_map(table + t->entry * MSIX_ENTRY_BYTES);
+    t->slot = device_page_map(place);
     return t->slot ? 0 : -ENOSPC;
+}
+
+static int message_map(struct domain *d, struct physdev_map_pirq *op)
+{
+    struct msi_target target;
+    int r = message_target(d, op, &target);
+
+    return r ? r : device_irq_map_message(d, &target, &op->pirq);
 }
 
 static int map_pirq(struct domain *d, uint64_t arg)
 {
     struct physdev_map_pirq op;
-    struct msi_target target;
     int r;
 
     if (guest_read(&op, arg, sizeof(op)))
@@ -74,18 +104,18 @@ static int map_pirq(struct domain *d, uint64_t arg)
     case MAP_PIRQ_TYPE_GSI:
         r = op.index < 0 ? -EINVAL : device_irq_map_line(d, (unsigned)op.index, &op.pirq);
         break;
+    case MAP_PIRQ_TYPE_MSI:
+        if (op.bus >> 16)
+            return -ENODEV; /* this type has one segment */
+        r = message_map(d, &op);
+        break;
     case MAP_PIRQ_TYPE_MULTI_MSI:
         if (op.entry_nr != 1)
             return -EOPNOTSUPP; /* one message a device */
         op.table_base = 0;
         /* fall through */
-    case MAP_PIRQ_TYPE_MSI:
     case MAP_PIRQ_TYPE_MSI_SEG:
-        if (op.bus >> 16)
-            return -ENODEV; /* one PCI segment */
-        r = message_target(&op, &target);
-        if (!r)
-            r = device_irq_map_message(d, &target, &op.pirq);
+        r = message_map(d, &op);
         break;
     default:
         return -EINVAL;

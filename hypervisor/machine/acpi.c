@@ -4,7 +4,6 @@
 #include "lib/log.h"
 #include "machine/acpi-tables.h"
 
-#define TABLE_MAX    (1U << 24)
 #define HPET_SPACE   40 /* of its generic address */
 #define HPET_ADDRESS 44
 
@@ -16,15 +15,10 @@
 #define SPCR_SPEED     58
 #define SPACE_PORTS    1
 
-struct rsdp {
-    char signature[8];
-    uint8_t checksum;
-    char oem[6];
-    uint8_t revision;
-    uint32_t rsdt;
-    uint32_t length;
-    uint64_t xsdt;
-} __attribute__((packed));
+#define MAX_ENTRIES 1024U /* of a root table that are looked at: machines have 30 or 50 */
+
+enum { FADT, HPET, SPCR, DMAR, IVRS, MADT, WANTED };
+static const char signatures[WANTED][5] = { "FACP", "HPET", "SPCR", "DMAR", "IVRS", "APIC" };
 
 struct acpi_facts acpi_facts;
 static acpi_map_fn *map_table;
@@ -47,7 +41,7 @@ const struct acpi_table *acpi_table_at(uint64_t physical)
 {
     const struct acpi_table *t = physical ? map_table(physical, sizeof(*t), false) : NULL;
 
-    if (!t || t->length < sizeof(*t) || t->length > TABLE_MAX)
+    if (!t || t->length < sizeof(*t) || t->length > ACPI_TABLE_MAX)
         return NULL;
     t = map_table(physical, t->length, false);
     if (t)
@@ -55,7 +49,7 @@ const struct acpi_table *acpi_table_at(uint64_t physical)
     return t;
 }
 
-static const struct acpi_table *root_table(const struct rsdp *rsdp, unsigned *entry_bytes)
+static const struct acpi_table *root_table(const struct acpi_rsdp *rsdp, unsigned *entry_bytes)
 {
     const struct acpi_table *t = NULL;
 
@@ -65,20 +59,20 @@ static const struct acpi_table *root_table(const struct rsdp *rsdp, unsigned *en
     return t ? t : acpi_table_at(rsdp->rsdt);
 }
 
-static const struct acpi_table *table_find(const struct rsdp *rsdp, const char *signature)
+/* Where the first of each is; 0: there is none.  One walk: what is mapped stays mapped. */
+static void tables_find(const struct acpi_rsdp *rsdp, uint64_t places[WANTED])
 {
-    const struct acpi_table *t;
     unsigned bytes;
-    const struct acpi_table *root = root_table(rsdp, &bytes);
+    const struct acpi_table *root = root_table(rsdp, &bytes), *t;
 
-    for (uint32_t at = sizeof(*root); root && at + bytes <= root->length; at += bytes) {
-        uint64_t physical = acpi_field(root, at, bytes);
+    for (uint32_t i = 0; root && i < MAX_ENTRIES; i++) {
+        uint64_t physical = acpi_field(root, sizeof(*root) + i * bytes, bytes);
 
         t = physical ? map_table(physical, sizeof(*t), false) : NULL;
-        if (t && !memcmp(t->signature, signature, 4))
-            return acpi_table_at(physical);
+        for (unsigned w = 0; t && w < WANTED; w++)
+            if (!places[w] && !memcmp(t->signature, signatures[w], 4))
+                places[w] = physical;
     }
-    return NULL;
 }
 
 static void hpet_read(const struct acpi_table *hpet)
@@ -90,7 +84,9 @@ static void hpet_read(const struct acpi_table *hpet)
 /* A serial port for consoles among the I/O ports. */
 static void spcr_read(const struct acpi_table *spcr)
 {
-    static const uint32_t speeds[] = { [3] = 9600, [4] = 19200, [6] = 57600, [7] = 115200 };
+    static const uint32_t speeds[] = {
+        [0] = SERIAL_BAUD_KEPT, [3] = 9600, [4] = 19200, [6] = 57600, [7] = 115200
+    };
     uint64_t kind = acpi_field(spcr, SPCR_KIND, 1), address = acpi_field(spcr, SPCR_ADDRESS, 8);
     uint64_t speed = acpi_field(spcr, SPCR_SPEED, 1);
     struct serial_port *port = &acpi_facts.console;
@@ -101,25 +97,29 @@ static void spcr_read(const struct acpi_table *spcr)
     port->base = (uint16_t)address;
     if (acpi_field(spcr, SPCR_INTERRUPT, 1) & 1)
         port->irq = (uint8_t)acpi_field(spcr, SPCR_INTERRUPT + 1, 1) & 15;
-    port->baud = speed < ARRAY_SIZE(speeds) && speeds[speed] ? speeds[speed] : SERIAL_BAUD_MAX;
+    port->baud = SERIAL_BAUD_MAX; /* where the number says nothing */
+    if (speed < ARRAY_SIZE(speeds) && (speeds[speed] || !speed))
+        port->baud = speeds[speed];
 }
 
 int acpi_init(const void *rsdp, uint32_t apic_id, acpi_map_fn *map)
 {
+    uint64_t places[WANTED] = { 0 };
     const struct acpi_table *t;
 
     map_table = map;
-    if ((t = table_find(rsdp, "FACP")))
+    tables_find(rsdp, places);
+    if ((t = acpi_table_at(places[FADT])))
         fadt_read(t, map);
-    if ((t = table_find(rsdp, "HPET")))
+    if ((t = acpi_table_at(places[HPET])))
         hpet_read(t);
-    if ((t = table_find(rsdp, "SPCR")))
+    if ((t = acpi_table_at(places[SPCR])))
         spcr_read(t);
-    if ((t = table_find(rsdp, "DMAR")))
+    if ((t = acpi_table_at(places[DMAR])))
         dmar_read(t);
-    if ((t = table_find(rsdp, "IVRS")))
+    if ((t = acpi_table_at(places[IVRS])))
         ivrs_read(t);
-    t = table_find(rsdp, "APIC");
+    t = acpi_table_at(places[MADT]);
     if (!t)
         return -ENOENT;
     madt_read(t, apic_id);

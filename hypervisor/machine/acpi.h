@@ -38,8 +38,8 @@ struct acpi_facts {
     unsigned overrides;
     struct acpi_override override[16];
     unsigned nmi_pins;
-    struct acpi_nmi_pin nmi_pin[16];
-    struct serial_port console; /* base 0: the firmware names none */
+    struct acpi_nmi_pin nmi_pin[MAX_CPUS]; /* firmware likes to list them for each CPU */
+    struct serial_port console;            /* base 0: the firmware names none */
     unsigned iommus, iommus_ignored;
     struct {
         uint64_t address; /* of its registers, physical */

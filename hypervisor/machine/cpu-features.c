@@ -2,6 +2,8 @@
 #include "machine/cpu-features.h"
 #include "lib/bits.h"
 #include "lib/bug.h"
+#include "lib/log.h"
+#include "machine/deadline-errata.h"
 #include "machine/registers.h"
 
 struct cpu_features cpu_features;
@@ -42,7 +44,9 @@ void cpu_features_detect(bool use_smap)
         l7 = cpuid(7, 0);
     f->amd = l0.b == 0x68747541 || l0.b == 0x6f677948; /* "Auth"entic, "Hygo"n */
     f->x2apic = (l1.c & BIT(21)) && x2apic_is_safe(l1.c);
-    f->tsc_deadline = l1.c & BIT(24);
+    f->tsc_deadline = (l1.c & BIT(24)) && deadline_timer_is_safe(f->amd);
+    if ((l1.c & BIT(24)) && !f->tsc_deadline)
+        log_info("this processor's deadline timer needs newer microcode: not used");
     f->machine_checks = (l1.d & BIT(7)) && (l1.d & BIT(14));
     f->pcid = l1.c & BIT(17);
     f->fsgsbase = l7.b & BIT(0);

@@ -69,13 +69,18 @@ static void gate_set(unsigned vector, unsigned dpl, unsigned ist)
     };
 }
 
-void idt_load_early(void)
+void idt_load(void)
 {
     struct table_register idtr = { sizeof(idt) - 1, (uint64_t)idt };
 
+    __asm__ volatile("lidt %0" : : "m"(idtr));
+}
+
+void idt_load_early(void)
+{
     for (unsigned v = 0; v < 256; v++)
         gate_set(v, 0, 0);
-    __asm__ volatile("lidt %0" : : "m"(idtr));
+    idt_load();
 }
 
 void idt_build(void)

@@ -47,6 +47,8 @@ void descriptor_page_fill(uint64_t *page, const struct tss *tss);
 void tss_fill(struct tss *tss, uint64_t stack_block);
 /* Exceptions have a handler from here on, on the stack they happen on: the first thing done. */
 void idt_load_early(void);
+/* For a CPU that has just started: exceptions are told from here on, on the stack it has. */
+void idt_load(void);
 /* Builds the IDT all CPUs share. */
 void idt_build(void);
 /* Loads GDT, IDT, TSS and segment registers of the calling CPU. */

@@ -6,7 +6,6 @@
 #include "machine/acpi-tables.h"
 #include "machine/power.h"
 
-#define F_DSDT          40
 #define F_SMI_COMMAND   48
 #define F_ACPI_ENABLE   52
 #define F_PM1A_CONTROL  64
@@ -16,7 +15,6 @@
 #define F_FLAGS         112
 #define F_RESET         116 /* a generic address */
 #define F_RESET_VALUE   128
-#define F_X_DSDT        140
 #define F_X_PM1A        172 /* generic addresses */
 #define F_X_PM1B        184
 #define F_X_PM_TIMER    208
@@ -74,29 +72,35 @@ static struct power_register pm1_control(const struct acpi_table *t, uint32_t ex
     return r.kind == POWER_NOTHING ? port_register(field(t, plain, 4)) : r;
 }
 
-/* One small integer of AML: ZeroOp, OneOp, or what stands behind a BytePrefix. */
-static const uint8_t *aml_byte(const uint8_t *p, uint8_t *value)
+/* One small integer of AML: ZeroOp, OneOp, or what stands behind a BytePrefix (ACPI 6.4, 20.2.3);
+ * NULL: something else, or the end. */
+static const uint8_t *aml_byte(const uint8_t *p, const uint8_t *end, uint8_t *value)
 {
-    if (*p == 0x0a)
+    bool has_prefix = p && p < end && *p == 0x0a;
+
+    if (has_prefix)
         p++;
+    if (!p || p >= end || (!has_prefix && *p > 1))
+        return NULL;
     *value = *p;
     return p + 1;
 }
 
-/* \_S5 is a package of small integers: find its name in the byte code and read two of them. */
+/* \_S5 is a package of small integers: find its name in the byte code and read two of them.  It
+ * may be the table's very end, as in Bochs.  What is no such package is something else's bytes. */
 static void s5_find(const struct acpi_table *dsdt)
 {
     const uint8_t *p = (const uint8_t *)(dsdt + 1), *end = (const uint8_t *)dsdt + dsdt->length;
     uint8_t a, b;
 
-    for (; p + 16 < end; p++) {
+    for (; p + 5 < end; p++) {
+        const uint8_t *package = p + 5;
+
         if (memcmp(p, "_S5_\x12", 5) != 0)
             continue;
-        p += 5;
-        p += (p[0] >> 6) + 2; /* package length, element count */
-        if (p + 4 > end)
-            return;
-        aml_byte(aml_byte(p, &a), &b);
+        package += (package[0] >> 6) + 2; /* package length, element count */
+        if (!aml_byte(aml_byte(package, end, &a), end, &b))
+            continue;
         power_registers.sleep_type_a = a & 7;
         power_registers.sleep_type_b = b & 7;
         power_registers.s5_known = true;
@@ -134,10 +138,10 @@ static void sleep_registers(const struct acpi_table *t, acpi_map_fn *map)
 
 void fadt_read(const struct acpi_table *fadt, acpi_map_fn *map)
 {
-    const struct acpi_table *dsdt = acpi_table_at(acpi_field(fadt, F_X_DSDT, 8));
+    const struct acpi_table *dsdt = acpi_table_at(acpi_field(fadt, FADT_X_DSDT, 8));
 
     if (!dsdt)
-        dsdt = acpi_table_at(field(fadt, F_DSDT, 4));
+        dsdt = acpi_table_at(field(fadt, FADT_DSDT, 4));
     if (dsdt)
         s5_find(dsdt);
     sleep_registers(fadt, map);

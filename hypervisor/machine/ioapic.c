@@ -13,6 +13,8 @@ struct ioapic {
     uint8_t id;
 };
 
+#define LINES_MAX 120U /* the register of the last one has eight bits */
+
 static struct ioapic ioapics[MAX_IOAPICS];
 static unsigned count;
 /* Guards the select/data register pair of every IO-APIC; a leaf. */
@@ -38,6 +40,20 @@ static struct ioapic *ioapic_of(unsigned gsi)
     return NULL;
 }
 
+/* The firmware says where the lines of the next one begin (ACPI 6.4, 5.2.12.3), and a version
+ * register may claim more of them.  Of two that begin alike the first has them. */
+static void lines_settle(void)
+{
+    for (unsigned i = 0; i < count; i++)
+        for (unsigned j = 0; j < count; j++) {
+            struct ioapic *io = &ioapics[i];
+            const struct ioapic *other = &ioapics[j];
+
+            if (other->gsi_base > io->gsi_base || (other->gsi_base == io->gsi_base && j < i))
+                io->lines = min(io->lines, other->gsi_base - io->gsi_base);
+        }
+}
+
 void ioapic_add(uint8_t id, uint64_t physical, volatile void *registers, unsigned gsi_base)
 {
     struct ioapic *io = &ioapics[count];
@@ -49,10 +65,11 @@ void ioapic_add(uint8_t id, uint64_t physical, volatile void *registers, unsigne
     };
     if (reg_read(io, 1) == UINT32_MAX)
         return; /* listed, but nobody is there */
-    io->lines = (reg_read(io, 1) >> 16 & 0xff) + 1;
-    count++;
+    io->lines = min((reg_read(io, 1) >> 16 & 0xff) + 1, LINES_MAX);
     for (unsigned line = 0; line < io->lines; line++)
         reg_write(io, 0x10 + 2 * line, BIT(16));
+    count++;
+    lines_settle();
 }
 
 bool ioapic_has(unsigned gsi)

@@ -30,6 +30,10 @@
 #define APIC_X2APIC  BIT(10)
 #define ADDRESS_MASK 0xffffffffff000UL
 
+#define DELIVERY_TRIES 10000U /* readings of a tenth of a microsecond and more */
+
+#define C1E_ON_HALT (3UL << 27) /* by the processor itself, or by an SMI */
+
 #define LVT_MASKED   BIT(16)
 #define LVT_DEADLINE (2UL << 17)
 
@@ -78,9 +82,29 @@ void lapic_init(volatile void *registers)
     mode_set();
 }
 
+/*
+ * AMD's processors from K8's revision F to family 10h halt deeper once all of their cores do (C1E),
+ * where the firmware has told them to, and the timer stands still then: erratum 400 of family 10h's
+ * revision guide (41322), MSRC001_0055 in its BKDG (31116).
+ */
+static void c1e_off(void)
+{
+    struct cpuid_leaf l = cpuid(1, 0);
+    uint32_t family = (l.a >> 8 & 0xf) + (l.a >> 20 & 0xff);
+    uint32_t model = (l.a >> 4 & 0xf) | (l.a >> 12 & 0xf0);
+    uint64_t message;
+
+    if (!cpu_features.amd || l.c & BIT(31) || !(family == 0x10 || (family == 0xf && model >= 0x40)))
+        return;
+    message = msr_read(MSR_INTERRUPT_PENDING);
+    if (message & C1E_ON_HALT)
+        msr_write(MSR_INTERRUPT_PENDING, message & ~C1E_ON_HALT);
+}
+
 void lapic_enable(void)
 {
     mode_set();
+    c1e_off();
     /* While it is disabled by software its vectors stay masked, whatever is written: SDM volume 3,
      * 11.4.7.2. */
     lapic_write(LAPIC_SVR, 0x100 | VECTOR_SPURIOUS);
@@ -122,7 +146,8 @@ static void icr_write(uint32_t apic_id, uint32_t low)
         msr_write(MSR_X2APIC_FIRST + LAPIC_ICR / 16, (uint64_t)apic_id << 32 | low);
         return;
     }
-    while (lapic_read(LAPIC_ICR) & BIT(12))
+    /* One that is never delivered must not hold up the others. */
+    for (unsigned i = 0; i < DELIVERY_TRIES && lapic_read(LAPIC_ICR) & BIT(12); i++)
         cpu_pause();
     lapic_write(LAPIC_ICR_HIGH, apic_id << 24);
     lapic_write(LAPIC_ICR, low);

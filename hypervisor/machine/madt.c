@@ -33,6 +33,10 @@ static void cpu_found(uint32_t boot_apic_id, uint32_t apic_id, uint32_t acpi_id,
 {
     bool boot = apic_id == boot_apic_id;
 
+    /* Of all ones: nobody, or as a destination everybody, the boot CPU too (ACPI 6.4, 5.2.12.12;
+     * SDM volume 3, 11.12.9). */
+    if (apic_id == UINT32_MAX)
+        return;
     if (!(flags & CPU_ENABLED) || (!boot && cpu_known(apic_id)))
         return;
     if (boot) {

@@ -100,12 +100,15 @@ static uint32_t message_address(uint32_t apic_id)
 
 static void msix_program(const struct msi_target *t, unsigned vector, uint32_t apic_id)
 {
-    unsigned at = capability_find(t->device, CAPABILITY_MSIX);
+    unsigned at;
 
     t->slot[3] = 1;
     t->slot[0] = message_address(apic_id);
     t->slot[1] = 0;
     t->slot[2] = vector;
+    if (t->table_only)
+        return;
+    at = capability_find(t->device, CAPABILITY_MSIX);
     /* Enable MSI-X, function mask off, and keep the line quiet. */
     pci_config_write(t->device, at,
                      (pci_config_read(t->device, at) | BIT(31)) & ~(uint32_t)BIT(30));

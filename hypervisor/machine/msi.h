@@ -1,6 +1,7 @@
 /*
  * Message-signalled interrupts of PCI devices: MSI and MSI-X capabilities are written by the
- * hypervisor alone, so that a control domain's slip cannot send an arbitrary vector.
+ * hypervisor alone, so that a control domain's slip cannot send an arbitrary vector.  Of devices
+ * of other segments than 0 it writes MSI-X tables only, and the control domain switches them on.
  * PCI Local Bus Specification 3.0, section 6.8.
  */
 #ifndef MACHINE_MSI_H
@@ -15,6 +16,7 @@ struct pci_address {
 struct msi_target {
     struct pci_address device;
     bool msix;
+    bool table_only;         /* MSI-X: of a segment whose registers the ports do not reach */
     unsigned entry;          /* MSI-X: table entry */
     volatile uint32_t *slot; /* MSI-X: the mapped table entry */
 };

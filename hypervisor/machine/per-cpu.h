@@ -80,6 +80,11 @@ static inline struct cpu *this_cpu(void)
 /* The CPUs' structures by number; NULL beyond those found at boot. */
 extern struct cpu *cpu_table[MAX_CPUS];
 extern unsigned cpu_count;
+/*
+ * The APIC id of the CPU that devices interrupt: the first that their messages can name, which have
+ * eight bits for it as long as interrupts are not remapped.  Where there is none they are lost.
+ */
+uint32_t cpu_for_devices(void);
 /* CPUs that run. */
 extern struct cpu_set cpus_online;
 

@@ -10,9 +10,11 @@
 #include "machine/registers.h"
 #include "machine/remote.h"
 #include "machine/screen.h"
+#include "machine/serial.h"
 
 #define PM1_SCI_ENABLE   BIT(0) /* ACPI owns the registers: ACPI 6.4, 4.8.3.2.1 */
 #define PM1_SLEEP_TYPE   10
+#define PM1_SLEEP_TYPES  (7UL << PM1_SLEEP_TYPE)
 #define PM1_SLEEP_ENABLE BIT(13)
 #define X_SLEEP_TYPE     2 /* in the sleep control register: 4.8.3.7 */
 #define X_SLEEP_ENABLE   BIT(5)
@@ -79,17 +81,31 @@ static void acpi_take_over(void)
         clock_delay(MS);
 }
 
+static uint16_t pm1_with_type(const struct power_register *r, uint16_t value)
+{
+    uint16_t kept = (uint16_t)(pm1_read(r) & ~(PM1_SLEEP_TYPES | PM1_SLEEP_ENABLE));
+
+    return (uint16_t)(kept | (value & PM1_SLEEP_TYPES));
+}
+
 void power_enter_sleep(uint16_t value_a, uint16_t value_b, bool extended)
 {
     const struct power_registers *p = &power_registers;
+    uint16_t a, b;
 
+    serial_drain();
     if (extended) {
         byte_write(&p->sleep_control, (uint8_t)((value_a & 7) << X_SLEEP_TYPE | X_SLEEP_ENABLE));
         return;
     }
     acpi_take_over();
-    pm1_write(&p->pm1a_control, (uint16_t)(value_a | PM1_SLEEP_ENABLE));
-    pm1_write(&p->pm1b_control, (uint16_t)(value_b | PM1_SLEEP_ENABLE));
+    /* First the types, then the word to go: some machines want it so.  The other bits stay. */
+    a = pm1_with_type(&p->pm1a_control, value_a);
+    b = pm1_with_type(&p->pm1b_control, value_b);
+    pm1_write(&p->pm1a_control, a);
+    pm1_write(&p->pm1b_control, b);
+    pm1_write(&p->pm1a_control, (uint16_t)(a | PM1_SLEEP_ENABLE));
+    pm1_write(&p->pm1b_control, (uint16_t)(b | PM1_SLEEP_ENABLE));
 }
 
 static void enter_s5(void)
@@ -123,6 +139,7 @@ void power_reboot(void)
 
     remote_stop_all();
     screen_draw_at_once();
+    serial_drain();
     if (power_no_reboot) {
         log_info("'noreboot' is set: halted instead of rebooting");
         power_halt();

@@ -63,6 +63,7 @@
 #define MSR_SYSENTER_ESP         0x175
 #define MSR_SYSENTER_EIP         0x176
 #define MSR_MISC_ENABLE          0x1a0
+#define MSR_MICROCODE            0x8b
 #define MSR_PAT                  0x277
 #define MSR_TSC_DEADLINE         0x6e0
 #define MSR_X2APIC_FIRST         0x800
@@ -77,6 +78,7 @@
 #define MSR_KERNEL_GS_BASE       0xc0000102U
 #define MSR_TSC_AUX              0xc0000103U
 #define MSR_HWCR                 0xc0010015U
+#define MSR_INTERRUPT_PENDING    0xc0010055U
 
 #define EFER_SCE BIT_U(0)
 #define EFER_LME BIT_U(8)

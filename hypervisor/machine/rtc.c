@@ -1,4 +1,5 @@
-/* Its registers are read twice, until nothing has changed in between. */
+/* Its registers are read twice, until nothing has changed in between.  The year has two digits, of
+ * 1970 to 2069: a register for the century is only where a FADT says so. */
 #include "machine/rtc.h"
 #include "lib/string.h"
 #include "machine/clock.h"

@@ -201,8 +201,10 @@ uint64_t tsc_rate_find(const struct reference_timers *timers, const char **sourc
 {
     uint64_t rate = 0;
 
-    if (found(by_crystal(), &rate, "CPUID", source) ||
-        found(by_hypervisor(), &rate, "the hypervisor below", source) ||
+    /* A hypervisor below may scale the TSC, and leave the crystal's leaf as the processor has it.
+     */
+    if (found(by_hypervisor(), &rate, "the hypervisor below", source) ||
+        found(by_crystal(), &rate, "CPUID", source) ||
         found(by_hpet(timers), &rate, "the HPET", source) ||
         found(by_pm_timer(timers), &rate, "ACPI's timer", source) ||
         found(by_pit(timers), &rate, "the PIT", source) ||

@@ -79,12 +79,17 @@ void mapping_remove(uint64_t virt)
 void *device_map(uint64_t physical, size_t bytes, uint64_t flags)
 {
     uint64_t first = physical & PAGE_MASK, end = round_up(physical + bytes, PAGE_SIZE), virt;
-    uint64_t pages = (end - first) >> PAGE_SHIFT;
+    uint64_t pages = (end - first) >> PAGE_SHIFT; /* and one that stays empty */
+    bool fits;
 
     spin_lock(&mappings_lock);
     virt = device_next;
-    device_next += (pages + 1) << PAGE_SHIFT;
+    fits = pages < (DEVICE_VIRT_END - virt) >> PAGE_SHIFT;
+    if (fits)
+        device_next += (pages + 1) << PAGE_SHIFT;
     spin_unlock(&mappings_lock);
+    if (!fits)
+        return NULL;
     mappings_add(virt, mfn(first >> PAGE_SHIFT), pages, flags);
     return (void *)(virt + (physical - first));
 }

@@ -12,7 +12,8 @@ void mappings_init(mfn_t boot_root, mfn_t (*early_frame)(void));
 /* Maps count frames; flags: PTE_*.  Uses 2 MiB pages where everything is aligned. */
 void mappings_add(uint64_t virt, mfn_t first, uint64_t count, uint64_t flags);
 void mapping_remove(uint64_t virt);
-/* Makes device memory or firmware tables visible; flags: a MAP_* below.  Never undone. */
+/* Makes device memory or firmware tables visible; flags: a MAP_* below.  Never undone.
+ * NULL: more than there are addresses left for, which are 256 GiB at first. */
 void *device_map(uint64_t physical, size_t bytes, uint64_t flags);
 /* The same for a page of device registers that may have been asked for before: then it lies where
  * it lay.  NULL: too many different ones. */

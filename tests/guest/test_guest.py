@@ -49,42 +49,44 @@ def as_initial_domain(guest, hypervisor):
     return lines if status in (0, 1) else lines + [f"status {status}", text[-2000:]]
 
 
+def all_as_guests(extra, hypervisor, **settings):
+    """All test guests as unprivileged domains, in one boot of a hypervisor: (name, mode) -> lines."""
+    script = extra / "script"
+    lines = ["try vmctl destroy demo"]
+    modes = ("direct", "shadow") if hypervisor == "paravane" else ("direct",)
+    runs = [(guest, mode) for guest in GUESTS for mode in modes]
+    for guest, mode in runs:
+        image = (BUILD / "tests/guest" / f"{guest}.elf").resolve()
+        shutil.copy(image, extra)
+        (extra / f"{guest}-{mode}.cfg").write_text(
+            f'name = "{guest}"\nkernel = "/extra/{guest}.elf"\nmemory = 32\nvcpus = 2\n'
+            f'pgtable = "{mode}"\non_poweroff = "preserve"\non_crash = "preserve"\n')
+        lines += [f"echo begin {guest} {mode}",
+                  f"rm -f /var/log/xen/console/guest-{guest}.log",
+                  f"try vmctl create -q /extra/{guest}-{mode}.cfg",
+                  f"try vmctl wait {guest} --state shutdown --timeout 180",
+                  f"try cat /var/log/xen/console/guest-{guest}.log"]
+        # Its memory is still there: nothing it did may have left a count wrong.
+        if hypervisor == "paravane":
+            lines += ["vmctl audit"]
+        lines += [f"try vmctl destroy {guest}", f"echo end {guest} {mode}"]
+    script.write_text("\n".join(lines) + "\n")
+    _, text = machine(hypervisor, SCRIPT=str(script), EXTRA=str(extra), TIMEOUT="1200", **settings)
+    text = text.replace("\r", "")
+    results = {}
+    for guest, mode in runs:
+        part = re.search(rf"^begin {guest} {mode}$(.*?)^end {guest} {mode}$", text, re.M | re.S)
+        results[guest, mode] = LINES.findall(part.group(1)) if part else [text[-2000:]]
+    return results
+
+
 @pytest.fixture(scope="module")
 def as_guests(tmp_path_factory):
-    """All test guests as unprivileged domains, in one boot of each hypervisor: name -> lines."""
     results = {}
 
     def run(hypervisor):
-        if hypervisor in results:
-            return results[hypervisor]
-        extra = tmp_path_factory.mktemp("extra")
-        script = extra / "script"
-        lines = ["try vmctl destroy demo"]
-        modes = ("direct", "shadow") if hypervisor == "paravane" else ("direct",)
-        runs = [(guest, mode) for guest in GUESTS for mode in modes]
-        for guest, mode in runs:
-            image = (BUILD / "tests/guest" / f"{guest}.elf").resolve()
-            shutil.copy(image, extra)
-            (extra / f"{guest}-{mode}.cfg").write_text(
-                f'name = "{guest}"\nkernel = "/extra/{guest}.elf"\nmemory = 32\nvcpus = 2\n'
-                f'pgtable = "{mode}"\non_poweroff = "preserve"\non_crash = "preserve"\n')
-            lines += [f"echo begin {guest} {mode}",
-                      f"rm -f /var/log/xen/console/guest-{guest}.log",
-                      f"try vmctl create -q /extra/{guest}-{mode}.cfg",
-                      f"try vmctl wait {guest} --state shutdown --timeout 180",
-                      f"try cat /var/log/xen/console/guest-{guest}.log"]
-            # Its memory is still there: nothing it did may have left a count wrong.
-            if hypervisor == "paravane":
-                lines += ["vmctl audit"]
-            lines += [f"try vmctl destroy {guest}", f"echo end {guest} {mode}"]
-        script.write_text("\n".join(lines) + "\n")
-        _, text = machine(hypervisor, SCRIPT=str(script), EXTRA=str(extra), TIMEOUT="1200")
-        text = text.replace("\r", "")
-        results[hypervisor] = {}
-        for guest, mode in runs:
-            part = re.search(rf"^begin {guest} {mode}$(.*?)^end {guest} {mode}$", text, re.M | re.S)
-            results[hypervisor][guest, mode] = (LINES.findall(part.group(1)) if part
-                                                else [text[-2000:]])
+        if hypervisor not in results:
+            results[hypervisor] = all_as_guests(tmp_path_factory.mktemp("extra"), hypervisor)
         return results[hypervisor]
 
     return run

@@ -2,4 +2,5 @@
 import pathlib
 import sys
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "system"))
+for folder in ("system", "guest"):
+    sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / folder))

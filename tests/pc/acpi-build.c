@@ -126,18 +126,32 @@ void madt_nmi(struct table_build *t, uint8_t acpi_id, uint16_t flags, uint8_t li
     table_add(t, (uint8_t[]){ 4, 6, acpi_id, (uint8_t)flags, (uint8_t)(flags >> 8), lint }, 6);
 }
 
+void madt_x2apic_nmi(struct table_build *t, uint32_t acpi_id, uint16_t flags, uint8_t lint)
+{
+    table_add(t, (uint8_t[]){ 10, 12, (uint8_t)flags, (uint8_t)(flags >> 8) }, 4);
+    add32(t, acpi_id);
+    table_add(t, (uint8_t[]){ lint, 0, 0, 0 }, 4);
+}
+
 uint64_t dsdt_put(uint8_t type_a, uint8_t type_b)
 {
+    return dsdt_put_with_roots(type_a, type_b, NULL, 0);
+}
+
+uint64_t dsdt_put_with_roots(uint8_t type_a, uint8_t type_b, const uint8_t *roots, unsigned count)
+{
     struct table_build t;
-    const uint8_t s5[] = { 0x08, '_',  'S',    '5',  '_',    0x12, 0x0a,
-                           0x04, 0x0a, type_a, 0x0a, type_b, 0,    0 };
+    const uint8_t s5[] = { 0x08, '_', 'S', '5', '_', 0x12, 0x0a, 0x04, 0x0a, type_a, 0x0a, type_b };
 
     table_start(&t, "DSDT", 2, HEADER);
     for (unsigned i = 0; i < 20; i++)
         table_add(&t, "\x10\x20_SB_some byte code", 20);
     table_add(&t, s5, sizeof(s5));
-    table_add(&t, "and more of it behind", 21);
-    return table_put(&t);
+    for (unsigned i = 0; i < count; i++) {
+        table_add(&t, (const uint8_t[]){ 0x08, '_', 'B', 'B', 'N', 0x0a, roots[i] }, 7);
+        table_add(&t, "its device's other names", 24);
+    }
+    return table_put(&t); /* nothing behind it where there are no roots, as in Bochs */
 }
 
 const void *root_put(enum root root, const uint64_t *tables, unsigned count)

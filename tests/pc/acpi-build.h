@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #define ACPI_MEMORY_AT    0x7fe00000UL
-#define ACPI_MEMORY_BYTES (1U << 18)
+#define ACPI_MEMORY_BYTES (1U << 21)
 
 /* Empties the memory. */
 void acpi_build_reset(void);
@@ -39,9 +39,12 @@ void madt_x2apic(struct table_build *t, uint32_t acpi_id, uint32_t apic_id, uint
 void madt_ioapic(struct table_build *t, uint8_t id, uint32_t address, uint32_t gsi_base);
 void madt_override(struct table_build *t, uint8_t irq, uint32_t gsi, uint16_t flags);
 void madt_nmi(struct table_build *t, uint8_t acpi_id, uint16_t flags, uint8_t lint);
+void madt_x2apic_nmi(struct table_build *t, uint32_t acpi_id, uint16_t flags, uint8_t lint);
 
 /* A DSDT that is nothing but \_S5 with these two sleep types; its physical address. */
 uint64_t dsdt_put(uint8_t type_a, uint8_t type_b);
+/* The same, and the numbers of PCI's roots. */
+uint64_t dsdt_put_with_roots(uint8_t type_a, uint8_t type_b, const uint8_t *roots, unsigned count);
 
 /* The root: 36 bytes for acpi_init.  Which of the two root tables there are. */
 enum root { ROOT_RSDT, ROOT_XSDT, ROOT_BOTH, ROOT_XSDT_IS_0 };

@@ -10,12 +10,18 @@ uint32_t vtd_read(unsigned reg);
 void vtd_write(unsigned reg, uint32_t value);
 uint32_t amd_iommu_read(unsigned reg);
 void amd_iommu_write(unsigned reg, uint32_t value);
+void ioapics_reset(void);
+void *ioapic_page(uint64_t physical);
+bool ioapic_at(const volatile void *at, unsigned *which, unsigned *offset);
+uint32_t ioapic_read(unsigned which, unsigned offset);
+void ioapic_write(unsigned which, unsigned offset, uint32_t value);
 uint32_t pm_timer_in(void);
 void pit_reset(void);
 uint8_t pit_in(uint16_t port);
 void pit_out(uint16_t port, uint8_t value);
 uint8_t rtc_in(uint16_t port);
 void rtc_out(uint8_t index);
+void uarts_reset(void);
 uint8_t uart_in(uint16_t port);
 void uart_out(uint16_t port, uint8_t value);
 

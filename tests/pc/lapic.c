@@ -11,9 +11,14 @@
 #define LVT_MASKED 0x10000U
 #define SVR        0xf0
 #define SVR_ENABLE 0x100U
+#define FEMTO      1000000000000000UL
+
+#define TIMER_INITIAL 0x380
+#define TIMER_CURRENT 0x390
+#define TIMER_DIVIDE  0x3e0
 
 static uint32_t registers[0x400 / 16];
-static uint64_t deadline, icr;
+static uint64_t deadline, icr, counts_from;
 
 static bool is_vector(unsigned reg)
 {
@@ -35,11 +40,21 @@ static bool enabled(void)
     return pc.apic_base & 0x800 && registers[SVR / 16] & SVR_ENABLE;
 }
 
+/* Down from what was written last, with the bus clock; by 1 or not at all. */
+static uint32_t timer_count(void)
+{
+    uint64_t passed = (unsigned __int128)(pc.now - counts_from) * pc.apic_timer_hz / FEMTO;
+    uint32_t initial = registers[TIMER_INITIAL / 16];
+
+    assert_int_equal(registers[TIMER_DIVIDE / 16], 0xb);
+    return passed < initial ? (uint32_t)(initial - passed) : 0;
+}
+
 static uint32_t get(unsigned reg)
 {
     if (reg == 0x20)
         return pc.apic_base & 0x400 ? pc.apic_id : pc.apic_id << 24;
-    return registers[reg / 16];
+    return reg == TIMER_CURRENT ? timer_count() : registers[reg / 16];
 }
 
 static void set(unsigned reg, uint32_t value)
@@ -50,6 +65,8 @@ static void set(unsigned reg, uint32_t value)
         for (unsigned r = 0; r < 0x400; r += 16)
             if (is_vector(r))
                 registers[r / 16] |= LVT_MASKED;
+    if (reg == TIMER_INITIAL)
+        counts_from = pc.now;
     registers[reg / 16] = value;
 }
 
@@ -92,6 +109,11 @@ bool lapic_msr(uint32_t msr, uint64_t *value, bool write)
 uint32_t pc_lapic_vector(unsigned reg)
 {
     return registers[reg / 16] | (enabled() ? 0 : LVT_MASKED);
+}
+
+uint32_t pc_lapic_timer(void)
+{
+    return registers[TIMER_INITIAL / 16];
 }
 
 uint64_t pc_tsc_deadline(void)

@@ -30,11 +30,15 @@ void pc_reset(void)
     pc.hpet = pc.pm_timer = pc.pit = pc.rtc = PC_WORKS;
     pc.hpet_femtoseconds = 69841279; /* 14.31818 MHz */
     pc.pm_timer_24 = true;
+    pc.pm_timer_port = PC_PM_TIMER;
     pc.apic_base = PC_LAPIC_PHYSICAL | 0x900;
+    pc.apic_timer_hz = 133333333;
     pc.uart[0] = PC_WORKS;
     pc.now = 3 * FEMTO; /* the firmware took its time */
     lapic_reset();
+    uarts_reset();
     pit_reset();
+    ioapics_reset();
 }
 
 /* Nothing waits for ever: a machine that is asked so often stands. */
@@ -43,6 +47,11 @@ static void pass(uint64_t femtoseconds)
     pc.now += femtoseconds;
     if (++pc.accesses > MAX_ACCESSES)
         fail_msg("a wait without end");
+}
+
+static void pass_port(void)
+{
+    pass(pc.ports_are_quick ? 5 * NS : 1000 * NS);
 }
 
 uint64_t pc_milliseconds(void)
@@ -68,7 +77,7 @@ void *pc_map(uint64_t physical)
     for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++)
         if (pages[i].physical == physical && (physical != PC_HPET_PHYSICAL || pc.hpet != PC_ABSENT))
             return pages[i].bytes;
-    return NULL;
+    return ioapic_page(physical);
 }
 
 struct cpuid_leaf cpuid(uint32_t leaf, uint32_t subleaf)
@@ -76,6 +85,8 @@ struct cpuid_leaf cpuid(uint32_t leaf, uint32_t subleaf)
     static const struct cpuid_leaf none;
 
     pass(100 * NS);
+    if (leaf == 1 && !pc.microcode_told)
+        pc.microcode_told = (uint64_t)pc.microcode << 32;
     for (const struct pc_leaf *l = pc.leaves; l->leaf != ~0U; l++)
         if (l->leaf == leaf && l->subleaf == subleaf)
             return l->value;
@@ -132,6 +143,10 @@ uint64_t msr_read(uint32_t msr)
         return pc.apic_base;
     if (msr == MSR_HYPERV_TSC_FREQUENCY && pc.hyperv_tsc_hz)
         return pc.hyperv_tsc_hz;
+    if (msr == MSR_INTERRUPT_PENDING && pc.interrupt_pending)
+        return pc.interrupt_pending;
+    if (msr == MSR_MICROCODE && pc.microcode)
+        return pc.microcode_told;
     if (!mca_msr(msr, &value, false) && !lapic_msr(msr, &value, false))
         fail_msg("rdmsr of 0x%x: there is none", msr);
     return value;
@@ -145,6 +160,10 @@ void msr_write(uint32_t msr, uint64_t value)
         if ((value & 0x400 && !(value & 0x800)) || (pc.apic_base & 0x400 && !(value & 0x400)))
             fail_msg("wrmsr of an APIC mode that cannot follow");
         pc.apic_base = value;
+    } else if (msr == MSR_INTERRUPT_PENDING && pc.interrupt_pending) {
+        pc.interrupt_pending = value;
+    } else if (msr == MSR_MICROCODE && pc.microcode) {
+        pc.microcode_told = value;
     } else if (!mca_msr(msr, &value, true) && !lapic_msr(msr, &value, true)) {
         fail_msg("wrmsr to 0x%x: there is none", msr);
     }
@@ -166,25 +185,45 @@ static const struct page *page_of(const volatile void *at, unsigned *offset)
 
 uint32_t mmio_read32(const volatile void *at)
 {
-    unsigned offset;
-    const struct page *page = page_of(at, &offset);
+    unsigned offset, which;
 
     pass(500 * NS);
-    return page->read(offset);
+    if (ioapic_at(at, &which, &offset))
+        return ioapic_read(which, offset);
+    return page_of(at, &offset)->read(offset);
 }
 
 void mmio_write32(volatile void *at, uint32_t value)
 {
-    unsigned offset;
-    const struct page *page = page_of(at, &offset);
+    unsigned offset, which;
 
     pass(500 * NS);
-    page->write(offset, value);
+    if (ioapic_at(at, &which, &offset))
+        ioapic_write(which, offset, value);
+    else
+        page_of(at, &offset)->write(offset, value);
+}
+
+/* None of these devices has registers of other widths. */
+uint16_t mmio_read16(const volatile void *at)
+{
+    fail_msg("a load of 16 bits at %p", (const void *)(uintptr_t)at);
+    return 0;
+}
+
+void mmio_write16(volatile void *at, uint16_t value)
+{
+    fail_msg("a store of %x to %p", value, (const void *)(uintptr_t)at);
+}
+
+void mmio_write8(volatile void *at, uint8_t value)
+{
+    fail_msg("a store of %x to %p", value, (const void *)(uintptr_t)at);
 }
 
 uint8_t port_inb(uint16_t port)
 {
-    pass(1000 * NS);
+    pass_port();
     if (port == 0x61 || (port >= 0x40 && port <= 0x43))
         return pit_in(port);
     if (port == 0x70 || port == 0x71)
@@ -196,7 +235,7 @@ uint8_t port_inb(uint16_t port)
 
 void port_outb(uint16_t port, uint8_t value)
 {
-    pass(1000 * NS);
+    pass_port();
     if (port == 0x61 || (port >= 0x40 && port <= 0x43))
         pit_out(port, value);
     if (port == 0x70)
@@ -207,17 +246,24 @@ void port_outb(uint16_t port, uint8_t value)
 
 uint32_t port_inl(uint16_t port)
 {
-    pass(1000 * NS);
-    return port == PC_PM_TIMER ? pm_timer_in() : ~0U;
+    pass_port();
+    return port == pc.pm_timer_port ? pm_timer_in() : ~0U;
 }
 
 uint16_t port_inw(uint16_t port)
 {
+    if (port == PC_PM1A || port == PC_PM1B)
+        return pc.pm1[port == PC_PM1B];
     return (uint16_t)port_inl(port);
 }
 
 void port_outw(uint16_t port, uint16_t value)
 {
+    if (port == PC_PM1A || port == PC_PM1B) {
+        pc.pm1[port == PC_PM1B] = value;
+        pc.pm1_written[pc.pm1_writes++ % 8] = value;
+        return;
+    }
     port_outb(port, (uint8_t)value);
 }
 

@@ -123,8 +123,10 @@ static uint8_t field(uint8_t index, uint64_t seconds)
         return shown(day % 31 + 1);
     case 8:
         return shown(day / 31 + 1);
+    case 9:
+        return shown(pc.rtc_year);
     }
-    return 0; /* the year */
+    return 0;
 }
 
 uint8_t rtc_in(uint16_t port)

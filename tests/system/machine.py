@@ -104,13 +104,13 @@ def run_script(folder, hv, lines, **settings):
     return Result(done.returncode, output)
 
 
-def prompt(folder, hv, **settings):
-    """An interactive machine, at its prompt."""
+def prompt(folder, hv, waits_for=PROMPT, **settings):
+    """An interactive machine, at its prompt or at another line."""
     env = environment(folder, hv, settings)
     child = pexpect.spawn(str(RUN), env=env, encoding="utf-8", codec_errors="replace",
                           timeout=PATIENCE * 100, dimensions=(40, 120))
     child.logfile_read = open(pathlib.Path(folder) / "console.log", "w", encoding="utf-8")
-    child.expect_exact(PROMPT)
+    child.expect_exact(waits_for)
     return child
 
 

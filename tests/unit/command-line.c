@@ -92,6 +92,9 @@ static void consoles(void **state)
     consoles_are("console=none", 0, 0, false);
     consoles_are("console=vga", 0, 0, true);
     consoles_are("console=com1,vga console=hvc0", 0, 2, true);
+    consoles_are("console=com1,vga console=", 0, 2, true); /* no word is a slip, not silence */
+    consoles_are("console=com10", 0, 2, true);
+    consoles_are("console=none2,vgax", 0, 2, true);
 }
 
 static void sizes_and_numbers(void **state)
@@ -105,6 +108,13 @@ static void sizes_and_numbers(void **state)
     assert_int_equal(options.log_level, LOG_DEBUG);
     command_line_parse("maxcpus=0 maxcpus=2x maxcpus=");
     assert_int_equal(options.max_cpus, 3);
+    command_line_parse("loglvl=info/all smap=yes noreboot=no");
+    assert_int_equal(options.log_level, LOG_INFO);
+    assert_true(options.smap && !options.no_reboot);
+    command_line_parse("dom0_mem=512M dom0_mem=1T dom0_mem=42949672959G dom0_mem=300MB dom0_mem=M "
+                       "smap=2 noreboot=maybe");
+    assert_int_equal(options.dom0_bytes, 512UL << 20);
+    assert_true(options.smap && !options.no_reboot);
     command_line_parse("dom0_mem=1048576");
     assert_int_equal(options.dom0_bytes, 1UL << 30);
 }

@@ -129,6 +129,11 @@ int vector_alloc(void)
     return -1;
 }
 
+uint32_t cpu_for_devices(void)
+{
+    return 0;
+}
+
 void ioapic_route(unsigned gsi, unsigned vector, uint32_t apic_id, bool level, bool active_low)
 {
     (void)gsi, (void)vector, (void)apic_id, (void)level, (void)active_low;

@@ -6,6 +6,7 @@
 #include "domain/domain.h"
 #include "events/binding.h"
 #include "guest-cpu/guest-clock.h"
+#include "guest-paging/entry-references.h"
 #include "hypercalls/continuation.h"
 #include "lib/errno.h"
 #include "lib/log.h"
@@ -59,6 +60,11 @@ unsigned ioapic_gsi_limit(void)
     return FAKE_LINES;
 }
 
+uint32_t cpu_for_devices(void)
+{
+    return 0;
+}
+
 void ioapic_route(unsigned gsi, unsigned vector, uint32_t apic_id, bool level, bool active_low)
 {
     (void)apic_id;
@@ -105,10 +111,12 @@ void lapic_eoi(void)
 {
 }
 
+static uint64_t fake_msix_table = 0x1000;
+
 int msix_table_find(struct pci_address device, uint64_t *physical, unsigned *entries)
 {
     (void)device;
-    *physical = 0x1000;
+    *physical = fake_msix_table;
     *entries = FAKE_MSIX_ENTRIES;
     return 0;
 }
@@ -119,9 +127,11 @@ bool msi_present(struct pci_address device)
     return true;
 }
 
+static struct msi_target programmed;
+
 void msi_program(const struct msi_target *target, unsigned vector, uint32_t apic_id)
 {
-    (void)target;
+    programmed = *target;
     (void)vector;
     (void)apic_id;
 }
@@ -137,12 +147,21 @@ void msi_disable(const struct msi_target *target)
     (void)target;
 }
 
+static uint64_t page_mapped;
+
 void *device_page_map(uint64_t physical)
 {
     static uint64_t page[512];
 
-    (void)physical;
+    page_mapped = physical;
     return page;
+}
+
+#define FAKE_RAM 0x80000000UL /* below it */
+
+bool device_frame_allowed(struct domain *d, mfn_t m)
+{
+    return d->privileged && (m.n == 1 || m.n >= FAKE_RAM >> PAGE_SHIFT);
 }
 
 void power_enter_sleep(uint16_t value_a, uint16_t value_b, bool extended)

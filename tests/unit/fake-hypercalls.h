@@ -10,6 +10,7 @@
 #define HYPERCALL_ARG(x) ((uint64_t)(uintptr_t)(x))
 
 int64_t hypercall_event_channel_op(uint64_t operation, uint64_t argument);
+int64_t hypercall_platform_op(uint64_t argument);
 int64_t hypercall_physdev_op(uint64_t operation, uint64_t argument);
 int64_t hypercall_sched_op(uint64_t operation, uint64_t argument);
 

@@ -46,6 +46,11 @@ static jmp_buf idle;
 
 /* PCI and memory. */
 
+struct pci_device *pci_devices_first(void)
+{
+    return &pci;
+}
+
 unsigned int pci_find_capability(const struct pci_device *device, uint8_t id, unsigned int from)
 {
     (void)device;

@@ -301,7 +301,7 @@ static void messages_stay_in_their_devices_table(void **state)
         assert_int_equal(physdev(PHYSDEVOP_map_pirq, &map), -EINVAL);
     }
     map = message(1);
-    map.bus = 1 << 16; /* of another PCI segment */
+    map.bus = 1 << 16; /* of another PCI segment, which this type has not */
     assert_int_equal(physdev(PHYSDEVOP_map_pirq, &map), -ENODEV);
     map = message(1);
     map.pirq = 5; /* a line's number */
@@ -313,6 +313,70 @@ static void messages_stay_in_their_devices_table(void **state)
     assert_int_equal(physdev(PHYSDEVOP_map_pirq, &map), -EOPNOTSUPP);
     map.type = 77;
     assert_int_equal(physdev(PHYSDEVOP_map_pirq, &map), -EINVAL);
+}
+
+static struct physdev_map_pirq far_message(uint64_t table, int entry)
+{
+    struct physdev_map_pirq map = message(entry);
+
+    map.type = MAP_PIRQ_TYPE_MSI_SEG;
+    map.bus = (int32_t)0x80010042;
+    map.devfn = 0x19;
+    map.table_base = table;
+    return map;
+}
+
+static int far_mapped(uint64_t table, int entry)
+{
+    struct physdev_map_pirq map = far_message(table, entry);
+
+    return physdev(PHYSDEVOP_map_pirq, &map);
+}
+
+/* By the control domain's word, and nowhere it may not write itself. */
+static void messages_of_other_segments(void **state)
+{
+    struct physdev_map_pirq map = message(3);
+
+    (void)state;
+    map.type = MAP_PIRQ_TYPE_MSI_SEG;
+    assert_int_equal(physdev(PHYSDEVOP_map_pirq, &map), 0);
+    assert_false(programmed.table_only);
+    assert_int_equal(page_mapped, 0x1000 + 3 * 16);
+    assert_int_equal(far_mapped(FAKE_RAM + 0x2000, 3), 0);
+    assert_true(programmed.msix && programmed.table_only);
+    assert_int_equal(programmed.entry, 3);
+    assert_int_equal(page_mapped, FAKE_RAM + 0x2030);
+    assert_int_equal(far_mapped(FAKE_RAM + 0x2000, 2047), 0);
+    assert_int_equal(page_mapped, FAKE_RAM + 0x2000 + 2047 * 16);
+    page_mapped = 0;
+    assert_int_equal(far_mapped(FAKE_RAM + 0x2000, 2048), -EINVAL);
+    assert_int_equal(far_mapped(FAKE_RAM + 0x2000, -1), -EINVAL);
+    assert_int_equal(far_mapped(FAKE_RAM - 16, 0), -EINVAL);
+    assert_int_equal(far_mapped(-0x20UL, 3), -EINVAL); /* goes round, into the first page */
+    assert_int_equal(far_mapped(FAKE_RAM + 0xff8, 0), -EINVAL);
+    assert_int_equal(far_mapped(FAKE_RAM + 4, 0), -EINVAL);
+    assert_int_equal(far_mapped(0, 0), -ENODEV); /* its registers are out of reach */
+    map = far_message(FAKE_RAM, 1);
+    map.type = MAP_PIRQ_TYPE_MULTI_MSI;
+    assert_int_equal(physdev(PHYSDEVOP_map_pirq, &map), -ENODEV);
+    assert_int_equal(page_mapped, 0);
+}
+
+/* Who moves a device's registers into RAM has no table there. */
+static void tables_of_devices_are_not_in_ram(void **state)
+{
+    struct physdev_map_pirq map = message(0);
+
+    (void)state;
+    fake_msix_table = 0x3000;
+    page_mapped = 0;
+    assert_int_equal(physdev(PHYSDEVOP_map_pirq, &map), -EINVAL);
+    fake_msix_table = FAKE_RAM + 0xff8;
+    map = message(0);
+    assert_int_equal(physdev(PHYSDEVOP_map_pirq, &map), -EINVAL);
+    assert_int_equal(page_mapped, 0);
+    fake_msix_table = 0x1000;
 }
 
 static void io_privileges_have_their_ranges(void **state)
@@ -404,6 +468,8 @@ int main(void)
         CASE(devices_are_the_control_domains),
         CASE(numbers_of_lines_have_an_end),
         CASE(messages_stay_in_their_devices_table),
+        CASE(messages_of_other_segments),
+        CASE(tables_of_devices_are_not_in_ram),
         CASE(io_privileges_have_their_ranges),
         CASE(the_platform_is_asked_in_this_version),
         CASE(the_firmwares_tables_are_told),

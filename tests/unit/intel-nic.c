@@ -5,6 +5,7 @@
  * Sources: dom0/devices/intel-nic.c dom0/devices/intel-chips.c dom0/devices/intel-receive.c
  * dom0/devices/intel-transmit.c dom0/devices/intel-descriptors.c
  * dom0/devices/intel-descriptors-advanced.c dom0/devices/net-device.c dom0/devices/nic-work.c
+ * dom0/devices/pci-names.c
  */
 #include "fake-intel.h"
 #include "devices/intel-nic.h"

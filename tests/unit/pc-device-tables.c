@@ -106,6 +106,10 @@ static void a_console_the_firmware_names(void **state)
     assert_int_equal(acpi_facts.console.baud, 57600);
     spcr_is(1, 1, 0xe000, 0, 200, 0xe000);
     assert_int_equal(acpi_facts.console.baud, 115200);
+    spcr_is(0, 1, 0x3f8, 4, 5, 0x3f8); /* the number says nothing */
+    assert_int_equal(acpi_facts.console.baud, 115200);
+    spcr_is(0, 1, 0x3f8, 4, 0, 0x3f8); /* as the firmware has set it */
+    assert_int_equal(acpi_facts.console.baud, SERIAL_BAUD_KEPT);
     spcr_is(0, 0, 0xfe030000, 4, 7, 0); /* in memory */
     spcr_is(3, 1, 0x3e8, 4, 7, 0);      /* no 16550 */
     spcr_is(0, 1, 0, 4, 7, 0);          /* switched off */

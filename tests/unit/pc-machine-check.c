@@ -3,6 +3,7 @@
  * is lost, and who is to blame for the latter.
  *
  * Sources: tests/pc/pc.c tests/pc/timers.c tests/pc/lapic.c tests/pc/uarts.c tests/pc/iommus.c
+ * Sources: tests/pc/ioapics.c
  * Sources: hypervisor/machine/machine-check.c hypervisor/machine/nmi.c
  *
  * Flags: -Itests/pc/in-place -Itests/pc -Ihypervisor -DHOST_TEST
@@ -96,6 +97,30 @@ static void banks_are_armed(void **state)
     assert_int_equal(pc.mca[4][1], 0);
 }
 
+static uint64_t armed(bool amd, uint32_t signature, unsigned bank)
+{
+    struct pc_leaf leaves[] = { { 1, 0, { signature, 0, 0, 0 } }, { ~0U, 0, { 0 } } };
+
+    pc.leaves = leaves;
+    cpu_features.amd = amd;
+    memset(pc.mca, 0, sizeof(pc.mca));
+    machine_check_init();
+    return pc.mca[bank][0];
+}
+
+/* SDM volume 3, 16.3.2.1; family 0fh's guide, 5.6.4.2. */
+static void banks_that_are_left_alone(void **state)
+{
+    (void)state;
+    assert_int_equal(armed(false, 0x10676, 0), 0); /* Core 2: its bank 0 is the chip set's */
+    assert_int_equal(armed(false, 0x10676, 1), UINT64_MAX);
+    assert_int_equal(armed(false, 0x106a5, 0), UINT64_MAX);  /* Nehalem */
+    assert_int_equal(armed(true, 0x60fb2, 4), ~(1UL << 10)); /* K8 */
+    assert_int_equal(armed(true, 0x60fb2, 0), UINT64_MAX);
+    assert_int_equal(armed(true, 0x100f42, 4), UINT64_MAX); /* family 10h */
+    assert_int_equal(armed(false, 0xf43, 4), UINT64_MAX);   /* Intel's family 0fh */
+}
+
 static void machines_without(void **state)
 {
     (void)state;
@@ -151,6 +176,17 @@ static void what_ends_the_machine(void **state)
     assert_false(machine_check_survived()); /* it cannot go on where it was */
 }
 
+/* Nobody is told of them; another one's exception finds them. */
+static void what_was_found_meanwhile(void **state)
+{
+    (void)state;
+    pc.mca[3][1] = VALID | UNCORRECTED | ENABLED;
+    assert_true(survives(7, OPTIONAL));
+    assert_int_equal(pc.mca[3][1], 0);
+    pc.mca[3][1] = VALID | UNCORRECTED | ENABLED | CORRUPT;
+    assert_false(survives(7, OPTIONAL));
+}
+
 /* Behind 32 banks other MSRs begin, whatever the count says. */
 static void more_banks_than_there_are_registers_for(void **state)
 {
@@ -186,9 +222,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(banks_are_armed, reset),
+        cmocka_unit_test_setup(banks_that_are_left_alone, reset),
         cmocka_unit_test_setup(machines_without, reset),
         cmocka_unit_test_setup(what_nobody_was_about_to_use, reset),
         cmocka_unit_test_setup(what_ends_the_machine, reset),
+        cmocka_unit_test_setup(what_was_found_meanwhile, reset),
         cmocka_unit_test_setup(more_banks_than_there_are_registers_for, reset),
         cmocka_unit_test_setup(why_there_was_an_nmi, reset),
     };

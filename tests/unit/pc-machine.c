@@ -3,8 +3,10 @@
  * the local APIC, serial ports that are not there or take nothing.
  *
  * Sources: tests/pc/pc.c tests/pc/timers.c tests/pc/lapic.c tests/pc/uarts.c tests/pc/iommus.c
+ * Sources: tests/pc/ioapics.c
  * Sources: hypervisor/machine/clock.c hypervisor/machine/tsc-rate.c hypervisor/machine/rtc.c
  * Sources: hypervisor/machine/lapic.c hypervisor/machine/serial.c hypervisor/machine/iommu.c
+ * Sources: hypervisor/machine/ioapic.c
  *
  * Flags: -Itests/pc/in-place -Itests/pc -Ihypervisor -DHOST_TEST
  */
@@ -14,10 +16,12 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
+#include "lib/errno.h"
 #include "lib/log.h"
 #include "machine/clock.h"
 #include "machine/cpu-features.h"
 #include "machine/interrupts.h"
+#include "machine/ioapic.h"
 #include "machine/iommu.h"
 #include "machine/lapic.h"
 #include "machine/rtc.h"
@@ -219,6 +223,24 @@ static void times_of_day_in_all_forms(void **state)
         }
 }
 
+/* Two digits: the byte for the century, whose place a FADT may tell, is nobody's. */
+static void years_until_2069(void **state)
+{
+    static const struct {
+        unsigned year;
+        uint64_t begins;
+    } years[] = { { 99, 915148800 }, { 26, 1767225600 }, { 69, 3124224000 }, { 70, 0 } };
+    uint64_t seconds;
+
+    (void)state;
+    assert_true(clock_starts(true));
+    for (unsigned i = 0; i < sizeof(years) / sizeof(*years); i++) {
+        pc.rtc_year = years[i].year;
+        assert_true(rtc_read(&seconds));
+        assert_int_equal(seconds, years[i].begins + pc.now / 1000000000000000UL);
+    }
+}
+
 static void a_clock_that_is_not_there_is_no_reason_to_stop(void **state)
 {
     (void)state;
@@ -284,10 +306,96 @@ static void x2apic_by_its_rules(void **state)
     expect_timer_works(); /* as the firmware may have left it */
 }
 
+/* Firmware of a K8 (revision F) and of a family 10h has let the halted processor stop its timer. */
+static void timers_run_while_all_cores_halt(void **state)
+{
+    static const struct {
+        uint32_t leaf_1_a;
+        bool amd, kept;
+    } kinds[] = { { 0x00040fb2, true, false }, /* K8, revision G */
+                  { 0x00100f42, true, false },
+                  { 0x00800f82, true, true }, /* family 17h has other states in that register */
+                  { 0x00000f4a, false, true } /* Intel's of that number */ };
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        struct pc_leaf leaves[] = { { 1, 0, { kinds[i].leaf_1_a, 0, 0, 0 } }, { ~0U, 0, { 0 } } };
+
+        pc.leaves = leaves;
+        cpu_features.amd = kinds[i].amd;
+        pc.interrupt_pending = 0x1c010815;
+        expect_timer_works();
+        assert_int_equal(pc.interrupt_pending, kinds[i].kept ? 0x1c010815 : 0x04010815);
+    }
+}
+
+/* A hypervisor below idles for us, and may not know the register. */
+static void no_register_of_idle_states_in_a_guest(void **state)
+{
+    static const struct pc_leaf leaves[] = { { 1, 0, { 0x00100f42, 0, 1U << 31, 0 } },
+                                             { ~0U, 0, { 0 } } };
+
+    (void)state;
+    pc.leaves = leaves;
+    cpu_features.amd = true;
+    expect_timer_works();
+    pc.leaves = (const struct pc_leaf[]){ { 1, 0, { 0x00020f12, 0, 0, 0 } }, { ~0U, 0, { 0 } } };
+    expect_timer_works(); /* K8 before revision F: nor does that one */
+}
+
+/* Tells IO-APICs as the MADT names them, each with what its version register claims. */
+static void ioapic_found(unsigned which, unsigned lines, unsigned gsi_base)
+{
+    pc.ioapic[which].physical = 0xfec00000 + which * 0x1000UL;
+    pc.ioapic[which].lines = lines;
+    ioapic_add((uint8_t)which, pc.ioapic[which].physical, pc_map(pc.ioapic[which].physical),
+               gsi_base);
+}
+
+static bool is_open(unsigned which, unsigned line)
+{
+    return !(pc_ioapic_line(which, line) & 0x10000);
+}
+
+/* In one go: the hypervisor never forgets one. */
+static void interrupt_lines_have_one_owner(void **state)
+{
+    uint32_t version;
+
+    (void)state;
+    ioapic_found(0, 24, 0);
+    ioapic_found(1, 64, 120); /* 32 of them fit before the next one */
+    ioapic_found(2, 0, 24);   /* listed, but nobody is there */
+    ioapic_found(3, 32, 152);
+    ioapic_found(4, 64, 24); /* listed behind those above it: 64 claimed, 64 fit */
+    ioapic_found(5, 8, 24);  /* where another one is */
+    ioapic_found(6, 256, 248);
+    assert_true(ioapic_has(23) && ioapic_has(24) && ioapic_has(87));
+    assert_false(ioapic_has(88) || ioapic_has(119) || ioapic_has(184) || ioapic_has(247));
+    assert_int_equal(ioapic_gsi_limit(), 248 + 120); /* there is no register for more */
+    assert_int_equal(ioapic_read_register(0xfec02000, 1, &version), -EINVAL);
+    assert_false(is_open(1, 40));
+    ioapic_mask(160, false);
+    assert_true(is_open(3, 8) && !is_open(1, 40));
+    ioapic_mask(30, false);
+    assert_true(is_open(4, 6) && !is_open(5, 6));
+    ioapic_route(151, 77, 5, true, true);
+    assert_int_equal(pc_ioapic_line(1, 31), 0x1a04d);
+    ioapic_mask(100, false); /* nobody's */
+}
+
 static void timers_of_apics_are_measured(void **state)
 {
     (void)state;
     assert_true(clock_starts(true));
+    for (pc.apic_timer_hz = 25000000; pc.apic_timer_hz < 2000000000; pc.apic_timer_hz *= 3) {
+        uint64_t wanted = pc.apic_timer_hz / 1000;
+
+        expect_timer_works();
+        lapic_timer_calibrate();
+        lapic_timer_set(clock_now() + 1000000);
+        assert_in_range(pc_lapic_timer(), wanted * 998 / 1000, wanted * 1002 / 1000);
+    }
     cpu_features.tsc_deadline = true;
     expect_timer_works();
     lapic_timer_calibrate(); /* needs none of its registers */
@@ -348,6 +456,46 @@ static void a_port_that_takes_nothing_is_waited_for_once(void **state)
     expect_printed(0, "again");
 }
 
+static void no_character_is_lost(void **state)
+{
+    static const char text[] =
+        "as many characters as wait in a FIFO, and some more of them besides";
+
+    (void)state;
+    for (unsigned quick = 0; quick < 2; quick++) {
+        pc.ports_are_quick = quick;
+        for (unsigned baud = 1200; baud <= SERIAL_BAUD_MAX; baud *= baud == 1200 ? 8 : 12) {
+            const struct serial_port port = { 0x3f8, 4, baud };
+
+            pc.accesses = 0; /* slow, but not without end */
+            assert_true(serial_init(&port, 1));
+            pc.printed_length[0] = 0;
+            serial_write(text, sizeof(text) - 1);
+            expect_printed(0, text);
+            assert_true(pc_unsent(0));
+            serial_drain();
+            assert_false(pc_unsent(0));
+        }
+    }
+}
+
+/* What the firmware's console runs at may be in no table: then who listens is at that speed. */
+static void a_speed_that_stays(void **state)
+{
+    static const struct serial_port slow = { 0x3f8, 4, 300 }, kept = { 0x3f8, 4, SERIAL_BAUD_KEPT };
+
+    (void)state;
+    assert_true(serial_init(&slow, 1));
+    assert_int_equal(pc_uart_divisor(0), 384);
+    assert_true(serial_init(&kept, 1));
+    assert_int_equal(pc_uart_divisor(0), 384);
+    pc.printed_length[0] = 0;
+    serial_write("as it was", 9);
+    expect_printed(0, "as it was");
+    assert_true(serial_init(coms, 1));
+    assert_int_equal(pc_uart_divisor(0), SERIAL_BAUD_MAX / coms[0].baud);
+}
+
 static void iommus_go_off(void **state)
 {
     volatile uint8_t *vtd = pc_map(PC_VTD_PHYSICAL), *amd = pc_map(PC_AMD_PHYSICAL);
@@ -397,13 +545,19 @@ int main(void)
         cmocka_unit_test_setup(who_knows_the_rate_is_asked, reset),
         cmocka_unit_test_setup(without_any_timer_it_is_said, reset),
         cmocka_unit_test_setup(times_of_day_in_all_forms, reset),
+        cmocka_unit_test_setup(years_until_2069, reset),
         cmocka_unit_test_setup(a_clock_that_is_not_there_is_no_reason_to_stop, reset),
         cmocka_unit_test_setup(a_tsc_a_little_behind_is_not_far_ahead, reset),
         cmocka_unit_test_setup(the_timers_vector_is_not_masked, reset),
         cmocka_unit_test_setup(x2apic_by_its_rules, reset),
+        cmocka_unit_test_setup(timers_run_while_all_cores_halt, reset),
+        cmocka_unit_test_setup(no_register_of_idle_states_in_a_guest, reset),
+        cmocka_unit_test_setup(interrupt_lines_have_one_owner, reset),
         cmocka_unit_test_setup(timers_of_apics_are_measured, reset),
         cmocka_unit_test_setup(serial_ports_wherever_they_are, reset),
         cmocka_unit_test_setup(a_port_that_takes_nothing_is_waited_for_once, reset),
+        cmocka_unit_test_setup(no_character_is_lost, reset),
+        cmocka_unit_test_setup(a_speed_that_stays, reset),
         cmocka_unit_test_setup(iommus_go_off, reset),
         cmocka_unit_test_setup(iommus_that_are_not_there, reset),
         cmocka_unit_test_setup(iommus_that_stay_on, reset),

@@ -34,6 +34,7 @@ struct boot_info boot_info;
 uint64_t frame_limit, frames_of_ram;
 const uint8_t image_start[1], image_end[1];
 uint8_t boot_l4[1];
+uint64_t image_offset;
 
 static int memory; /* the file */
 static jmp_buf at_refusal;
@@ -71,9 +72,11 @@ void mappings_add(uint64_t virt, mfn_t m, uint64_t count, uint64_t flags)
 
     if (virt >= M2P_GUEST_VIRT) {
         shared_bytes += count << PAGE_SHIFT;
+        assert_int_equal(flags & (PTE_US | PTE_RW | PTE_NX | PTE_G), PTE_US | PTE_NX);
         return;
     }
-    if (virt < DIRECT_VIRT) /* the direct map is there all the time */
+    assert_int_equal(flags & PTE_US, 0); /* ours alone */
+    if (virt < DIRECT_VIRT)              /* the direct map is there all the time */
         assert_ptr_not_equal(mmap((void *)virt, count << PAGE_SHIFT, protection,
                                   MAP_SHARED | MAP_FIXED, memory, (off_t)(m.n << PAGE_SHIFT)),
                              MAP_FAILED);
@@ -276,6 +279,20 @@ static void more_ranges_than_there_is_room_for(void **state)
     assert_int_equal(frames_of_ram, (GIB + (MAX_E820 - 1) * MIB) >> PAGE_SHIFT);
 }
 
+/* Each range at the top has room for one piece of a table, and the next goes to another. */
+static void a_map_cut_into_small_ranges(void **state)
+{
+    (void)state;
+    memory_map_add(MIB, 2 * GIB - MIB, E820_RAM);
+    memory_map_add(4 * GIB, 15 * GIB, E820_RAM);
+    for (unsigned i = 0; i < 100; i++)
+        memory_map_add(20 * GIB + 4 * i * MIB, 3 * MIB, E820_RAM);
+    memory_map_settle();
+    early_memory_init();
+    assert_true(tables_are_of(17 * GIB));
+    assert_int_equal(frames_of_ram, (17 * GIB + 299 * MIB) >> PAGE_SHIFT);
+}
+
 static void neighbours_are_one(void **state)
 {
     (void)state;
@@ -297,6 +314,7 @@ int main(void)
         CASE(no_page_for_the_other_cpus),
         CASE(a_map_that_contradicts_itself),
         CASE(more_ranges_than_there_is_room_for),
+        CASE(a_map_cut_into_small_ranges),
         CASE(neighbours_are_one),
     };
 

@@ -3,6 +3,7 @@
  * serial ports not the one that is its console.
  *
  * Sources: tests/pc/pc.c tests/pc/timers.c tests/pc/lapic.c tests/pc/uarts.c tests/pc/iommus.c
+ * Sources: tests/pc/ioapics.c
  * Sources: hypervisor/machine/serial.c hypervisor/emulation/port-access.c
  *
  * Flags: -Itests/pc/in-place -Itests/pc -Ihypervisor -DHOST_TEST
@@ -118,10 +119,10 @@ static void the_console_is_ours(void **state)
     pc.uart[1] = PC_WORKS;
     assert_true(serial_init(coms, 2));
     assert_false(takes(COM1));
+    assert_int_equal(port_read(&control, COM2 + 5, 1), 0x60);
     assert_true(takes(COM2));
     assert_int_equal(port_read(&control, COM1 + 5, 1), 0xff);
     assert_int_equal(port_read(&control, COM1 - 1, 2), 0xffff); /* its first port is within */
-    assert_int_equal(port_read(&control, COM2 + 5, 1), 0x60);
 }
 
 static void the_console_is_com2(void **state)

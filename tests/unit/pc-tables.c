@@ -9,114 +9,7 @@
  *
  * Flags: -Itests/pc -Ihypervisor -DHOST_TEST
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <cmocka.h>
-#include "acpi-build.h"
-#include "lib/errno.h"
-#include "lib/log.h"
-#include "machine/acpi.h"
-#include "machine/cpu-features.h"
-#include "machine/power.h"
-
-struct cpu_features cpu_features;
-struct power_registers power_registers;
-
-void log_print(enum log_level level, const char *format, ...)
-{
-    (void)level;
-    (void)format;
-}
-
-#define ON 1U /* a CPU's flags */
-
-/* Revision 1 has 116 bytes, 3 has 244, 5 and later 268. */
-#define FADT_1 116
-#define FADT_3 244
-#define FADT_5 268
-
-enum { MEMORY, PORTS, PCI };
-
-static struct table_build madt, fadt;
-
-static void fadt_start(uint8_t revision, uint32_t length, uint16_t pm1a, uint16_t timer,
-                       uint32_t flags)
-{
-    table_start(&fadt, "FACP", revision, length);
-    table_set(&fadt, 64, 4, pm1a);
-    table_set(&fadt, 76, 4, timer);
-    table_set(&fadt, 112, 4, flags);
-}
-
-static uint64_t hpet_put(uint64_t address)
-{
-    struct table_build t;
-
-    table_start(&t, "HPET", 1, 56);
-    table_set_address(&t, 40, MEMORY, address);
-    return table_put(&t);
-}
-
-/* With the DSDT below it, what has been started, and an HPET if there is an address. */
-static int conclude(enum root root, uint64_t dsdt, uint64_t hpet, uint32_t boot_apic_id)
-{
-    uint64_t tables[3] = { 0 };
-    unsigned count = 2;
-
-    if (dsdt && fadt.length > 147)
-        table_set(&fadt, 140, 8, dsdt);
-    if (dsdt)
-        table_set(&fadt, 40, 4, dsdt);
-    tables[0] = table_put(&fadt);
-    tables[1] = table_put(&madt);
-    if (hpet)
-        tables[count++] = hpet_put(hpet);
-    return acpi_init(root_put(root, tables, count), boot_apic_id, acpi_build_map);
-}
-
-static int reset(void **state)
-{
-    (void)state;
-    acpi_build_reset();
-    memset(&acpi_facts, 0, sizeof(acpi_facts));
-    memset(&power_registers, 0, sizeof(power_registers));
-    memset(&cpu_features, 0, sizeof(cpu_features));
-    madt_start(&madt);
-    return 0;
-}
-
-static void cpus(unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        madt_cpu(&madt, (uint8_t)i, (uint8_t)i, ON);
-}
-
-static void pc_overrides(void)
-{
-    madt_override(&madt, 0, 2, 0);
-    madt_override(&madt, 9, 9, 0xd);
-}
-
-static void expect(unsigned count, unsigned ioapics, uint16_t timer, bool s5)
-{
-    assert_int_equal(acpi_facts.cpus, count);
-    assert_int_equal(acpi_facts.ioapics, ioapics);
-    assert_int_equal(acpi_facts.pm_timer, timer);
-    assert_int_equal(power_registers.s5_known, s5);
-    for (unsigned i = 0; i < count; i++)
-        for (unsigned k = 0; k < i; k++)
-            assert_int_not_equal(acpi_facts.cpu[i].apic_id, acpi_facts.cpu[k].apic_id);
-}
-
-static void expect_off_by_port(uint16_t port, uint8_t type)
-{
-    assert_int_equal(power_registers.pm1a_control.kind, POWER_PORT);
-    assert_int_equal(power_registers.pm1a_control.port, port);
-    assert_int_equal(power_registers.sleep_type_a, type);
-}
+#include "firmware-world.h"
 
 static void qemu_pc(void **state)
 {
@@ -231,6 +124,7 @@ static void two_sockets(void **state)
         madt_x2apic(&madt, i, 2 * i, ON); /* the same again */
     for (unsigned i = 0; i < 112; i++)
         madt_x2apic(&madt, 1000 + i, 512 + i, ON);
+    madt_x2apic(&madt, 1112, UINT32_MAX, ON); /* a place for one more: a message there is for all */
     for (unsigned i = 0; i < 9; i++)
         madt_ioapic(&madt, (uint8_t)(8 + i), 0xfec00000 + i * 0x8000, i ? 24 + (i - 1) * 8 : 0);
     pc_overrides();
@@ -477,7 +371,7 @@ static void more_than_there_is_room_for(void **state)
     expect(255, MAX_IOAPICS, 0x608, false);
     assert_int_equal(acpi_facts.ioapics_ignored, 5);
     assert_int_equal(acpi_facts.overrides, 16);
-    assert_int_equal(acpi_facts.nmi_pins, 16);
+    assert_int_equal(acpi_facts.nmi_pins, 40);
 }
 
 static void no_madt(void **state)
@@ -488,6 +382,57 @@ static void no_madt(void **state)
     fadt_start(1, FADT_1, 0x604, 0x608, 0);
     table = table_put(&fadt);
     assert_int_equal(acpi_init(root_put(ROOT_RSDT, &table, 1), 0, acpi_build_map), -ENOENT);
+}
+
+static unsigned maps;
+
+static void *counting_map(uint64_t physical, size_t bytes, bool registers)
+{
+    maps++;
+    return acpi_build_map(physical, bytes, registers);
+}
+
+/* What is mapped stays mapped, and 16 MiB are summed slowly: all of it happens once. */
+static void a_root_is_walked_once(void **state)
+{
+    struct table_build root;
+    uint32_t table, at;
+    uint8_t rsdp[36] = "RSD PTR ";
+
+    (void)state;
+    cpus(2);
+    table = (uint32_t)table_put(&madt);
+    table_start(&root, "RSDT", 1, 36 + 8000 * 4);
+    for (unsigned i = 0; i < 8000; i++)
+        table_set(&root, 36 + 4 * i, 4, ACPI_MEMORY_AT); /* the MADT, again and again */
+    madt_start(&madt);
+    cpus(3);
+    table_set(&root, 36 + 4 * 1023, 4, table_put(&madt)); /* the first counts */
+    at = (uint32_t)table_put_wrong(&root);
+    assert_int_equal(table, ACPI_MEMORY_AT);
+    memcpy(rsdp + 16, &at, 4);
+    maps = 0;
+    assert_int_equal(acpi_init(rsdp, 0, counting_map), 0);
+    expect(2, 0, 0, false);
+    assert_int_equal(acpi_facts.wrong_sums, 1);
+    assert_true(maps <= 2 + 1024 + 2);
+}
+
+static void the_last_entry_there_may_be(void **state)
+{
+    struct table_build root;
+    uint32_t at;
+    uint8_t rsdp[36] = "RSD PTR ";
+
+    for (unsigned last = 1023; last <= 1024; last++) {
+        reset(state);
+        cpus(2);
+        table_start(&root, "RSDT", 1, 36 + 8000 * 4);
+        table_set(&root, 36 + 4 * last, 4, table_put(&madt));
+        at = (uint32_t)table_put(&root);
+        memcpy(rsdp + 16, &at, 4);
+        assert_int_equal(acpi_init(rsdp, 0, counting_map), last == 1023 ? 0 : -ENOENT);
+    }
 }
 
 #define CASE(name) cmocka_unit_test_setup(name, reset)
@@ -518,6 +463,8 @@ int main(void)
         CASE(entries_that_lie_about_their_length),
         CASE(more_than_there_is_room_for),
         CASE(no_madt),
+        CASE(a_root_is_walked_once),
+        CASE(the_last_entry_there_may_be),
     };
 
     return cmocka_run_group_tests_name("pc-tables", tests, NULL, NULL);

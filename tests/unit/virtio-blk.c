@@ -4,6 +4,7 @@
  * the tasks and the clock are fakes.
  *
  * Sources: dom0/devices/virtio-blk.c dom0/devices/block-device.c dom0/tasks/turns.c
+ * dom0/devices/pci-names.c
  */
 #include <errno.h>
 #include <setjmp.h>

@@ -4,7 +4,7 @@
  *
  * Sources: dom0/devices/virtio-net.c dom0/devices/virtio-net-receive.c
  * dom0/devices/virtio-net-transmit.c dom0/devices/virtio-net-control.c dom0/devices/virtio-pci.c
- * dom0/devices/net-device.c dom0/devices/nic-work.c
+ * dom0/devices/net-device.c dom0/devices/nic-work.c dom0/devices/pci-names.c
  * Flags: -Wl,--wrap=virtio_queue_setup
  */
 #include "fake-virtio-net.h"
