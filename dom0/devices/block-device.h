@@ -16,9 +16,9 @@
 #include <stdint.h>
 
 #define BLOCK_SECTOR_SIZE  512u
-#define BLOCK_MAX_SEGMENTS 16u
+#define BLOCK_MAX_SEGMENTS 256u
 
-enum block_operation { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH };
+enum block_operation { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD, BLOCK_WRITE_ZEROES };
 
 /* A piece of memory: machine address and bytes (a multiple of 512, within one page). */
 struct block_segment {
@@ -26,16 +26,55 @@ struct block_segment {
     uint32_t bytes;
 };
 
+/* How far a request is; of who cuts it into commands (disk.h). */
+struct block_cursor {
+    unsigned int segment;
+    uint32_t offset; /* in that segment */
+    uint64_t bytes;  /* of the request before it */
+};
+
 struct block_request {
     enum block_operation operation;
-    uint64_t sector; /* in units of 512 bytes, from the start of the device submitted to */
+    bool fua;         /* a write: done only when it is on stable storage */
+    uint64_t sector;  /* in units of 512 bytes, from the start of the device submitted to */
+    uint64_t sectors; /* of a discard or of zeroes; else what the segments have */
     unsigned int segment_count;
-    struct block_segment segments[BLOCK_MAX_SEGMENTS];
+    const struct block_segment *segments; /* the user's, until the request is done */
+    /*
+     * Copies between a buffer and the request's memory from byte `offset` on, for a disk that
+     * cannot reach it: to the buffer, or from it.  NULL: such a request ends with -EIO.
+     */
+    int (*copy)(struct block_request *request, uint64_t offset, void *buffer, size_t bytes,
+                bool to_buffer);
     /* Called once, from the driver's completion task; error is 0 or -errno. */
     void (*done)(struct block_request *request, int error);
     void *owner;                /* the user's */
     struct block_request *next; /* the driver's, and the user's once done */
-    uint64_t driver_word;       /* the driver's */
+    /* The driver's. */
+    struct block_cursor cursor;
+    uint64_t sectors_left;
+    unsigned int commands;                          /* in flight */
+    enum { BARE_NONE, BARE_LEFT, BARE_GIVEN } bare; /* a command without data: is it given? */
+    int error;
+};
+
+/*
+ * What a disk takes.  Users need not know: what a disk cannot take at once is cut into pieces, and
+ * memory that it cannot reach is copied.  Only sector_size binds them, and what it can do at all.
+ */
+struct block_limits {
+    uint32_t sector_size;          /* the disk's own (logical): what a request is a multiple of */
+    uint32_t physical_sector_size; /* what it writes at once; a multiple of that */
+    uint32_t bytes;                /* of one command at most; a multiple of sector_size */
+    unsigned int segments;         /* of one command at most */
+    uint32_t boundary;    /* 0, or: where a segment follows another in a command, the one's end and
+                             the other's beginning are multiples of this (a power of two) */
+    uint64_t address_end; /* 0, or: it reaches memory below this only */
+    bool flush;           /* it has a cache that may be lost, and can be told to write it out */
+    bool fua;
+    uint64_t discard_sectors;     /* of 512 bytes in one command; 0: it cannot */
+    uint32_t discard_granularity; /* bytes */
+    uint64_t zeroes_sectors;      /* likewise */
 };
 
 struct block_device;
@@ -51,22 +90,21 @@ struct block_driver {
 };
 
 struct block_device {
-    char name[16];                 /* vda, vda1, nvme0n1p2 ... */
-    uint64_t sectors;              /* of 512 bytes, whatever the disk's own are */
-    uint32_t sector_size;          /* the disk's own (logical): what a request is a multiple of */
-    uint32_t physical_sector_size; /* what it writes at once; a multiple of that */
+    char name[16];    /* vda, vda1, nvme0n1p2 ... */
+    uint64_t sectors; /* of 512 bytes, whatever the disk's own are */
+    struct block_limits limits;
     bool read_only;
-    bool has_flush;
     const struct block_driver *driver;
     void *driver_state;
-    struct block_device *parent; /* of a partition: the disk */
-    uint64_t first_sector;       /* of a partition: where it starts on the disk */
+    struct block_device *parent; /* of a partition: what it is a part of */
+    uint64_t first_sector;       /* of a partition: where it starts there */
     unsigned int partition;      /* its number */
     char partition_name[40];     /* GPT's name, as printable ASCII */
     char partition_uuid[37];     /* GPT's, in small letters */
-    char model[32];
-    char serial[24]; /* of a disk: what it says of itself, as printable ASCII; may be empty */
-    char place[16];  /* of a disk: its PCI place, 0000:00:04.0 */
+    char model[44];
+    char id[80];    /* of a disk: what it says of itself, as udev would name it: virtio-SERIAL,
+                       nvme-MODEL_SERIAL ...; printable ASCII, may be empty */
+    char place[32]; /* of a disk: its PCI place, 0000:00:04.0, and which of its disks: -nvme-1 */
     /* Claims: writers and readers of this very device; see block_device_claim. */
     unsigned int readers;
     unsigned int writers;
@@ -81,12 +119,12 @@ struct block_device *block_devices_first(void);
  *   vda1, /dev/vda1                                          its name
  *   PARTLABEL=x, /dev/disk/by-partlabel/x                    GPT's name of a partition
  *   PARTUUID=x, /dev/disk/by-partuuid/x                      GPT's number of a partition
- *   /dev/disk/by-id/virtio-SERIAL[-partN]                    the disk's serial number
+ *   /dev/disk/by-id/virtio-SERIAL[-partN]                    what the disk says of itself
  *   /dev/disk/by-path/pci-0000:00:04.0[-partN]               the disk's place in the machine
  * -ENODEV: none; -EMLINK: more than one, so that none can be meant.
  */
 int block_device_find(const char *name, struct block_device **device);
-#define BLOCK_NAMES_MAX 1024u
+#define BLOCK_NAMES_MAX 1280u
 /* All its names, a line each. */
 void block_device_names(const struct block_device *device, char names[BLOCK_NAMES_MAX]);
 /* Do the two share sectors? */
@@ -101,8 +139,8 @@ void block_device_release(struct block_device *device, bool writable);
 
 /*
  * Checks the range, submits.  -EINVAL: outside the device, or not whole sectors of its own; -EROFS;
- * -EIO; -EAGAIN: the disk's queue is full or others' turns come first, and the user's `turn` is
- * called when his has come.
+ * -EOPNOTSUPP; -EIO; -EAGAIN: the disk's queue is full or others' turns come first, and the user's
+ * `turn` is called when his has come.
  */
 int block_device_submit(struct block_device *device, struct block_request *request,
                         struct turn *turn);

@@ -11,8 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define REST_BYTES 64u
-#define NAME_BYTES 96u
+#define REST_BYTES 96u
+#define NAME_BYTES 128u
 
 static void its_name(const struct block_device *device, char rest[REST_BYTES])
 {
@@ -39,14 +39,21 @@ static void disk_or_part(const struct block_device *device, const char *disk_nam
         snprintf(rest, REST_BYTES, "%s", disk_name);
 }
 
-static void its_serial(const struct block_device *device, char rest[REST_BYTES])
+static const struct block_device *disk_of(const struct block_device *device)
 {
-    disk_or_part(device, device->parent ? device->parent->serial : device->serial, rest);
+    while (device->parent)
+        device = device->parent;
+    return device;
+}
+
+static void its_id(const struct block_device *device, char rest[REST_BYTES])
+{
+    disk_or_part(device, disk_of(device)->id, rest);
 }
 
 static void its_place(const struct block_device *device, char rest[REST_BYTES])
 {
-    disk_or_part(device, device->parent ? device->parent->place : device->place, rest);
+    disk_or_part(device, disk_of(device)->place, rest);
 }
 
 static const struct kind {
@@ -60,7 +67,7 @@ static const struct kind {
     { "/dev/disk/by-partlabel/", its_label, false },
     { "PARTUUID=", its_uuid, true },
     { "/dev/disk/by-partuuid/", its_uuid, true },
-    { "/dev/disk/by-id/virtio-", its_serial, false },
+    { "/dev/disk/by-id/", its_id, false },
     { "/dev/disk/by-path/pci-", its_place, false },
     { "/dev/disk/by-path/virtio-pci-", its_place, false },
 };

@@ -62,7 +62,8 @@ struct scan {
 
 static int read_sector(struct scan *scan, uint64_t lba)
 {
-    return block_device_read(scan->disk, lba * scan->unit, scan->buffer, scan->disk->sector_size);
+    return block_device_read(scan->disk, lba * scan->unit, scan->buffer,
+                             scan->disk->limits.sector_size);
 }
 
 /* A table that is not to be believed: says so, once a disk. */
@@ -81,10 +82,8 @@ static void partition_describe(struct block_device *partition, const struct bloc
              number % 1000);
     partition->partition = number;
     partition->parent = (struct block_device *)(uintptr_t)disk;
-    partition->sector_size = disk->sector_size;
-    partition->physical_sector_size = disk->physical_sector_size;
+    partition->limits = disk->limits;
     partition->read_only = disk->read_only;
-    partition->has_flush = disk->has_flush;
 }
 
 /* first and count are in the disk's own sectors and lie within it. */
@@ -185,7 +184,7 @@ static uint64_t entries_sectors(const struct scan *scan, const struct gpt_header
 {
     uint32_t bytes = header->entry_count * (uint32_t)sizeof(struct gpt_entry);
 
-    return (bytes + scan->disk->sector_size - 1) / scan->disk->sector_size;
+    return (bytes + scan->disk->limits.sector_size - 1) / scan->disk->limits.sector_size;
 }
 
 /* NULL if header and disk agree; the header's checksum is right already. */
@@ -222,7 +221,7 @@ static int gpt_read_entries(struct scan *scan, const struct gpt_header *header, 
 {
     const char *fault;
     int error = block_device_read(scan->disk, header->entries_lba * scan->unit, entries,
-                                  entries_sectors(scan, header) * scan->disk->sector_size);
+                                  entries_sectors(scan, header) * scan->disk->limits.sector_size);
 
     if (error)
         return error;
@@ -318,7 +317,7 @@ static int mbr_scan(struct scan *scan)
 
 int partitions_scan(struct block_device *disk)
 {
-    struct scan scan = { .disk = disk, .unit = disk->sector_size / BLOCK_SECTOR_SIZE };
+    struct scan scan = { .disk = disk, .unit = disk->limits.sector_size / BLOCK_SECTOR_SIZE };
     bool found = false;
     int error;
 

@@ -1,24 +1,19 @@
 /*
- * virtio-blk: requests become descriptor chains (header, data pages by machine address, status
- * byte); the used ring is emptied by one task per disk, which the interrupt wakes.
+ * virtio-blk: commands become descriptor chains: header, data pages by machine address, status
+ * byte.
  *
- * A slot per request in flight owns a header and a status byte in one page; its number is the
- * head of its chain's descriptors, which are preassigned: slot s uses descriptors
- * s*CHAIN .. s*CHAIN+CHAIN-1.  So there is no descriptor allocator.
- *
- * A disk that asks to be reset, or answers nothing for TIMEOUT_NS, is reset by its own task: what
- * was in flight ends with -EIO, and the disk starts anew, or is dead if that does not help.  Other
- * disks and their users do not notice.
+ * Each slot owns a header and a status byte in one page.  Where the disk knows indirect descriptors
+ * a slot has a table of its own, half a page, and its number is the descriptor that leads there;
+ * else its chain's descriptors are preassigned: slot s uses CHAIN of them from s*CHAIN on.  So
+ * there is no descriptor allocator.
  */
 #include "devices/virtio-blk.h"
-#include "devices/block-device.h"
+#include "devices/disk.h"
 #include "devices/pci-names.h"
 #include "devices/virtio-pci.h"
-#include "pv-kernel/clock.h"
 #include "pv-kernel/event-ports.h"
 #include "pv-kernel/frames.h"
 #include "tasks/task.h"
-#include "tasks/wait-queue.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,174 +22,203 @@
 #define VIRTIO_BLK_ID_MODERN       0x1042
 #define VIRTIO_BLK_ID_TRANSITIONAL 0x1001
 
-enum { F_RO = 5, F_BLK_SIZE = 6, F_FLUSH = 9, F_TOPOLOGY = 10 };
-enum { CONFIG_CAPACITY = 0, CONFIG_BLK_SIZE = 20, CONFIG_PHYSICAL_EXPONENT = 24 };
-enum { TYPE_IN = 0, TYPE_OUT = 1, TYPE_FLUSH = 4, TYPE_ID = 8 };
+/* virtio 1.1, 5.2.3 and 5.2.4 */
+enum {
+    F_SEG_MAX = 2,
+    F_RO = 5,
+    F_BLK_SIZE = 6,
+    F_FLUSH = 9,
+    F_TOPOLOGY = 10,
+    F_DISCARD = 13,
+    F_WRITE_ZEROES = 14
+};
+enum {
+    CONFIG_CAPACITY = 0,
+    CONFIG_SEG_MAX = 12,
+    CONFIG_BLK_SIZE = 20,
+    CONFIG_PHYSICAL_EXPONENT = 24,
+    CONFIG_DISCARD_SECTORS = 36,
+    CONFIG_DISCARD_ALIGNMENT = 44,
+    CONFIG_ZEROES_SECTORS = 48
+};
+enum { TYPE_IN, TYPE_OUT, TYPE_FLUSH = 4, TYPE_ID = 8, TYPE_DISCARD = 11, TYPE_ZEROES = 13 };
+enum { ANSWER_OK, ANSWER_ERROR, ANSWER_UNSUPPORTED };
 
-#define CHAIN     (BLOCK_MAX_SEGMENTS + 2) /* data, header, status */
-#define DATA_MAX  (CHAIN - 2)
-#define SLOTS_MAX 32
+#define FEATURES                                                                                   \
+    (1ULL << F_SEG_MAX | 1ULL << F_RO | 1ULL << F_BLK_SIZE | 1ULL << F_FLUSH |                     \
+     1ULL << F_TOPOLOGY | 1ULL << F_DISCARD | 1ULL << F_WRITE_ZEROES | 1ULL << VIRTIO_F_INDIRECT | \
+     1ULL << VIRTIO_F_EVENT_INDEX)
 
+#define TABLE        128u       /* descriptors of an indirect table: half a page */
+#define CHAIN        18u        /* of a slot without one */
+#define AROUND       2u         /* of them are header and status */
+#define SLOTS_MAX    64u        /* whose memory is a page */
+#define BYTES_MAX    (1u << 20) /* of one command */
 #define SERIAL_BYTES 20
-
-#define TIMEOUT_NS 30000000000ULL
-#define LOOK_NS    1000000000ULL /* how often a disk at work is looked at */
-#define RESETS_MAX 3u            /* without an answer in between */
+#define ANSWER_MS    1000 /* that a disk may take to say who it is */
 
 struct request_header {
     uint32_t type, reserved;
     uint64_t sector;
 };
 
-/* What the device reads and writes besides the data; SLOTS_MAX of them fit a page. */
-struct slot_memory {
-    struct request_header header;
-    uint8_t status;
-    uint8_t pad[47];
+/* The data of a discard and of zeroes (5.2.6). */
+struct range {
+    uint64_t sector;
+    uint32_t sectors, flags;
 };
 
+/* What the device reads and writes besides the data. */
+struct slot_memory {
+    struct request_header header;
+    struct range range;
+    uint8_t status;
+    uint8_t pad[31];
+};
+_Static_assert(sizeof(struct slot_memory) * SLOTS_MAX == PAGE_SIZE, "a page has all of them");
+
 struct virtio_disk {
-    struct block_device block;
+    struct disk disk; /* first */
+    struct disk_controller controller;
     struct virtio_device virtio;
     struct virtqueue queue;
     struct slot_memory *memory;
-    struct block_request *requests[SLOTS_MAX]; /* NULL: free */
-    uint64_t submitted[SLOTS_MAX];             /* when, by clock_monotonic_ns */
-    unsigned int slots, in_flight;
-    bool kick_needed;
-    enum { DISK_WORKS, DISK_RESETS, DISK_DEAD } state;
-    unsigned int resets;
+    struct virtq_descriptor *tables[SLOTS_MAX]; /* NULL: chains */
     uint64_t features;
-    struct wait_queue interrupts;
-    bool interrupted;
-    bool looked_after; /* it is at work: its task wakes without an interrupt, too */
-    uint64_t next_look;
 };
 
-static unsigned int slot_find(struct virtio_disk *disk)
+static bool has(const struct virtio_disk *disk, unsigned int feature)
 {
-    unsigned int slot = 0;
-
-    while (slot < disk->slots && disk->requests[slot])
-        slot++;
-    return slot;
+    return disk->features >> feature & 1;
 }
 
-static void descriptor_set(struct virtio_disk *disk, unsigned int index, uint64_t address,
-                           uint32_t length, uint16_t flags)
+static struct virtio_disk *virtio_disk_of(struct disk_controller *controller)
 {
-    volatile struct virtq_descriptor *d = &disk->queue.descriptors[index];
+    return controller->state;
+}
+
+/* A chain in the making: where its descriptors are, and how many it has. */
+struct chain {
+    volatile struct virtq_descriptor *descriptors;
+    uint16_t first, count;
+};
+
+static struct chain chain_begin(struct virtio_disk *disk, unsigned int slot)
+{
+    if (disk->tables[slot])
+        return (struct chain){ disk->tables[slot], 0, 0 };
+    return (struct chain){ disk->queue.descriptors + slot * CHAIN, (uint16_t)(slot * CHAIN), 0 };
+}
+
+static void chain_add(struct chain *chain, uint64_t address, uint32_t length, uint16_t flags)
+{
+    volatile struct virtq_descriptor *d = &chain->descriptors[chain->count++];
 
     d->address = address;
     d->length = length;
     d->flags = flags;
-    d->next = (uint16_t)(index + 1);
+    d->next = (uint16_t)(chain->first + chain->count);
 }
 
-static int submit_as(struct virtio_disk *disk, struct block_request *request, uint32_t type)
+/* Puts the chain on the ring: as it is, or its table. */
+static void chain_end(struct virtio_disk *disk, unsigned int slot, const struct chain *chain)
 {
-    unsigned int slot = slot_find(disk), at = slot * CHAIN;
-    uint16_t write = request->operation == BLOCK_READ ? VIRTQ_WRITE : 0;
-    struct slot_memory *memory = &disk->memory[slot];
+    volatile struct virtq_descriptor *d = &disk->queue.descriptors[slot];
 
-    if (request->segment_count > DATA_MAX)
-        return -E2BIG;
-    if (disk->state == DISK_DEAD)
-        return -EIO;
-    if (slot == disk->slots || disk->state == DISK_RESETS)
-        return -EAGAIN;
-    disk->requests[slot] = request;
-    disk->submitted[slot] = clock_monotonic_ns();
-    disk->in_flight++;
-    memory->header = (struct request_header){ .type = type, .sector = request->sector };
-    memory->status = 0xff;
-    descriptor_set(disk, at++, frames_virt_to_machine(&memory->header), sizeof(memory->header),
-                   VIRTQ_NEXT);
-    for (unsigned int i = 0; i < request->segment_count; i++)
-        descriptor_set(disk, at++, request->segments[i].machine, request->segments[i].bytes,
-                       (uint16_t)(VIRTQ_NEXT | write));
-    descriptor_set(disk, at, frames_virt_to_machine(&memory->status), 1, VIRTQ_WRITE);
-    virtqueue_add(&disk->queue, (uint16_t)(slot * CHAIN));
-    disk->kick_needed = true;
-    return 0;
-}
-
-static int submit(struct block_device *block, struct block_request *request)
-{
-    static const uint32_t types[] = {
-        [BLOCK_READ] = TYPE_IN, [BLOCK_WRITE] = TYPE_OUT, [BLOCK_FLUSH] = TYPE_FLUSH
-    };
-
-    return submit_as(block->driver_state, request, types[request->operation]);
-}
-
-static void kick(struct block_device *block)
-{
-    struct virtio_disk *disk = block->driver_state;
-
-    if (!disk->kick_needed)
+    if (!disk->tables[slot]) {
+        virtqueue_add(&disk->queue, chain->first);
         return;
-    disk->kick_needed = false;
-    virtqueue_publish(&disk->queue);
-    virtqueue_ring(&disk->queue);
-    if (!disk->looked_after) {
-        disk->looked_after = true;
-        disk->next_look = clock_monotonic_ns() + LOOK_NS;
-        wait_queue_wake_all(&disk->interrupts);
+    }
+    d->address = frames_virt_to_machine(disk->tables[slot]);
+    d->length = chain->count * (uint32_t)sizeof(*d);
+    d->flags = VIRTQ_INDIRECT;
+    virtqueue_add(&disk->queue, (uint16_t)slot);
+}
+
+static unsigned int slot_of(const struct virtio_disk *disk, uint16_t head)
+{
+    if (disk->tables[0])
+        return head;
+    return head % CHAIN ? SLOTS_MAX : head / CHAIN;
+}
+
+static void request_put(struct virtio_disk *disk, unsigned int slot, uint32_t type, uint64_t sector,
+                        const struct block_segment *data, unsigned int count)
+{
+    struct slot_memory *memory = &disk->memory[slot];
+    struct chain chain = chain_begin(disk, slot);
+    uint16_t write = type == TYPE_IN || type == TYPE_ID ? VIRTQ_WRITE : 0;
+
+    memory->header = (struct request_header){ .type = type, .sector = sector };
+    memory->status = 0xff;
+    chain_add(&chain, frames_virt_to_machine(&memory->header), sizeof(memory->header), VIRTQ_NEXT);
+    for (unsigned int i = 0; i < count; i++)
+        chain_add(&chain, data[i].machine, data[i].bytes, (uint16_t)(VIRTQ_NEXT | write));
+    chain_add(&chain, frames_virt_to_machine(&memory->status), 1, VIRTQ_WRITE);
+    chain_end(disk, slot, &chain);
+}
+
+static void range_put(struct virtio_disk *disk, unsigned int slot, uint32_t type,
+                      const struct disk_command *command)
+{
+    struct range *range = &disk->memory[slot].range;
+    struct block_segment data = { .machine = frames_virt_to_machine(range),
+                                  .bytes = sizeof(*range) };
+
+    *range = (struct range){ .sector = command->sector, .sectors = (uint32_t)command->sectors };
+    request_put(disk, slot, type, 0, &data, 1);
+}
+
+static void issue(struct disk *of, unsigned int slot, const struct block_segment *segments,
+                  unsigned int count)
+{
+    struct virtio_disk *disk = (struct virtio_disk *)of;
+    const struct disk_command *command = &of->commands[slot];
+
+    switch (command->operation) {
+    case BLOCK_READ:
+        request_put(disk, slot, TYPE_IN, command->sector, segments, count);
+        break;
+    case BLOCK_WRITE:
+        request_put(disk, slot, TYPE_OUT, command->sector, segments, count);
+        break;
+    case BLOCK_FLUSH:
+        request_put(disk, slot, TYPE_FLUSH, 0, NULL, 0);
+        break;
+    case BLOCK_DISCARD:
+        range_put(disk, slot, TYPE_DISCARD, command);
+        break;
+    case BLOCK_WRITE_ZEROES:
+        range_put(disk, slot, TYPE_ZEROES, command);
+        break;
     }
 }
 
-static const struct block_driver driver = { .submit = submit, .kick = kick };
-
-static void slot_end(struct virtio_disk *disk, unsigned int slot, int error)
+static void kick(struct disk_controller *controller)
 {
-    struct block_request *request = disk->requests[slot];
+    struct virtio_disk *disk = virtio_disk_of(controller);
 
-    disk->requests[slot] = NULL;
-    disk->in_flight--;
-    request->done(request, error);
+    virtqueue_publish(&disk->queue);
+    virtqueue_ring(&disk->queue);
 }
 
 static void complete(struct virtio_disk *disk, uint16_t head)
 {
-    unsigned int slot = head / CHAIN;
+    unsigned int slot = slot_of(disk, head);
     uint8_t status;
 
-    if (head % CHAIN || slot >= disk->slots || !disk->requests[slot])
+    if (slot >= disk->disk.slots)
         return; /* the device names a chain it was not given */
     status = disk->memory[slot].status;
-    disk->resets = 0;
-    slot_end(disk, slot, status == 0 ? 0 : status == 2 ? -EOPNOTSUPP : -EIO);
+    disk_command_done(&disk->disk, slot,
+                      status == ANSWER_OK            ? 0
+                      : status == ANSWER_UNSUPPORTED ? -EOPNOTSUPP
+                                                     : -EIO);
 }
 
-static void interrupt(evtchn_port_t port, void *arg)
+static void take(struct disk_controller *controller)
 {
-    struct virtio_disk *disk = arg;
-
-    (void)port;
-    disk->interrupted = true;
-    wait_queue_wake_all(&disk->interrupts);
-}
-
-/* Sleeps until the disk calls, or it is time to look after it (true). */
-static bool wait_for_disk(struct virtio_disk *disk)
-{
-    bool was = events_mask_save();
-
-    while (!disk->interrupted && !disk->looked_after)
-        wait_queue_wait(&disk->interrupts);
-    if (!disk->interrupted)
-        wait_queue_wait_until(&disk->interrupts, disk->next_look);
-    disk->interrupted = false;
-    events_mask_restore(was);
-    if (!disk->looked_after || clock_monotonic_ns() < disk->next_look)
-        return false;
-    disk->next_look += LOOK_NS;
-    return true;
-}
-
-static void take_finished(struct virtio_disk *disk)
-{
+    struct virtio_disk *disk = virtio_disk_of(controller);
     uint16_t head;
 
     virtqueue_interrupts_off(&disk->queue);
@@ -204,20 +228,19 @@ static void take_finished(struct virtio_disk *disk)
     } while (virtqueue_interrupts_on(&disk->queue));
 }
 
-static bool disk_hangs(const struct virtio_disk *disk)
+static int look(struct disk_controller *controller)
 {
-    uint64_t now = clock_monotonic_ns();
-
-    if (disk->state == DISK_DEAD)
-        return false;
-    for (unsigned int slot = 0; slot < disk->slots; slot++)
-        if (disk->requests[slot] && now - disk->submitted[slot] > TIMEOUT_NS)
-            return true;
-    return virtio_needs_reset(&disk->virtio);
+    return virtio_needs_reset(&virtio_disk_of(controller)->virtio) ? -EAGAIN : 0;
 }
 
-static int disk_restart(struct virtio_disk *disk)
+static int stop(struct disk_controller *controller)
 {
+    return virtio_reset(&virtio_disk_of(controller)->virtio);
+}
+
+static int restart(struct disk_controller *controller)
+{
+    struct virtio_disk *disk = virtio_disk_of(controller);
     uint64_t features;
     int error = virtio_negotiate(&disk->virtio, disk->features, &features);
 
@@ -227,46 +250,46 @@ static int disk_restart(struct virtio_disk *disk)
         error = virtio_queue_setup(&disk->virtio, &disk->queue, 0, 0);
     if (!error)
         virtio_ready(&disk->virtio);
+    else
+        virtio_fail(&disk->virtio);
     return error;
 }
 
-/* Ends what is in flight and starts the disk anew.  Sleeps while the disk resets. */
-static void disk_reset(struct virtio_disk *disk)
-{
-    int error;
+static const struct disk_driver driver = {
+    .issue = issue, .kick = kick, .take = take, .look = look, .stop = stop, .restart = restart
+};
 
-    printf("%s: the disk does not answer or asks for it: reset\n", disk->block.name);
-    disk->state = DISK_RESETS;
-    error = virtio_reset(&disk->virtio); /* from here on it touches no memory */
-    take_finished(disk);
-    for (unsigned int slot = 0; slot < disk->slots; slot++)
-        if (disk->requests[slot])
-            slot_end(disk, slot, -EIO);
-    if (!error && ++disk->resets <= RESETS_MAX)
-        error = disk_restart(disk);
-    else
-        error = error ? error : -EIO;
-    if (error) {
-        virtio_fail(&disk->virtio);
-        printf("%s: the disk is dead: %s\n", disk->block.name, strerror(-error));
-    }
-    disk->state = error ? DISK_DEAD : DISK_WORKS;
+static void interrupt(evtchn_port_t port, void *arg)
+{
+    (void)port;
+    disk_controller_wake(arg);
 }
 
-static void completion_task(void *arg)
+static int tables_make(struct virtio_disk *disk)
 {
-    struct virtio_disk *disk = arg;
+    for (unsigned int slot = 0; slot < disk->disk.slots; slot += 2) {
+        char *page = frames_alloc(0);
 
-    for (;;) {
-        bool look = wait_for_disk(disk);
-
-        take_finished(disk);
-        if (look && disk_hangs(disk))
-            disk_reset(disk);
-        block_device_room(&disk->block);
-        if (look && !disk->in_flight)
-            disk->looked_after = false; /* until the next request */
+        if (!page)
+            return -ENOMEM;
+        disk->tables[slot] = (struct virtq_descriptor *)page;
+        if (slot + 1 < SLOTS_MAX)
+            disk->tables[slot + 1] = (struct virtq_descriptor *)(page + PAGE_SIZE / 2);
     }
+    return 0;
+}
+
+static int slots_make(struct virtio_disk *disk)
+{
+    unsigned int slots = has(disk, VIRTIO_F_INDIRECT) ? disk->queue.size : disk->queue.size / CHAIN;
+
+    disk->disk.slots = slots < SLOTS_MAX ? slots : SLOTS_MAX;
+    if (!slots)
+        return -ENODEV;
+    disk->memory = frames_alloc(0);
+    if (!disk->memory)
+        return -ENOMEM;
+    return has(disk, VIRTIO_F_INDIRECT) ? tables_make(disk) : 0;
 }
 
 static int queue_start(struct virtio_disk *disk)
@@ -276,23 +299,43 @@ static int queue_start(struct virtio_disk *disk)
 
     if (error)
         return error;
-    disk->virtio.common->msix_config = 0xffff; /* no interrupt for configuration changes */
+    disk->virtio.common->msix_config = VIRTIO_NO_VECTOR; /* of configuration changes */
     error = virtio_queue_setup(&disk->virtio, &disk->queue, 0, 0);
+    if (!error)
+        error = slots_make(disk);
     if (error)
         return error;
-    disk->memory = frames_alloc(0);
-    if (!disk->memory)
-        return -ENOMEM;
-    disk->slots = disk->queue.size / CHAIN;
-    if (disk->slots > SLOTS_MAX)
-        disk->slots = SLOTS_MAX;
-    if (!disk->slots)
-        return -ENODEV;
-    if (!task_spawn("virtio-blk", completion_task, disk, 0))
-        return -ENOMEM;
-    event_port_set_handler(port, interrupt, disk);
+    event_port_set_handler(port, interrupt, &disk->controller);
     virtio_ready(&disk->virtio);
     return 0;
+}
+
+static uint32_t config_word(const struct virtio_disk *disk, unsigned int offset)
+{
+    return *(volatile uint32_t *)(disk->virtio.config + offset);
+}
+
+static void read_limits(struct virtio_disk *disk)
+{
+    struct block_limits *limits = &disk->disk.block.limits;
+    unsigned int exponent =
+        has(disk, F_TOPOLOGY) ? disk->virtio.config[CONFIG_PHYSICAL_EXPONENT] : 0;
+    uint32_t segments = disk->tables[0] ? TABLE - AROUND : CHAIN - AROUND;
+    uint32_t most = has(disk, F_SEG_MAX) ? config_word(disk, CONFIG_SEG_MAX) : segments;
+
+    limits->sector_size =
+        has(disk, F_BLK_SIZE) ? config_word(disk, CONFIG_BLK_SIZE) : BLOCK_SECTOR_SIZE;
+    limits->physical_sector_size = limits->sector_size << (exponent < 12 ? exponent : 0);
+    limits->bytes = BYTES_MAX;
+    limits->segments = most && most < segments ? most : segments;
+    limits->flush = has(disk, F_FLUSH);
+    if (has(disk, F_DISCARD)) {
+        limits->discard_sectors = config_word(disk, CONFIG_DISCARD_SECTORS);
+        limits->discard_granularity =
+            config_word(disk, CONFIG_DISCARD_ALIGNMENT) * BLOCK_SECTOR_SIZE;
+    }
+    if (has(disk, F_WRITE_ZEROES))
+        limits->zeroes_sectors = config_word(disk, CONFIG_ZEROES_SECTORS);
 }
 
 /* As Linux counts: vda ... vdz, vdaa ... */
@@ -307,111 +350,89 @@ static void name_by_index(char *name, size_t size, unsigned int index)
     snprintf(name, size, "vd%s", letters + at);
 }
 
-static uint32_t config_word(const struct virtio_disk *disk, unsigned int offset)
+static void describe(struct virtio_disk *disk)
 {
-    return *(volatile uint32_t *)(disk->virtio.config + offset);
-}
+    struct block_device *block = &disk->disk.block;
 
-static void read_sector_sizes(struct virtio_disk *disk, uint64_t features)
-{
-    struct block_device *block = &disk->block;
-    unsigned int exponent = 0;
-
-    block->sector_size =
-        features & 1ULL << F_BLK_SIZE ? config_word(disk, CONFIG_BLK_SIZE) : BLOCK_SECTOR_SIZE;
-    if (features & 1ULL << F_TOPOLOGY)
-        exponent = disk->virtio.config[CONFIG_PHYSICAL_EXPONENT];
-    block->physical_sector_size = block->sector_size << (exponent < 12 ? exponent : 0);
-}
-
-/* -EINVAL: its sectors are of a size that nothing here can handle. */
-static int describe(struct virtio_disk *disk, uint64_t features, unsigned int index)
-{
-    struct block_device *block = &disk->block;
-
-    name_by_index(block->name, sizeof(block->name), index);
     pci_place(disk->virtio.pci, block->place);
     block->sectors =
         config_word(disk, CONFIG_CAPACITY) | (uint64_t)config_word(disk, CONFIG_CAPACITY + 4) << 32;
-    read_sector_sizes(disk, features);
-    if (block->sector_size < BLOCK_SECTOR_SIZE || block->sector_size > PAGE_SIZE ||
-        block->sector_size & (block->sector_size - 1))
-        return -EINVAL;
-    block->sectors -= block->sectors % (block->sector_size / BLOCK_SECTOR_SIZE);
-    block->read_only = features & 1ULL << F_RO;
-    block->has_flush = features & 1ULL << F_FLUSH;
-    block->driver = &driver;
-    block->driver_state = disk;
+    block->read_only = has(disk, F_RO);
     strcpy(block->model, "virtio-blk");
-    return 0;
-}
-
-struct identity {
-    struct wait_queue answered;
-    bool done;
-    int error;
-};
-
-static void identified(struct block_request *request, int error)
-{
-    struct identity *identity = request->owner;
-
-    identity->error = error;
-    identity->done = true;
-    wait_queue_wake_all(&identity->answered);
+    read_limits(disk);
 }
 
 /* What the disk says of itself: 20 bytes, ended by a zero if shorter.  A disk need not know. */
+static void take_serial(struct virtio_disk *disk, const char *text)
+{
+    char serial[SERIAL_BYTES + 1] = { 0 };
+
+    for (size_t i = 0; i < SERIAL_BYTES && text[i]; i++)
+        serial[i] = strchr(" /\\", text[i]) || text[i] < ' ' || text[i] > '~' ? '_' : text[i];
+    if (serial[0])
+        snprintf(disk->disk.block.id, sizeof(disk->disk.block.id), "virtio-%s", serial);
+}
+
+/* Before it is anybody's disk: slot 0 is asked for it, and looked at. */
 static int read_serial(struct virtio_disk *disk)
 {
-    struct identity identity = { .answered = WAIT_QUEUE_INIT };
+    struct block_segment data = { .bytes = SERIAL_BYTES };
     char *text = frames_alloc(0);
-    struct block_request request = { .done = identified, .owner = &identity, .segment_count = 1 };
-    int error;
+    uint16_t head;
+    int ms = 0;
 
     if (!text)
         return -ENOMEM;
-    request.segments[0] =
-        (struct block_segment){ .machine = frames_virt_to_machine(text), .bytes = SERIAL_BYTES };
-    error = submit_as(disk, &request, TYPE_ID);
-    if (!error)
-        kick(&disk->block);
-    while (!error && !identity.done)
-        wait_queue_wait(&identity.answered);
-    for (size_t i = 0; !error && !identity.error && i < SERIAL_BYTES && text[i]; i++)
-        disk->block.serial[i] =
-            strchr(" /\\", text[i]) || text[i] < ' ' || text[i] > '~' ? '_' : text[i];
+    data.machine = frames_virt_to_machine(text);
+    request_put(disk, 0, TYPE_ID, 0, &data, 1);
+    kick(&disk->controller);
+    while (!virtqueue_take(&disk->queue, &head)) {
+        if (ms++ == ANSWER_MS)
+            return -ETIMEDOUT; /* it may write there still: the page is not given back */
+        task_sleep_ns(1000000);
+    }
+    if (disk->memory[0].status == ANSWER_OK)
+        take_serial(disk, text);
     frames_free(text, 0);
-    return error;
+    return 0;
 }
 
-static int disk_start(struct pci_device *pci, unsigned int index, struct block_device **started)
+static int set_up(struct virtio_disk *disk)
+{
+    int error = virtio_negotiate(&disk->virtio, FEATURES, &disk->features);
+
+    if (!error)
+        error = queue_start(disk);
+    if (error)
+        return error;
+    describe(disk);
+    return read_serial(disk);
+}
+
+static int disk_start(struct pci_device *pci, const char *name)
 {
     struct virtio_disk *disk = calloc(1, sizeof(*disk));
-    uint64_t features;
     int error;
 
     if (!disk)
         return -ENOMEM;
+    snprintf(disk->disk.block.name, sizeof(disk->disk.block.name), "%s", name);
+    disk->controller =
+        (struct disk_controller){ .name = disk->disk.block.name, .driver = &driver, .state = disk };
     error = virtio_open(&disk->virtio, pci);
-    if (!error)
-        error = virtio_negotiate(
-            &disk->virtio, 1ULL << F_RO | 1ULL << F_BLK_SIZE | 1ULL << F_FLUSH | 1ULL << F_TOPOLOGY,
-            &features);
-    if (!error)
-        error = describe(disk, features, index);
-    if (!error)
-        error = queue_start(disk);
     if (error) {
-        if (disk->virtio.common)
-            virtio_fail(&disk->virtio);
+        free(disk);
+        return error;
+    }
+    error = set_up(disk);
+    if (!error)
+        error = disk_controller_start(&disk->controller);
+    if (error) {
+        virtio_fail(&disk->virtio);
         return error; /* the device may still know the memory: it is not given back */
     }
-    disk->features = features;
     pci->driver = "virtio-blk";
-    *started = &disk->block;
-    error = read_serial(disk);
-    return error ? error : block_device_register(&disk->block);
+    return disk_register(&disk->disk, &disk->controller);
 }
 
 /*
@@ -424,21 +445,16 @@ void virtio_blk_start(void)
     char name[16], place[PCI_PLACE_BYTES];
 
     for (struct pci_device *pci = pci_devices_first(); pci; pci = pci->next) {
-        struct block_device *disk;
         int error;
 
         if (pci->vendor != 0x1af4 ||
             (pci->device != VIRTIO_BLK_ID_MODERN && pci->device != VIRTIO_BLK_ID_TRANSITIONAL))
             continue;
-        name_by_index(name, sizeof(name), index);
-        error = disk_start(pci, index++, &disk);
-        if (error) {
-            pci_short_place(pci, place);
-            printf("%s: virtio-blk device %s does not start: %s\n", name, place, strerror(-error));
+        name_by_index(name, sizeof(name), index++);
+        error = disk_start(pci, name);
+        if (!error)
             continue;
-        }
-        error = partitions_scan(disk);
-        if (error)
-            printf("%s: its partitions cannot be read: %s\n", name, strerror(-error));
+        pci_short_place(pci, place);
+        printf("%s: virtio-blk device %s does not start: %s\n", name, place, strerror(-error));
     }
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define VIRTIO_F_INDIRECT    28
 #define VIRTIO_F_EVENT_INDEX 29
 #define VIRTIO_F_VERSION_1   32
 
@@ -38,8 +39,9 @@ struct virtq_descriptor {
     uint32_t length;
     uint16_t flags, next;
 };
-#define VIRTQ_NEXT  1
-#define VIRTQ_WRITE 2
+#define VIRTQ_NEXT     1
+#define VIRTQ_WRITE    2
+#define VIRTQ_INDIRECT 4
 
 struct virtq_used {
     uint32_t id, length;

@@ -78,8 +78,8 @@ static int lsblk(int argc, char **argv)
                              : "-",
                at->parent ? at->partition_name : at->model);
         if (!at->parent)
-            printf(" pci-%s %s%s sectors of %u", at->place, at->serial[0] ? "virtio-" : "",
-                   at->serial, (unsigned int)at->sector_size);
+            printf(" pci-%s %s sectors of %u", at->place, at->id,
+                   (unsigned int)at->limits.sector_size);
         printf("\n");
     }
     return 0;

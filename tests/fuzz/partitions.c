@@ -38,7 +38,8 @@ void frames_free(void *va, unsigned int order)
 
 int block_device_read(struct block_device *disk, uint64_t sector, void *buffer, size_t bytes)
 {
-    if (sector >= SECTORS || bytes / 512 > SECTORS - sector || sector % (disk->sector_size / 512))
+    if (sector >= SECTORS || bytes / 512 > SECTORS - sector ||
+        sector % (disk->limits.sector_size / 512))
         return -EINVAL;
     memcpy(buffer, image + sector * 512, bytes);
     return 0;
@@ -81,16 +82,18 @@ static void sign(uint32_t unit)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct block_device disk = { .name = "vda", .sectors = SECTORS, .sector_size = 512 };
+    struct block_device disk = { .name = "vda",
+                                 .sectors = SECTORS,
+                                 .limits = { .sector_size = 512 } };
 
     if (!size)
         return 0;
     if (data[0] & 1)
-        disk.sector_size = 4096;
+        disk.limits.sector_size = 4096;
     memset(image, 0, sizeof(image));
     memcpy(image, data + 1, size - 1 < BYTES ? size - 1 : BYTES);
     if (data[0] & 2)
-        sign(disk.sector_size);
+        sign(disk.limits.sector_size);
     found_count = 0;
     partitions_scan(&disk);
     for (unsigned int i = 0; i < found_count; i++)

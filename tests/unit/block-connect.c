@@ -115,7 +115,9 @@ static void backend_runs(void)
 }
 
 /* The data path, and the pages behind it. */
-static struct block_device disk = { .name = "vda", .sectors = 100, .sector_size = 512 };
+static struct block_device disk = { .name = "vda",
+                                    .sectors = 100,
+                                    .limits = { .sector_size = 512 } };
 static struct vbd *stopping[4];
 static unsigned int started, stopping_count, mapped;
 

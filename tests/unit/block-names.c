@@ -53,14 +53,14 @@ static const struct block_driver driver = { .submit = submitted };
 static struct block_device disks[2] = {
     { .name = "vda",
       .sectors = 10000,
-      .sector_size = 512,
-      .serial = "one",
+      .limits = { .sector_size = 512 },
+      .id = "virtio-one",
       .driver = &driver,
       .place = "0000:00:04.0" },
     { .name = "vdb",
       .sectors = 10000,
-      .sector_size = 4096,
-      .serial = "two",
+      .limits = { .sector_size = 4096 },
+      .id = "virtio-two",
       .driver = &driver,
       .place = "0000:00:05.0" },
 };
@@ -70,7 +70,7 @@ static struct block_device parts[4] = {
       .partition = 1,
       .first_sector = 100,
       .sectors = 50,
-      .sector_size = 512,
+      .limits = { .sector_size = 512 },
       .partition_name = "root",
       .partition_uuid = "0a-1" },
     { .name = "vda2",
@@ -78,21 +78,21 @@ static struct block_device parts[4] = {
       .partition = 2,
       .first_sector = 150,
       .sectors = 50,
-      .sector_size = 512,
+      .limits = { .sector_size = 512 },
       .partition_name = "mine" },
     { .name = "vda3",
       .parent = &disks[0],
       .partition = 3,
       .first_sector = 190,
       .sectors = 50,
-      .sector_size = 512 },
+      .limits = { .sector_size = 512 } },
     { .name = "vdb1",
       .read_only = true,
       .parent = &disks[1],
       .partition = 1,
       .first_sector = 104,
       .sectors = 48,
-      .sector_size = 4096,
+      .limits = { .sector_size = 4096 },
       .partition_name = "root" },
 };
 
@@ -189,17 +189,18 @@ static void test_claims(void **state)
 
 static void test_whole_sectors(void **state)
 {
-    struct block_request request = { .operation = BLOCK_READ, .sector = 8, .segment_count = 1 };
-
+    struct block_segment segment = { .bytes = 4096 };
+    struct block_request request = {
+        .operation = BLOCK_READ, .sector = 8, .segment_count = 1, .segments = &segment
+    };
     struct turn turn = { .waits = false };
 
     (void)state;
-    request.segments[0].bytes = 4096;
     assert_int_equal(block_device_submit(&parts[3], &request, &turn), 0);
     request.sector = 9;
     assert_int_equal(block_device_submit(&parts[3], &request, &turn), -EINVAL);
     request.sector = 8;
-    request.segments[0].bytes = 512;
+    segment.bytes = 512;
     assert_int_equal(block_device_submit(&parts[3], &request, &turn), -EINVAL);
     assert_int_equal(block_device_submit(&parts[0], &request, &turn), 0);
 }

@@ -2,7 +2,7 @@
  * Fair turns at a disk: users who want more than its queue holds get equally many bytes, and one
  * who wants little waits for a round of the others, not for all they have.
  *
- * Sources: dom0/tasks/turns.c dom0/devices/block-device.c
+ * Sources: dom0/tasks/turns.c dom0/devices/block-device.c dom0/devices/block-sleep.c
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -40,9 +40,10 @@ static void kick(struct block_device *device)
 }
 
 static const struct block_driver driver = { submit, kick };
-static struct block_device disk = {
-    .name = "vda", .sectors = 1000, .sector_size = 512, .has_flush = true, .driver = &driver
-};
+static struct block_device disk = { .name = "vda",
+                                    .sectors = 1000,
+                                    .limits = { .sector_size = 512, .flush = true },
+                                    .driver = &driver };
 
 static void answer_some(unsigned int n)
 {

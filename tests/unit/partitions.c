@@ -73,7 +73,9 @@ static int setup(void **state)
 {
     (void)state;
     image = calloc(DISK_SECTORS, 512);
-    disk = (struct block_device){ .name = "vda", .sectors = DISK_SECTORS, .sector_size = 512 };
+    disk = (struct block_device){ .name = "vda",
+                                  .sectors = DISK_SECTORS,
+                                  .limits = { .sector_size = 512 } };
     found_count = 0;
     return 0;
 }
@@ -157,8 +159,8 @@ static void test_mbr_outside(void **state)
     }
 }
 
-#define HEADER  (1u * disk.sector_size)
-#define ENTRIES (2u * disk.sector_size)
+#define HEADER  (1u * disk.limits.sector_size)
+#define ENTRIES (2u * disk.limits.sector_size)
 
 static void put64(unsigned int at, uint64_t value)
 {
@@ -277,7 +279,7 @@ static void test_sectors_of_4096(void **state)
     sfdisk("label: gpt\\nstart=2048, size=4096, name=big\\n");
     memmove(image + 8192, image + 1024, 128 * 128);
     memcpy(image + 4096, image + 512, 512);
-    disk.sector_size = 4096;
+    disk.limits.sector_size = 4096;
     put64(HEADER + 40, 6);
     put64(HEADER + 48, DISK_SECTORS / 8 - 6);
     put64(ENTRIES + 32, 256);
@@ -287,7 +289,7 @@ static void test_sectors_of_4096(void **state)
     assert_int_equal(found_count, 1);
     assert_int_equal(found[0]->first_sector, 2048);
     assert_int_equal(found[0]->sectors, 4096);
-    assert_int_equal(found[0]->sector_size, 4096);
+    assert_int_equal(found[0]->limits.sector_size, 4096);
 }
 
 int main(void)

@@ -43,11 +43,12 @@ static void disk_describe(struct vbd *vbd)
     unsigned int info = vbd->writable ? 0 : VDISK_READONLY;
 
     handshake_write(vbds.store, node, "sectors", "%llu", (unsigned long long)vbd->device->sectors);
-    handshake_write(vbds.store, node, "sector-size", "%u", (unsigned int)vbd->device->sector_size);
+    handshake_write(vbds.store, node, "sector-size", "%u",
+                    (unsigned int)vbd->device->limits.sector_size);
     handshake_write(vbds.store, node, "physical-sector-size", "%u",
-                    (unsigned int)vbd->device->physical_sector_size);
+                    (unsigned int)vbd->device->limits.physical_sector_size);
     handshake_write(vbds.store, node, "info", "%u", info);
-    handshake_write(vbds.store, node, "feature-flush-cache", "%d", vbd->device->has_flush);
+    handshake_write(vbds.store, node, "feature-flush-cache", "%d", vbd->device->limits.flush);
     handshake_write(vbds.store, node, "feature-barrier", "0");
     handshake_write(vbds.store, node, "feature-discard", "0");
     handshake_write(vbds.store, node, "feature-persistent", "0");

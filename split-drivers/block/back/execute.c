@@ -28,15 +28,17 @@ static void block_request_fill(struct vbd_request *request)
 
     block->operation = operations[request->copy.operation];
     block->sector = request->copy.sector_number;
+    block->segments = request->segments;
     block->segment_count = request->frame_count;
     block->done = disk_done;
     block->owner = request;
     for (unsigned int i = 0; i < request->frame_count; i++) {
         const struct blkif_request_segment *s = &request->copy.seg[i];
 
-        block->segments[i].machine =
-            request->frames[i].machine + (uint64_t)s->first_sect * BLOCK_SECTOR_SIZE;
-        block->segments[i].bytes = (s->last_sect - s->first_sect + 1u) * BLOCK_SECTOR_SIZE;
+        request->segments[i] = (struct block_segment){
+            .machine = request->frames[i].machine + (uint64_t)s->first_sect * BLOCK_SECTOR_SIZE,
+            .bytes = (s->last_sect - s->first_sect + 1u) * BLOCK_SECTOR_SIZE,
+        };
     }
 }
 

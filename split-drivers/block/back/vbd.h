@@ -37,6 +37,7 @@ struct vbd_request {
     struct blkif_request copy;
     struct grant_frame frames[BLKIF_MAX_SEGMENTS_PER_REQUEST];
     unsigned int frame_count; /* acquired or tried */
+    struct block_segment segments[BLKIF_MAX_SEGMENTS_PER_REQUEST];
     struct block_request block;
     struct vbd *vbd;
     int16_t status; /* BLKIF_RSP_* */
