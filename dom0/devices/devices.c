@@ -4,6 +4,7 @@
 #include "devices/devices.h"
 #include "devices/acpi-power.h"
 #include "devices/nics.h"
+#include "devices/nvme.h"
 #include "devices/pci.h"
 #include "devices/virtio-blk.h"
 #include "hypercall-abi/guest-stubs.h"
@@ -20,6 +21,7 @@ int devices_start(void)
     acpi_power_start();
     pci_start();
     virtio_blk_start();
+    nvme_start();
     nics_start();
     return 0;
 }

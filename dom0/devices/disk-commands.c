@@ -296,6 +296,14 @@ static bool needs_page(const struct block_limits *limits)
     return limits->sector_size > BLOCK_SECTOR_SIZE || limits->address_end;
 }
 
+void disk_commands_free(struct disk *disk)
+{
+    free(disk->commands);
+    free(disk->free_slots);
+    if (disk->bounce)
+        frames_free(disk->bounce, 0);
+}
+
 int disk_commands_make(struct disk *disk)
 {
     disk->commands = calloc(disk->slots, sizeof(*disk->commands));
@@ -304,10 +312,7 @@ int disk_commands_make(struct disk *disk)
         disk->bounce = frames_alloc(0);
     if (!disk->commands || !disk->free_slots ||
         (needs_page(&disk->block.limits) && !disk->bounce)) {
-        free(disk->commands);
-        free(disk->free_slots);
-        if (disk->bounce)
-            frames_free(disk->bounce, 0);
+        disk_commands_free(disk);
         return -ENOMEM;
     }
     for (unsigned int slot = disk->slots; slot-- > 0;)

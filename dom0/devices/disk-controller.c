@@ -162,8 +162,10 @@ int disk_register(struct disk *disk, struct disk_controller *controller)
     if (error)
         return error;
     error = block_device_register(block);
-    if (error)
+    if (error) {
+        disk_commands_free(disk);
         return error;
+    }
     while (*end)
         end = &(*end)->next;
     *end = disk;

@@ -94,7 +94,8 @@ int disk_controller_start(struct disk_controller *controller);
 void disk_controller_wake(struct disk_controller *controller);
 /*
  * The disk is there: `block` has its names, size and limits, `slots` and `slot_base` are set. Looks
- * for partitions; sleeps.  -EINVAL: its limits make no sense; -ENOMEM, -EEXIST.
+ * for partitions; sleeps.  -EINVAL: its limits make no sense; -ENOMEM, -EEXIST: then nothing knows
+ * it.
  */
 int disk_register(struct disk *disk, struct disk_controller *controller);
 
@@ -117,6 +118,7 @@ void disk_cursor_skip(const struct block_request *request, struct block_cursor *
 extern const struct block_driver disk_requests;
 void disk_controller_kick(struct disk_controller *controller);
 int disk_commands_make(struct disk *disk);
+void disk_commands_free(struct disk *disk);
 /* What waits for slots goes on; then users in line are called. */
 void disk_commands_go_on(struct disk *disk);
 bool disk_is_idle(const struct disk *disk);
