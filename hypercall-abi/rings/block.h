@@ -42,6 +42,22 @@ struct blkif_request_discard {
     uint64_t nr_sectors;
 };
 
+#define BLKIF_DISCARD_SECURE 1 /* flag */
+
+/* Segments in pages of their own, up to 512 in each. */
+#define BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST 8
+struct blkif_request_indirect {
+    uint8_t operation;   /* BLKIF_OP_INDIRECT */
+    uint8_t indirect_op; /* BLKIF_OP_READ or _WRITE */
+    uint16_t nr_segments;
+    uint64_t id;
+    blkif_sector_t sector_number;
+    blkif_vdev_t handle;
+    uint16_t pad;
+    grant_ref_t indirect_grefs[BLKIF_MAX_INDIRECT_PAGES_PER_REQUEST];
+    uint64_t pad2;
+};
+
 struct blkif_response {
     uint64_t id;
     uint8_t operation;

@@ -159,6 +159,10 @@ static void frontend_initialised(struct backend_device *device)
     if (device->state != BACKEND_WAITING)
         return;
     error = device->class->connect(device);
+    if (error == -ENOMEM) {
+        device->class->missed = true; /* it is tried again */
+        return;
+    }
     if (error) {
         backend_complain(device, "frontend's ring", error);
         device->state = BACKEND_CLOSED;

@@ -3,116 +3,15 @@
  * maps, hands to the disk and answers.  The ring is ordinary memory, grants and disk are fakes.
  *
  * Sources: split-drivers/block/back/intake.c split-drivers/block/back/map-segments.c
- * split-drivers/block/back/execute.c split-drivers/block/back/complete.c
+ * Sources: split-drivers/block/back/execute.c split-drivers/block/back/complete.c
+ * Sources: split-drivers/block/back/indirect.c
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <errno.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <ucontext.h>
-#include "split-drivers/block/back/vbd.h"
-#include "pv-kernel/event-ports.h"
-
-#define BAD_REF 666u
-
-/* A page of its own, so that who reads it can be watched. */
-static union {
-    struct vbd_ring ring;
-    char page[4096];
-} shared __attribute__((aligned(4096)));
-static struct block_device device;
-static struct vbd *vbd;
-static struct block_request *at_disk[64];
-static unsigned int at_disk_count, kicks, notifications, acquire_calls, held, disk_room;
-
-void grant_frames_acquire(struct grant_frame *frames, size_t n)
-{
-    acquire_calls++;
-    assert_true(n <= GRANT_MAPS_BATCH);
-    for (size_t i = 0; i < n; i++) {
-        frames[i].error = frames[i].ref == BAD_REF ? -EINVAL : 0;
-        frames[i].machine = (uint64_t)frames[i].ref << 12;
-        held += !frames[i].error;
-    }
-}
-
-void grant_frames_release(const struct grant_frame *frames, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        held -= !frames[i].error;
-}
-
-int event_port_notify(evtchn_port_t port)
-{
-    assert_int_equal(port, 9);
-    notifications++;
-    return 0;
-}
-
-void vbd_wake(struct vbd *woken)
-{
-    assert_ptr_equal(woken, vbd);
-}
-
-int block_device_submit(struct block_device *d, struct block_request *request, struct turn *turn)
-{
-    assert_ptr_equal(turn, &vbd->turn);
-    assert_ptr_equal(d, &device);
-    if (at_disk_count == disk_room)
-        return -EAGAIN;
-    at_disk[at_disk_count++] = request;
-    return 0;
-}
-
-void block_device_kick(struct block_device *d)
-{
-    (void)d;
-    kicks++;
-}
-
-static int setup(void **state)
-{
-    (void)state;
-    memset(&shared, 0xee, sizeof(shared));
-    memset(&shared.ring.header, 0, sizeof(shared.ring.header));
-    shared.ring.header.rsp_event = 1;
-    device = (struct block_device){ .sectors = 1000, .limits = { .sector_size = 512 } };
-    vbd = calloc(1, sizeof(*vbd));
-    vbd->backend.domid = 5;
-    vbd->device = &device;
-    vbd->writable = true;
-    vbd->ring = &shared.ring;
-    vbd->port = 9;
-    vbd->backend.state = BACKEND_CONNECTED;
-    for (unsigned int i = 0; i < VBD_SLOTS; i++) {
-        vbd->requests[i].vbd = vbd;
-        vbd->requests[i].next = vbd->free_requests;
-        vbd->free_requests = &vbd->requests[i];
-    }
-    vbd->mapped_last = &vbd->mapped_first;
-    vbd->done_last = &vbd->done_first;
-    at_disk_count = kicks = notifications = acquire_calls = held = 0;
-    disk_room = 64;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    assert_int_equal(held, 0);
-    free(vbd);
-    return 0;
-}
+#include "block-back-world.h"
 
 static struct blkif_request *push(uint8_t operation, uint64_t sector, unsigned int segments)
 {
-    struct blkif_request *r = &shared.ring.slots[shared.ring.header.req_prod++ % VBD_SLOTS].request;
+    struct blkif_request *r =
+        &shared.ring.slots[shared.ring.header.req_prod++ % queue->slots].request;
 
     memset(r, 0, sizeof(*r));
     r->operation = operation;
@@ -124,25 +23,9 @@ static struct blkif_request *push(uint8_t operation, uint64_t sector, unsigned i
     return r;
 }
 
-static void round_trip(int disk_error)
-{
-    struct vbd_request *list = intake_take(vbd);
-
-    if (list) {
-        *vbd->mapped_last = map_segments(vbd, list);
-        while (*vbd->mapped_last)
-            vbd->mapped_last = &(*vbd->mapped_last)->next;
-    }
-    execute_submit(vbd);
-    for (unsigned int i = 0; i < at_disk_count; i++)
-        at_disk[i]->done(at_disk[i], disk_error);
-    at_disk_count = 0;
-    complete_answer(vbd);
-}
-
 static int16_t answer_of(unsigned int index)
 {
-    return shared.ring.slots[index % VBD_SLOTS].response.status;
+    return shared.ring.slots[index % queue->slots].response.status;
 }
 
 static void test_batch(void **state)
@@ -152,7 +35,6 @@ static void test_batch(void **state)
         push(BLKIF_OP_READ, (uint64_t)i * 8, 11)->sector_number = 0;
     round_trip(0);
     assert_int_equal(acquire_calls, 1);
-    assert_int_equal(kicks, 1);
     assert_int_equal(notifications, 1);
     assert_int_equal(shared.ring.header.rsp_prod, 32);
     for (unsigned int i = 0; i < 32; i++)
@@ -166,8 +48,8 @@ static void test_segments_reach_the_disk(void **state)
     (void)state;
     r->seg[0].first_sect = 3;
     r->seg[1].last_sect = 0;
-    *vbd->mapped_last = map_segments(vbd, intake_take(vbd));
-    execute_submit(vbd);
+    taken();
+    execute_submit(queue);
     assert_int_equal(at_disk_count, 1);
     assert_int_equal(at_disk[0]->operation, BLOCK_WRITE);
     assert_int_equal(at_disk[0]->sector, 40);
@@ -175,8 +57,178 @@ static void test_segments_reach_the_disk(void **state)
     assert_int_equal(at_disk[0]->segments[0].bytes, 5 * 512);
     assert_int_equal(at_disk[0]->segments[1].bytes, 512);
     at_disk[0]->done(at_disk[0], -EIO);
-    complete_answer(vbd);
+    complete_answer(queue);
     assert_int_equal(answer_of(0), BLKIF_RSP_ERROR);
+}
+
+static struct blkif_request_indirect *push_indirect(uint8_t operation, uint64_t sector,
+                                                    unsigned int segments, unsigned int list)
+{
+    struct blkif_request_indirect *r =
+        &shared.ring.slots[shared.ring.header.req_prod++ % queue->slots].indirect;
+
+    memset(r, 0, sizeof(*r));
+    r->operation = BLKIF_OP_INDIRECT;
+    r->indirect_op = operation;
+    r->nr_segments = (uint16_t)segments;
+    r->id = 0x2000 + shared.ring.header.req_prod;
+    r->sector_number = sector;
+    r->indirect_grefs[0] = LIST_REF + list;
+    for (unsigned int i = 0; i < segments && i < 512; i++)
+        lists[list][i] = (struct blkif_request_segment){ .gref = 100 + i, .last_sect = 0 };
+    return r;
+}
+
+static struct blkif_request_discard *push_discard(uint64_t sector, uint64_t sectors)
+{
+    struct blkif_request_discard *r =
+        &shared.ring.slots[shared.ring.header.req_prod++ % queue->slots].discard;
+
+    memset(r, 0, sizeof(*r));
+    r->operation = BLKIF_OP_DISCARD;
+    r->id = 0x3000 + shared.ring.header.req_prod;
+    r->sector_number = sector;
+    r->nr_sectors = sectors;
+    return r;
+}
+
+static const struct blkif_response *response_of(unsigned int index)
+{
+    return &shared.ring.slots[index % queue->slots].response;
+}
+
+/* A list of segments is copied, once, and only the copy is believed. */
+static void test_indirect(void **state)
+{
+    (void)state;
+    push_indirect(BLKIF_OP_WRITE, 40, 256, 3);
+    taken();
+    assert_int_equal(copies, 1);
+    lists[3][7].gref = BAD_REF;
+    execute_submit(queue);
+    assert_int_equal(at_disk_count, 1);
+    assert_int_equal(at_disk[0]->operation, BLOCK_WRITE);
+    assert_int_equal(at_disk[0]->segment_count, 256);
+    assert_int_equal(at_disk[0]->sector, 40);
+    for (unsigned int i = 0; i < 256; i++) {
+        assert_int_equal(at_disk[0]->segments[i].machine, (100 + i) << 12);
+        assert_int_equal(at_disk[0]->segments[i].bytes, 512);
+    }
+    assert_int_equal(held, 256);
+    disk_answers(0);
+    complete_answer(queue);
+    assert_int_equal(response_of(0)->operation, BLKIF_OP_WRITE);
+    assert_int_equal(response_of(0)->id, 0x2001);
+    assert_int_equal(answer_of(0), BLKIF_RSP_OKAY);
+}
+
+static void test_indirect_refusals(void **state)
+{
+    (void)state;
+    push_indirect(BLKIF_OP_READ, 0, 12, 0);
+    lists[0][11].last_sect = 8;
+    push_indirect(BLKIF_OP_READ, 0, 12, 1);
+    lists[1][3].first_sect = 1; /* behind its last */
+    push_indirect(BLKIF_OP_READ, 989, 12, 2);
+    push_indirect(BLKIF_OP_READ, UINT64_MAX, 12, 2);
+    push_indirect(BLKIF_OP_READ, 0, 12, 3)->indirect_grefs[0] = LIST_REF + 16;
+    push_indirect(BLKIF_OP_READ, 988, 12, 4);
+    push_indirect(BLKIF_OP_READ, 0, 12, 5);
+    lists[5][0].gref = BAD_REF;
+    round_trip(0);
+    assert_int_equal(shared.ring.header.rsp_prod, 7);
+    for (unsigned int i = 0; i < 7; i++) /* in the order they were answered in */
+        assert_int_equal(answer_of(i),
+                         response_of(i)->id == 0x2006 ? BLKIF_RSP_OKAY : BLKIF_RSP_ERROR);
+    vbd->writable = false;
+    push_indirect(BLKIF_OP_WRITE, 0, 12, 0);
+    round_trip(0);
+    assert_int_equal(answer_of(7), BLKIF_RSP_ERROR);
+}
+
+/* Who has more of them than there is room for waits for his own, with nothing of dom0's. */
+static void test_indirect_wait(void **state)
+{
+    (void)state;
+    for (unsigned int i = 0; i < 20; i++)
+        push_indirect(BLKIF_OP_READ, 0, 200, i % 16);
+    taken();
+    execute_submit(queue);
+    assert_int_equal(at_disk_count, VBD_LISTS_MAX);
+    assert_int_equal(made, VBD_LISTS_MAX);
+    assert_false(intake_more(queue)); /* or its task would run in circles */
+    round_trip(0);
+    assert_true(intake_more(queue));
+    while (shared.ring.header.rsp_prod < 20) {
+        assert_true(intake_more(queue) || at_disk_count);
+        round_trip(0);
+    }
+    assert_int_equal(made, VBD_LISTS_MAX);
+    for (unsigned int i = 0; i < 20; i++)
+        assert_int_equal(answer_of(i), BLKIF_RSP_OKAY);
+}
+
+static void test_indirect_without_memory(void **state)
+{
+    (void)state;
+    no_memory = true;
+    push_indirect(BLKIF_OP_READ, 0, 200, 0);
+    round_trip(0);
+    no_memory = false;
+    assert_int_equal(answer_of(0), BLKIF_RSP_ERROR);
+    push_indirect(BLKIF_OP_READ, 0, 200, 0);
+    taken();
+    no_memory = true;
+    push_indirect(BLKIF_OP_READ, 0, 200, 1);
+    taken();
+    assert_int_equal(shared.ring.header.rsp_prod, 1);
+    assert_false(intake_more(queue));
+    round_trip(0);
+    round_trip(0);
+    no_memory = false;
+    assert_int_equal(shared.ring.header.rsp_prod, 3);
+    assert_int_equal(answer_of(2), BLKIF_RSP_OKAY);
+}
+
+static void test_discard(void **state)
+{
+    (void)state;
+    push_discard(24, 8);
+    taken();
+    execute_submit(queue);
+    assert_int_equal(at_disk_count, 1);
+    assert_int_equal(at_disk[0]->operation, BLOCK_DISCARD);
+    assert_int_equal(at_disk[0]->sector, 24);
+    assert_int_equal(at_disk[0]->sectors, 8);
+    assert_int_equal(at_disk[0]->segment_count, 0);
+    disk_answers(-EOPNOTSUPP);
+    complete_answer(queue);
+    assert_int_equal(answer_of(0), BLKIF_RSP_EOPNOTSUPP);
+    assert_int_equal(response_of(0)->operation, BLKIF_OP_DISCARD);
+    vbd->writable = false;
+    push_discard(24, 8);
+    round_trip(0);
+    assert_int_equal(answer_of(1), BLKIF_RSP_ERROR);
+}
+
+/* A ring of four pages, full of requests of eleven segments: more than one hypercall takes. */
+static void test_large_ring(void **state)
+{
+    (void)state;
+    ring_new(4);
+    for (unsigned int i = 0; i < 128; i++)
+        push(BLKIF_OP_READ, 0, 11)->seg[10].gref = i % 50 == 7 ? BAD_REF : 1;
+    taken();
+    execute_submit(queue);
+    assert_int_equal(at_disk_count, 125);
+    assert_in_range(acquire_calls, 4, 6);
+    disk_answers(0);
+    complete_answer(queue);
+    assert_int_equal(shared.ring.header.rsp_prod, 128);
+    assert_int_equal(held, 0);
+    shared.ring.header.req_prod += 129;
+    taken();
+    assert_true(queue->broken);
 }
 
 /* Each of these must be answered with an error and never reach grants or disk. */
@@ -198,18 +250,22 @@ static void test_refusals(void **state)
     push(BLKIF_OP_WRITE, UINT64_MAX - 3, 1);
     push(BLKIF_OP_READ, 1001, 1);
     push(BLKIF_OP_FLUSH_DISKCACHE, 0, 1);
+    push_indirect(BLKIF_OP_READ, 0, 0, 0);
+    push_indirect(BLKIF_OP_READ, 0, VBD_SEGMENTS_MAX + 1, 0);
+    push_indirect(BLKIF_OP_READ, 0, 65535, 0);
     n = shared.ring.header.req_prod;
-    push(BLKIF_OP_DISCARD, 0, 1);
-    push(BLKIF_OP_INDIRECT, 0, 1);
+    push_indirect(BLKIF_OP_FLUSH_DISKCACHE, 0, 8, 0);
+    push_indirect(BLKIF_OP_INDIRECT, 0, 8, 0);
+    push_discard(0, 8)->flag = BLKIF_DISCARD_SECURE;
     push(BLKIF_OP_WRITE_BARRIER, 0, 1);
     push(200, 0, 1);
-    assert_null(intake_take(vbd));
+    assert_null(intake_take(queue));
     assert_int_equal(acquire_calls, 0);
-    complete_answer(vbd);
-    assert_int_equal(shared.ring.header.rsp_prod, n + 4);
+    complete_answer(queue);
+    assert_int_equal(shared.ring.header.rsp_prod, n + 5);
     for (unsigned int i = 0; i < n; i++)
         assert_int_equal(answer_of(i), BLKIF_RSP_ERROR);
-    for (unsigned int i = n; i < n + 4; i++)
+    for (unsigned int i = n; i < n + 5; i++)
         assert_int_equal(answer_of(i), BLKIF_RSP_EOPNOTSUPP);
 }
 
@@ -241,13 +297,13 @@ static void test_impossible_index(void **state)
 {
     (void)state;
     shared.ring.header.req_prod = 33;
-    assert_null(intake_take(vbd));
-    assert_true(vbd->broken);
-    vbd->broken = false;
+    assert_null(intake_take(queue));
+    assert_true(queue->broken);
+    queue->broken = false;
     shared.ring.header.req_prod = (uint32_t)-1;
-    assert_null(intake_take(vbd));
-    assert_true(vbd->broken);
-    assert_false(intake_more(vbd));
+    assert_null(intake_take(queue));
+    assert_true(queue->broken);
+    assert_false(intake_more(queue));
 }
 
 static void test_full_disk_queue(void **state)
@@ -256,18 +312,16 @@ static void test_full_disk_queue(void **state)
     disk_room = 1;
     for (int i = 0; i < 3; i++)
         push(BLKIF_OP_READ, 0, 1);
-    *vbd->mapped_last = map_segments(vbd, intake_take(vbd));
-    while (*vbd->mapped_last)
-        vbd->mapped_last = &(*vbd->mapped_last)->next;
+    taken();
     for (int i = 0; i < 3; i++) {
-        execute_submit(vbd);
+        execute_submit(queue);
         assert_int_equal(at_disk_count, 1);
         at_disk[0]->done(at_disk[0], 0);
         at_disk_count = 0;
     }
-    execute_submit(vbd);
+    execute_submit(queue);
     assert_int_equal(at_disk_count, 0);
-    complete_answer(vbd);
+    complete_answer(queue);
     assert_int_equal(shared.ring.header.rsp_prod, 3);
 }
 
@@ -295,10 +349,10 @@ static void test_notification_threshold(void **state)
     push(BLKIF_OP_READ, 0, 1);
     round_trip(0);
     assert_int_equal(notifications, 1);
-    assert_false(intake_more(vbd));
+    assert_false(intake_more(queue));
     assert_int_equal(shared.ring.header.req_event, 4);
     push(BLKIF_OP_READ, 0, 1);
-    assert_true(intake_more(vbd));
+    assert_true(intake_more(queue));
     round_trip(0);
 }
 
@@ -342,13 +396,8 @@ static void test_everything_is_read_once(void **state)
     sigaction(SIGSEGV, &on_fault, &old_fault);
     sigaction(SIGTRAP, &on_step, &old_step);
     mprotect(&shared, sizeof(shared), PROT_NONE);
-    struct vbd_request *list = intake_take(vbd);
-
-    if (list)
-        *vbd->mapped_last = map_segments(vbd, list);
-    while (*vbd->mapped_last)
-        vbd->mapped_last = &(*vbd->mapped_last)->next;
-    execute_submit(vbd);
+    taken();
+    execute_submit(queue);
     mprotect(&shared, sizeof(shared), PROT_READ | PROT_WRITE);
     sigaction(SIGSEGV, &old_fault, NULL);
     sigaction(SIGTRAP, &old_step, NULL);
@@ -364,6 +413,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_batch, setup, teardown),
         cmocka_unit_test_setup_teardown(test_segments_reach_the_disk, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_indirect, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_indirect_refusals, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_indirect_wait, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_indirect_without_memory, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_discard, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_large_ring, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_read_only, setup, teardown),
         cmocka_unit_test_setup_teardown(test_bad_grant, setup, teardown),

@@ -3,6 +3,7 @@
  * what it could not do for want of memory it does later.  The data path is a fake.
  *
  * Sources: split-drivers/block/back/connect.c split-drivers/block/back/disk-nodes.c
+ * Sources: split-drivers/block/back/queues.c
  * Sources: split-drivers/handshake/xenbus.c
  * Sources: split-drivers/handshake/backend.c
  * Sources: dom0/xenstore/access.c dom0/xenstore/connection.c dom0/xenstore/control.c
@@ -119,7 +120,7 @@ static struct block_device disk = { .name = "vda",
                                     .sectors = 100,
                                     .limits = { .sector_size = 512 } };
 static struct vbd *stopping[4];
-static unsigned int started, stopping_count, mapped;
+static unsigned int started, stopping_count, mapped, pages_last, ports;
 
 int block_device_find(const char *name, struct block_device **device)
 {
@@ -154,11 +155,12 @@ int grant_maps_map(domid_t domid, const grant_ref_t *refs, size_t n, bool writab
                    grant_handle_t *handles)
 {
     (void)domid;
-    (void)refs;
-    (void)n;
     (void)writable;
     (void)handles;
-    mapped++;
+    for (size_t i = 0; i < n; i++)
+        assert_in_range(refs[i], 8, 15);
+    mapped += (unsigned int)n;
+    pages_last = (unsigned int)n;
     *va = &mapped;
     return 0;
 }
@@ -175,6 +177,7 @@ int event_port_bind_interdomain(domid_t remote, evtchn_port_t remote_port, evtch
     (void)remote;
     (void)remote_port;
     *port = 7;
+    ports++;
     return 0;
 }
 
@@ -186,6 +189,7 @@ void event_port_mask(evtchn_port_t port)
 int event_port_close(evtchn_port_t port)
 {
     (void)port;
+    ports--;
     return 0;
 }
 
@@ -379,12 +383,115 @@ static void memory_comes_back(void **state)
     assert_int_equal(mapped, 0);
 }
 
+static void say_queue(unsigned int domid, unsigned int queue, const char *node, const char *value)
+{
+    char leaf[40];
+
+    snprintf(leaf, sizeof(leaf), "queue-%u/%s", queue, node);
+    say(FRONT, domid, leaf, value);
+}
+
+/* A frontend of so many queues with rings of so many pages, of which nothing is missing. */
+static void many_rings(unsigned int domid, unsigned int queues, unsigned int order)
+{
+    char number[12];
+
+    add_disk(domid);
+    backend_runs();
+    snprintf(number, sizeof(number), "%u", queues);
+    say(FRONT, domid, "multi-queue-num-queues", number);
+    snprintf(number, sizeof(number), "%u", order);
+    say(FRONT, domid, "ring-page-order", number);
+    for (unsigned int queue = 0; queue < queues; queue++) {
+        for (unsigned int i = 0; i < 1u << order; i++) {
+            char node[20];
+
+            snprintf(node, sizeof(node), "ring-ref%u", i);
+            snprintf(number, sizeof(number), "%u", 8 + i);
+            say_queue(domid, queue, node, number);
+        }
+        say_queue(domid, queue, "event-channel", "3");
+    }
+    say(FRONT, domid, "state", "3");
+    backend_runs();
+}
+
+static void queues_and_pages(void **state)
+{
+    (void)state;
+    many_rings(5, 3, 2);
+    assert_int_equal(back_state(5), 4);
+    assert_int_equal(mapped, 12);
+    assert_int_equal(pages_last, 4);
+    assert_int_equal(ports, 3);
+    remove_disk(5);
+    backend_runs();
+    disk_answers();
+    assert_int_equal(mapped, 0);
+    assert_int_equal(ports, 0);
+}
+
+static void more_than_was_offered_is_refused(void **state)
+{
+    (void)state;
+    many_rings(6, VBD_QUEUES_MAX + 1, 0);
+    assert_int_equal(back_state(6), 5);
+    many_rings(7, 2, VBD_RING_ORDER + 1);
+    assert_int_equal(back_state(7), 5);
+    assert_int_equal(mapped, 0);
+    assert_int_equal(ports, 0);
+    remove_disk(6);
+    remove_disk(7);
+    backend_runs();
+}
+
+/* Whatever a frontend says of its rings: it is refused, and nothing of it stays. */
+static void wild_numbers_are_refused(void **state)
+{
+    static const char *const said[][2] = {
+        { "multi-queue-num-queues", "0" },
+        { "multi-queue-num-queues", "5" },
+        { "multi-queue-num-queues", "4294967297" },
+        { "multi-queue-num-queues", "2" },
+        { "ring-page-order", "3" },
+        { "ring-page-order", "64" },
+        { "ring-page-order", "1" },
+        { "multi-queue-num-queues", "x" },
+        { "ring-ref", "4294967296" },
+        { "event-channel", "-1" },
+    };
+
+    (void)state;
+    for (unsigned int i = 0; i < sizeof(said) / sizeof(said[0]); i++) {
+        unsigned int domid = 20 + i;
+
+        add_disk(domid);
+        backend_runs();
+        say(FRONT, domid, "ring-ref", "8");
+        say(FRONT, domid, "event-channel", "3");
+        say_queue(domid, 0, "ring-ref", "8"); /* the second queue has none */
+        say_queue(domid, 0, "event-channel", "3");
+        say(FRONT, domid, "ring-ref0", "8"); /* nor the second page */
+        say(FRONT, domid, said[i][0], said[i][1]);
+        say(FRONT, domid, "state", "3");
+        backend_runs();
+        assert_int_equal(back_state(domid), 5);
+        assert_int_equal(mapped, 0);
+        assert_int_equal(ports, 0);
+        remove_disk(domid);
+        backend_runs();
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hanging_disk_stops_nobody_else),
         cmocka_unit_test(a_frontend_closes_and_comes_back),
         cmocka_unit_test(memory_comes_back),
+        cmocka_unit_test(queues_and_pages),
+        cmocka_unit_test(more_than_was_offered_is_refused),
+        cmocka_unit_test(wild_numbers_are_refused),
     };
 
     return cmocka_run_group_tests_name("block-connect", tests, setup, NULL);

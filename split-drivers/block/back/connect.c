@@ -33,6 +33,21 @@ static int disk_claim(struct vbd *vbd)
     return error;
 }
 
+static void discard_describe(struct vbd *vbd)
+{
+    const char *node = vbd->backend.path;
+    const struct block_limits *limits = &vbd->device->limits;
+    uint32_t granularity = limits->discard_granularity;
+
+    if (granularity < limits->sector_size)
+        granularity = limits->sector_size;
+    handshake_write(vbds.store, node, "feature-discard", "%d",
+                    vbd->writable && limits->discard_sectors);
+    handshake_write(vbds.store, node, "discard-granularity", "%u", (unsigned int)granularity);
+    handshake_write(vbds.store, node, "discard-alignment", "0");
+    handshake_write(vbds.store, node, "discard-secure", "0");
+}
+
 /*
  * Sectors are counted in 512 bytes whatever the disk's own are, as Linux's blkback and blkfront do;
  * sector-size tells the frontend what its requests must be multiples of.
@@ -50,8 +65,11 @@ static void disk_describe(struct vbd *vbd)
     handshake_write(vbds.store, node, "info", "%u", info);
     handshake_write(vbds.store, node, "feature-flush-cache", "%d", vbd->device->limits.flush);
     handshake_write(vbds.store, node, "feature-barrier", "0");
-    handshake_write(vbds.store, node, "feature-discard", "0");
-    handshake_write(vbds.store, node, "feature-persistent", "0");
+    handshake_write(vbds.store, node, "feature-persistent", "0"); /* nothing is copied here */
+    handshake_write(vbds.store, node, "feature-max-indirect-segments", "%u", VBD_SEGMENTS_MAX);
+    handshake_write(vbds.store, node, "max-ring-page-order", "%u", VBD_RING_ORDER);
+    handshake_write(vbds.store, node, "multi-queue-max-queues", "%u", VBD_QUEUES_MAX);
+    discard_describe(vbd);
 }
 
 static int vbd_open(struct backend_device *backend)
@@ -73,53 +91,23 @@ static void vbd_close(struct backend_device *backend)
     vbd->device = NULL;
 }
 
-static void ring_unmap(struct vbd *vbd)
-{
-    grant_maps_unmap((void *)(uintptr_t)vbd->ring, &vbd->ring_handle, 1);
-    vbd->ring = NULL;
-}
-
-static int ring_map(struct vbd *vbd, uint64_t ref, uint64_t port)
-{
-    grant_ref_t refs[1] = { (grant_ref_t)ref };
-    domid_t domid = (domid_t)vbd->backend.domid;
-    void *va;
-    int error = grant_maps_map(domid, refs, 1, true, &va, &vbd->ring_handle);
-
-    if (error)
-        return error;
-    vbd->ring = va;
-    error = event_port_bind_interdomain(domid, (evtchn_port_t)port, &vbd->port);
-    if (error)
-        ring_unmap(vbd);
-    return error;
-}
-
-/* Maps ring and event channel as the frontend names them; every value is its to lie about. */
+/* Everything that the frontend says of its rings is its to lie about. */
 static int vbd_connect(struct backend_device *backend)
 {
     struct vbd *vbd = (struct vbd *)backend;
     char *protocol = handshake_read_string(vbds.store, backend->frontend, "protocol");
     bool known = !protocol || !strcmp(protocol, "x86_64-abi");
-    uint64_t ref, port;
     int error;
 
     free(protocol);
     if (!known)
         return -EPROTONOSUPPORT;
-    error = handshake_read_number(vbds.store, backend->frontend, "ring-ref", UINT32_MAX, &ref);
-    if (!error)
-        error = handshake_read_number(vbds.store, backend->frontend, "event-channel", UINT32_MAX,
-                                      &port);
-    if (!error)
-        error = ring_map(vbd, ref, port);
+    error = vbd_queues_open(vbd, vbds.store);
     if (error)
         return error;
     error = vbd_serve_start(vbd);
-    if (!error)
-        return 0;
-    event_port_close(vbd->port);
-    ring_unmap(vbd);
+    if (error)
+        vbd_queues_close(vbd);
     return error;
 }
 
@@ -127,14 +115,14 @@ static void vbd_disconnect(struct backend_device *backend)
 {
     struct vbd *vbd = (struct vbd *)backend;
 
-    event_port_mask(vbd->port);
+    for (unsigned int i = 0; i < vbd->queue_count; i++)
+        event_port_mask(vbd->queues[i].port);
     vbd_serve_stop(vbd);
 }
 
 void vbd_ended(struct vbd *vbd)
 {
-    event_port_close(vbd->port);
-    ring_unmap(vbd);
+    vbd_queues_close(vbd);
     backend_ended(&vbd->backend);
 }
 

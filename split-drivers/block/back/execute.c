@@ -5,16 +5,19 @@
 #include "split-drivers/block/back/vbd.h"
 #include <errno.h>
 
+static int16_t status_of(int error)
+{
+    return error == -EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP : error ? BLKIF_RSP_ERROR : BLKIF_RSP_OKAY;
+}
+
 static void disk_done(struct block_request *block, int error)
 {
     struct vbd_request *request = block->owner;
-    struct vbd *vbd = request->vbd;
+    struct vbd_queue *queue = request->queue;
 
-    vbd->in_flight--;
-    complete_add(request, error == -EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP
-                          : error              ? BLKIF_RSP_ERROR
-                                               : BLKIF_RSP_OKAY);
-    vbd_wake(vbd);
+    queue->in_flight--;
+    complete_add(request, status_of(error));
+    vbd_wake(queue->vbd);
 }
 
 static void block_request_fill(struct vbd_request *request)
@@ -23,48 +26,38 @@ static void block_request_fill(struct vbd_request *request)
         [BLKIF_OP_READ] = BLOCK_READ,
         [BLKIF_OP_WRITE] = BLOCK_WRITE,
         [BLKIF_OP_FLUSH_DISKCACHE] = BLOCK_FLUSH,
+        [BLKIF_OP_DISCARD] = BLOCK_DISCARD,
     };
     struct block_request *block = &request->block;
 
-    block->operation = operations[request->copy.operation];
-    block->sector = request->copy.sector_number;
+    block->operation = operations[request->operation];
     block->segments = request->segments;
-    block->segment_count = request->frame_count;
+    block->segment_count = request->segment_count;
+    block->copy = copy_segments;
     block->done = disk_done;
     block->owner = request;
-    for (unsigned int i = 0; i < request->frame_count; i++) {
-        const struct blkif_request_segment *s = &request->copy.seg[i];
-
-        request->segments[i] = (struct block_segment){
-            .machine = request->frames[i].machine + (uint64_t)s->first_sect * BLOCK_SECTOR_SIZE,
-            .bytes = (s->last_sect - s->first_sect + 1u) * BLOCK_SECTOR_SIZE,
-        };
-    }
 }
 
-void execute_submit(struct vbd *vbd)
+bool execute_submit(struct vbd_queue *queue)
 {
-    bool submitted = false;
+    struct vbd *vbd = queue->vbd;
 
-    while (vbd->mapped_first) {
-        struct vbd_request *request = vbd->mapped_first;
+    while (queue->mapped_first) {
+        struct vbd_request *request = queue->mapped_first;
         int error;
 
         block_request_fill(request);
         error = block_device_submit(vbd->device, &request->block, &vbd->turn);
         if (error == -EAGAIN)
-            break;
-        vbd->mapped_first = request->next;
-        if (!vbd->mapped_first)
-            vbd->mapped_last = &vbd->mapped_first;
+            return false;
+        queue->mapped_first = request->next;
+        if (!queue->mapped_first)
+            queue->mapped_last = &queue->mapped_first;
         request->next = NULL;
-        if (error) {
-            complete_add(request, BLKIF_RSP_ERROR);
-            continue;
-        }
-        vbd->in_flight++;
-        submitted = true;
+        if (error)
+            complete_add(request, status_of(error));
+        else
+            queue->in_flight++;
     }
-    if (submitted)
-        block_device_kick(vbd->device);
+    return true;
 }

@@ -9,74 +9,140 @@
 #include <string.h>
 
 #define barrier() __asm__ volatile("" : : : "memory")
+#define LATER     1 /* no status: the request stays on the ring */
 
-/* Copies field by field through volatile: each byte is read once. */
-static void request_copy(struct blkif_request *to, const volatile struct blkif_request *from)
+/* Copies word by word through volatile: each byte is read once. */
+static void slot_copy(union vbd_slot *to, const volatile union vbd_slot *from)
 {
     const volatile uint64_t *f = (const volatile uint64_t *)from;
-    uint64_t words[sizeof(*to) / sizeof(uint64_t)] = { 0 };
+    uint64_t words[sizeof(*to) / sizeof(uint64_t)];
 
     for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
         words[i] = f[i];
     memcpy(to, words, sizeof(words));
 }
 
-static bool segments_valid(const struct blkif_request *r, uint64_t *sectors)
+bool intake_segment(struct vbd_request *request, unsigned int i,
+                    const struct blkif_request_segment *segment)
 {
-    *sectors = 0;
-    if (!r->nr_segments || r->nr_segments > BLKIF_MAX_SEGMENTS_PER_REQUEST)
+    if (segment->first_sect > segment->last_sect || segment->last_sect > 7)
         return false;
-    for (unsigned int i = 0; i < r->nr_segments; i++) {
-        if (r->seg[i].first_sect > r->seg[i].last_sect || r->seg[i].last_sect > 7)
-            return false;
-        *sectors += r->seg[i].last_sect - r->seg[i].first_sect + 1u;
-    }
+    request->segments[i] = (struct block_segment){
+        .machine = (uint64_t)segment->first_sect * BLOCK_SECTOR_SIZE,
+        .bytes = (segment->last_sect - segment->first_sect + 1u) * BLOCK_SECTOR_SIZE,
+    };
+    request->frames[i] = (struct grant_frame){ .domid = (domid_t)request->queue->vbd->backend.domid,
+                                               .ref = segment->gref,
+                                               .writable = request->operation == BLKIF_OP_READ };
     return true;
 }
 
-/* BLKIF_RSP_OKAY if it may go on, else what to answer. */
-static int16_t request_check(const struct vbd *vbd, const struct blkif_request *r)
+int16_t intake_range(struct vbd_request *request, uint64_t sector)
 {
-    uint64_t sectors;
+    const struct block_device *device = request->queue->vbd->device;
+    uint64_t sectors = 0;
 
-    switch (r->operation) {
-    case BLKIF_OP_FLUSH_DISKCACHE:
-        return r->nr_segments ? BLKIF_RSP_ERROR : BLKIF_RSP_OKAY;
-    case BLKIF_OP_WRITE:
-        if (!vbd->writable)
-            return BLKIF_RSP_ERROR;
-        break;
-    case BLKIF_OP_READ:
-        break;
-    default:
-        return BLKIF_RSP_EOPNOTSUPP;
-    }
-    if (!segments_valid(r, &sectors) || r->sector_number > vbd->device->sectors ||
-        sectors > vbd->device->sectors - r->sector_number)
+    for (unsigned int i = 0; i < request->segment_count; i++)
+        sectors += request->segments[i].bytes / BLOCK_SECTOR_SIZE;
+    request->block.sector = sector;
+    return sectors && sector <= device->sectors && sectors <= device->sectors - sector
+               ? BLKIF_RSP_OKAY
+               : BLKIF_RSP_ERROR;
+}
+
+static int16_t transfer_take(struct vbd_request *request)
+{
+    const struct blkif_request *r = &request->copy.request;
+
+    if (r->operation == BLKIF_OP_WRITE && !request->queue->vbd->writable)
         return BLKIF_RSP_ERROR;
+    if (r->nr_segments > BLKIF_MAX_SEGMENTS_PER_REQUEST)
+        return BLKIF_RSP_ERROR;
+    request->segment_count = r->nr_segments;
+    for (unsigned int i = 0; i < r->nr_segments; i++)
+        if (!intake_segment(request, i, &r->seg[i]))
+            return BLKIF_RSP_ERROR;
+    return intake_range(request, r->sector_number);
+}
+
+/* The range is looked at by the device itself (block_device_submit). */
+static int16_t discard_take(struct vbd_request *request)
+{
+    const struct blkif_request_discard *r = &request->copy.discard;
+
+    if (r->flag & BLKIF_DISCARD_SECURE)
+        return BLKIF_RSP_EOPNOTSUPP;
+    if (!request->queue->vbd->writable)
+        return BLKIF_RSP_ERROR;
+    request->block.sector = r->sector_number;
+    request->block.sectors = r->nr_sectors;
     return BLKIF_RSP_OKAY;
 }
 
-struct vbd_request *intake_take(struct vbd *vbd)
+/* Its segments come later. */
+static int16_t indirect_take(struct vbd_request *request)
+{
+    const struct blkif_request_indirect *r = &request->copy.indirect;
+
+    request->operation = r->indirect_op;
+    if (r->indirect_op != BLKIF_OP_READ && r->indirect_op != BLKIF_OP_WRITE)
+        return BLKIF_RSP_EOPNOTSUPP;
+    if (r->indirect_op == BLKIF_OP_WRITE && !request->queue->vbd->writable)
+        return BLKIF_RSP_ERROR;
+    if (!r->nr_segments || r->nr_segments > VBD_SEGMENTS_MAX)
+        return BLKIF_RSP_ERROR;
+    if (indirect_begin(request))
+        return BLKIF_RSP_OKAY;
+    return request->queue->list_count ? LATER : BLKIF_RSP_ERROR;
+}
+
+/* BLKIF_RSP_OKAY if it may go on, else what to answer, or LATER. */
+static int16_t request_take(struct vbd_request *request)
+{
+    request->operation = request->copy.request.operation;
+    request->segment_count = request->frame_count = 0;
+    request->frames = request->own_frames;
+    request->segments = request->own_segments;
+    memset(&request->block, 0, sizeof(request->block));
+    switch (request->operation) {
+    case BLKIF_OP_READ:
+    case BLKIF_OP_WRITE:
+        return transfer_take(request);
+    case BLKIF_OP_FLUSH_DISKCACHE:
+        return request->copy.request.nr_segments ? BLKIF_RSP_ERROR : BLKIF_RSP_OKAY;
+    case BLKIF_OP_DISCARD:
+        return discard_take(request);
+    case BLKIF_OP_INDIRECT:
+        return indirect_take(request);
+    default:
+        return BLKIF_RSP_EOPNOTSUPP;
+    }
+}
+
+struct vbd_request *intake_take(struct vbd_queue *queue)
 {
     struct vbd_request *first = NULL, **last = &first;
-    uint32_t produced = vbd->ring->header.req_prod;
+    uint32_t produced = queue->ring->header.req_prod;
 
-    if (produced - vbd->response_produced > VBD_SLOTS) {
-        vbd->broken = true;
+    if (produced - queue->response_produced > queue->slots) {
+        queue->broken = true;
         return NULL;
     }
     barrier(); /* the index before the slots it covers; partner: the frontend's store order */
-    while (vbd->request_consumed != produced && vbd->free_requests) {
-        struct vbd_request *request = vbd->free_requests;
+    queue->list_wanted = false;
+    while (queue->request_consumed != produced && queue->free_requests) {
+        struct vbd_request *request = queue->free_requests, *next = request->next;
         int16_t status;
 
-        vbd->free_requests = request->next;
-        request_copy(&request->copy, &vbd->ring->slots[vbd->request_consumed % VBD_SLOTS].request);
-        vbd->request_consumed++;
-        request->frame_count = 0;
+        slot_copy(&request->copy, &queue->ring->slots[queue->request_consumed % queue->slots]);
+        status = request_take(request);
+        if (status == LATER) {
+            queue->list_wanted = true;
+            break;
+        }
+        queue->free_requests = next;
         request->next = NULL;
-        status = request_check(vbd, &request->copy);
+        queue->request_consumed++;
         if (status) {
             complete_add(request, status);
             continue;
@@ -84,16 +150,16 @@ struct vbd_request *intake_take(struct vbd *vbd)
         *last = request;
         last = &request->next;
     }
-    return first;
+    return indirect_read(queue, first);
 }
 
-bool intake_more(struct vbd *vbd)
+bool intake_more(struct vbd_queue *queue)
 {
-    if (vbd->broken)
+    if (queue->broken)
         return false;
-    if (vbd->request_consumed != vbd->ring->header.req_prod)
-        return vbd->free_requests != NULL;
-    vbd->ring->header.req_event = vbd->request_consumed + 1;
+    if (queue->request_consumed != queue->ring->header.req_prod)
+        return queue->free_requests && (!queue->list_wanted || queue->free_lists);
+    queue->ring->header.req_event = queue->request_consumed + 1;
     __sync_synchronize(); /* our wish before we look; partner: the frontend's push and check */
-    return vbd->request_consumed != vbd->ring->header.req_prod;
+    return queue->request_consumed != queue->ring->header.req_prod;
 }

@@ -1,6 +1,7 @@
 /*
- * Serve: the task of one connected vbd.  It is woken by the frontend's event, by the disk's
- * completions and by the order to stop, and then works until there is nothing left to do.
+ * Serve: the task of one connected vbd, for all its queues.  It is woken by the frontend's events,
+ * by the disk's completions and by the order to stop, and then works until there is nothing left to
+ * do.
  */
 #include "split-drivers/block/back/vbd.h"
 #include "pv-kernel/event-ports.h"
@@ -21,34 +22,72 @@ static void frontend_event(evtchn_port_t port, void *arg)
     vbd_wake(arg);
 }
 
-static void append_mapped(struct vbd *vbd, struct vbd_request *list)
+static void append_mapped(struct vbd_queue *queue, struct vbd_request *list)
 {
-    *vbd->mapped_last = list;
-    while (*vbd->mapped_last)
-        vbd->mapped_last = &(*vbd->mapped_last)->next;
+    *queue->mapped_last = list;
+    while (*queue->mapped_last)
+        queue->mapped_last = &(*queue->mapped_last)->next;
 }
 
-/* One round: answer, take, map, submit.  True if anything moved. */
+/* Answers, takes, maps.  True if anything moved. */
+static bool queue_round(struct vbd_queue *queue)
+{
+    bool moved = complete_answer(queue);
+    struct vbd_request *list;
+
+    if (queue->vbd->backend.state != BACKEND_CONNECTED || queue->broken)
+        return moved;
+    list = intake_take(queue);
+    if (!list)
+        return moved;
+    append_mapped(queue, map_segments(queue, list));
+    return true;
+}
+
+/* One round of all queues.  Where the disk has no room any more the next round begins with the
+ * queue behind that one. */
 static bool serve_round(struct vbd *vbd)
 {
-    bool moved = complete_answer(vbd);
+    unsigned int first = vbd->first_queue;
+    bool moved = false, room = true;
 
-    if (vbd->backend.state == BACKEND_CONNECTED && !vbd->broken) {
-        struct vbd_request *list = intake_take(vbd);
+    for (unsigned int i = 0; i < vbd->queue_count; i++)
+        moved |= queue_round(&vbd->queues[i]);
+    for (unsigned int i = 0; i < vbd->queue_count && room; i++) {
+        unsigned int number = (first + i) % vbd->queue_count;
 
-        if (list) {
-            append_mapped(vbd, map_segments(vbd, list));
-            moved = true;
-        }
+        room = execute_submit(&vbd->queues[number]);
+        if (!room)
+            vbd->first_queue = (number + 1) % vbd->queue_count;
     }
-    execute_submit(vbd);
-    return moved || vbd->done_first;
+    block_device_kick(vbd->device);
+    for (unsigned int i = 0; i < vbd->queue_count; i++)
+        moved |= vbd->queues[i].done_first != NULL;
+    return moved;
 }
 
 static bool finished(const struct vbd *vbd)
 {
-    return vbd->backend.state == BACKEND_STOPPING && !vbd->in_flight && !vbd->mapped_first &&
-           !vbd->done_first;
+    if (vbd->backend.state != BACKEND_STOPPING)
+        return false;
+    for (unsigned int i = 0; i < vbd->queue_count; i++) {
+        const struct vbd_queue *queue = &vbd->queues[i];
+
+        if (queue->in_flight || queue->mapped_first || queue->done_first)
+            return false;
+    }
+    return true;
+}
+
+static bool has_more(struct vbd *vbd)
+{
+    bool more = false;
+
+    if (vbd->backend.state != BACKEND_CONNECTED)
+        return false;
+    for (unsigned int i = 0; i < vbd->queue_count; i++)
+        more |= intake_more(&vbd->queues[i]); /* all: each is to call us */
+    return more;
 }
 
 static void wait_for_work(struct vbd *vbd)
@@ -60,28 +99,41 @@ static void wait_for_work(struct vbd *vbd)
     events_mask_restore(was);
 }
 
+static void report_broken(struct vbd *vbd)
+{
+    for (unsigned int i = 0; i < vbd->queue_count && !vbd->reported; i++) {
+        if (!vbd->queues[i].broken)
+            continue;
+        vbd->reported = true;
+        backend_report(&vbd->backend, "impossible ring index, not served any more");
+    }
+}
+
+/* What comes from here on wakes again. */
+static void ports_reopen(struct vbd *vbd)
+{
+    for (unsigned int i = 0; i < vbd->queue_count; i++)
+        if (!vbd->queues[i].broken)
+            event_port_reopen(vbd->queues[i].port);
+}
+
 static void serve(void *arg)
 {
     struct vbd *vbd = arg;
-    bool reported = false;
 
     while (!finished(vbd)) {
         if (serve_round(vbd)) {
             task_yield(); /* a frontend that never pauses must not keep the others out */
             continue;
         }
-        if (vbd->broken && !reported) {
-            reported = true;
-            backend_report(&vbd->backend, "impossible ring index, not served any more");
-        }
+        report_broken(vbd);
         /* Events come as fast as the guest likes, and each may end a wait before it begins. */
-        if (vbd->work_pending || (vbd->backend.state == BACKEND_CONNECTED && intake_more(vbd)))
+        if (vbd->work_pending || has_more(vbd))
             task_yield();
         else if (!finished(vbd))
             wait_for_work(vbd);
         vbd->work_pending = false;
-        if (!vbd->broken)
-            event_port_reopen(vbd->port); /* what comes from here on wakes again */
+        ports_reopen(vbd);
     }
     block_device_leave(vbd->device, &vbd->turn);
     vbd_ended(vbd);
@@ -92,30 +144,33 @@ static void our_turn(struct turn *turn)
     vbd_wake((struct vbd *)((char *)turn - offsetof(struct vbd, turn)));
 }
 
+static void queue_ready(struct vbd_queue *queue)
+{
+    for (unsigned int i = 0; i < queue->slots; i++) {
+        queue->requests[i].queue = queue;
+        queue->requests[i].next = queue->free_requests;
+        queue->free_requests = &queue->requests[i];
+    }
+    queue->mapped_last = &queue->mapped_first;
+    queue->done_last = &queue->done_first;
+}
+
 int vbd_serve_start(struct vbd *vbd)
 {
     char name[32];
 
-    vbd->request_consumed = vbd->response_produced = 0;
-    vbd->free_requests = NULL;
-    for (unsigned int i = 0; i < VBD_SLOTS; i++) {
-        vbd->requests[i].vbd = vbd;
-        vbd->requests[i].next = vbd->free_requests;
-        vbd->free_requests = &vbd->requests[i];
-    }
-    vbd->mapped_first = NULL;
-    vbd->mapped_last = &vbd->mapped_first;
-    vbd->done_first = NULL;
-    vbd->done_last = &vbd->done_first;
-    vbd->in_flight = 0;
     vbd->turn = (struct turn){ .come = our_turn };
-    vbd->broken = false;
+    vbd->first_queue = 0;
+    vbd->reported = false;
     vbd->work_pending = true;
+    for (unsigned int i = 0; i < vbd->queue_count; i++)
+        queue_ready(&vbd->queues[i]);
     snprintf(name, sizeof(name), "vbd-%u-%u", (unsigned int)vbd->backend.domid,
              (unsigned int)vbd->backend.device_id);
     if (!task_spawn(name, serve, vbd, 0))
         return -ENOMEM;
-    event_port_set_guest_handler(vbd->port, frontend_event, vbd);
+    for (unsigned int i = 0; i < vbd->queue_count; i++)
+        event_port_set_guest_handler(vbd->queues[i].port, frontend_event, vbd);
     return 0;
 }
 
