@@ -4,7 +4,8 @@
  * somebody waits.
  *
  * Sources: tools/vmctl/domain/start.c tools/vmctl/config/cpu-list.c tools/vmctl/domain/end.c
- * tools/vmctl/domain/disk-nodes.c tools/vmctl/domain/device-nodes.c tools/vmctl/domain/vif-nodes.c
+ * tools/vmctl/domain/disk-nodes.c tools/vmctl/domain/disk-check.c tools/vmctl/domain/device-nodes.c
+ * tools/vmctl/domain/vif-nodes.c
  * tools/vmctl/domain/vif-check.c tools/vmctl/config/vif.c tools/vmctl/domain/names.c
  * tools/vmctl/domain/writer.c
  * tools/vmctl/domain/supervise.c tools/vmctl/domain/comeback.c tools/vmctl/failure.c

@@ -2,7 +2,8 @@
  * vmctl network-list with a guest that writes what it likes into its own nodes: only numbers are
  * shown.
  *
- * Sources: tools/vmctl/commands/network.c tools/vmctl/json.c tools/vmctl/failure.c
+ * Sources: tools/vmctl/commands/network.c tools/vmctl/commands/devices.c tools/vmctl/json.c
+ * Sources: tools/vmctl/failure.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -77,6 +77,9 @@ int command_bridge_create(struct command_context *context, int argc, char **argv
 int command_bridge_delete(struct command_context *context, int argc, char **argv);
 int command_bridge_list(struct command_context *context, int argc, char **argv);
 int command_bridge_show(struct command_context *context, int argc, char **argv);
+int command_block_attach(struct command_context *context, int argc, char **argv);
+int command_block_detach(struct command_context *context, int argc, char **argv);
+int command_block_list(struct command_context *context, int argc, char **argv);
 int command_network_attach(struct command_context *context, int argc, char **argv);
 int command_network_detach(struct command_context *context, int argc, char **argv);
 int command_network_list(struct command_context *context, int argc, char **argv);

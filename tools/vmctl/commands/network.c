@@ -8,6 +8,7 @@
 
 #include "hypercall-abi/rings/xenbus.h"
 #include "vmctl/command.h"
+#include "vmctl/commands/devices.h"
 #include "vmctl/domain/domain.h"
 #include "vmctl/domain/nodes.h"
 #include "vmctl/json.h"
@@ -20,68 +21,30 @@ struct shown_vif {
     uint64_t state;
 };
 
-static void node_text(struct xs_client *store, const char *base, const char *node, char *to,
-                      size_t size)
-{
-    char path[120], *text;
-
-    snprintf(path, sizeof(path), "%.90s/%s", base, node);
-    snprintf(to, size, "-");
-    if (xs_read(store, XS_NO_TX, path, &text, NULL))
-        return;
-    snprintf(to, size, "%.*s", (int)size - 1, text);
-    free(text);
-}
-
-/* The same for what a guest writes: as a number, or it would speak to whoever reads the list. */
-static void node_number(struct xs_client *store, const char *base, const char *node, char *to,
-                        size_t size)
-{
-    char path[120];
-    uint64_t number;
-
-    snprintf(path, sizeof(path), "%.90s/%s", base, node);
-    if (xs_read_number(store, XS_NO_TX, path, &number) || number > UINT32_MAX)
-        snprintf(to, size, "-");
-    else
-        snprintf(to, size, "%u", (unsigned int)number);
-}
-
-static const char *state_name(uint64_t state)
-{
-    static const char *const names[] = { "unknown", "initialising", "waiting",
-                                         "ready",   "connected",    "closing",
-                                         "closed",  "changing",     "changed" };
-
-    return state < sizeof(names) / sizeof(names[0]) ? names[state] : "unknown";
-}
-
 static void vif_read(struct xs_client *store, uint32_t domid, uint32_t device_id,
                      struct shown_vif *vif)
 {
-    char back[80], front[80], path[100];
+    char back[80], front[80];
 
     *vif = (struct shown_vif){ .domid = domid, .device_id = device_id };
     snprintf(back, sizeof(back), "/local/domain/0/backend/vif/%u/%u", (unsigned int)domid,
              (unsigned int)device_id);
     snprintf(front, sizeof(front), "/local/domain/%u/device/vif/%u", (unsigned int)domid,
              (unsigned int)device_id);
-    node_text(store, back, "mac", vif->mac, sizeof(vif->mac));
-    node_text(store, back, "bridge", vif->bridge, sizeof(vif->bridge));
-    node_number(store, front, "tx-ring-ref", vif->tx_ring, sizeof(vif->tx_ring));
-    node_number(store, front, "rx-ring-ref", vif->rx_ring, sizeof(vif->rx_ring));
-    node_number(store, front, "event-channel", vif->channel, sizeof(vif->channel));
+    device_node_text(store, back, "mac", vif->mac, sizeof(vif->mac));
+    device_node_text(store, back, "bridge", vif->bridge, sizeof(vif->bridge));
+    device_node_number(store, front, "tx-ring-ref", vif->tx_ring, sizeof(vif->tx_ring));
+    device_node_number(store, front, "rx-ring-ref", vif->rx_ring, sizeof(vif->rx_ring));
+    device_node_number(store, front, "event-channel", vif->channel, sizeof(vif->channel));
     if (!strcmp(vif->channel, "-"))
-        node_number(store, front, "event-channel-tx", vif->channel, sizeof(vif->channel));
-    snprintf(path, sizeof(path), "%s/state", back);
-    if (xs_read_number(store, XS_NO_TX, path, &vif->state))
-        vif->state = XENBUS_UNKNOWN;
+        device_node_number(store, front, "event-channel-tx", vif->channel, sizeof(vif->channel));
+    vif->state = device_state(store, back);
 }
 
 static void vif_print(const struct shown_vif *vif)
 {
     printf("%3u %2u %-17s %6u %-12s %6s %5s/%-5s %s\n", (unsigned int)vif->device_id, 0u, vif->mac,
-           (unsigned int)vif->device_id, state_name(vif->state), vif->channel, vif->tx_ring,
+           (unsigned int)vif->device_id, device_state_name(vif->state), vif->channel, vif->tx_ring,
            vif->rx_ring, vif->bridge);
 }
 
@@ -92,30 +55,14 @@ static void vif_print_json(const struct shown_vif *vif, bool first)
     json_string(vif->mac);
     printf(", \"bridge\": ");
     json_string(vif->bridge);
-    printf(", \"backend_domid\": 0, \"state\": \"%s\"}", state_name(vif->state));
-}
-
-/* The numbers of a guest's interfaces; to be freed. */
-static int vifs_list(struct xs_client *store, uint32_t domid, char ***names, size_t *count)
-{
-    char path[80];
-    int error;
-
-    snprintf(path, sizeof(path), "/local/domain/0/backend/vif/%u", (unsigned int)domid);
-    error = xs_list(store, XS_NO_TX, path, names, count);
-    if (error == -ENOENT) {
-        *names = NULL;
-        *count = 0;
-        return 0;
-    }
-    return error;
+    printf(", \"backend_domid\": 0, \"state\": \"%s\"}", device_state_name(vif->state));
 }
 
 static int guest_print(struct command_context *context, uint32_t domid, bool *first)
 {
     char **names;
     size_t count;
-    int error = vifs_list(context->store, domid, &names, &count);
+    int error = device_ids(context->store, "vif", domid, &names, &count);
 
     for (size_t i = 0; !error && i < count; i++) {
         struct shown_vif vif;
@@ -153,42 +100,20 @@ int command_network_list(struct command_context *context, int argc, char **argv)
     return error ? command_failed(context, error, "network-list") : 0;
 }
 
-/* The words of the command line as one interface of a config. */
-static int words_join(int count, char **words, char *text, size_t size)
-{
-    size_t used = 0;
-
-    text[0] = '\0';
-    for (int i = 0; i < count; i++) {
-        used += (size_t)snprintf(text + used, size - used, "%s%s", i ? "," : "", words[i]);
-        if (used >= size)
-            return -E2BIG;
-    }
-    return 0;
-}
-
-static bool is_taken(char **names, size_t count, uint32_t device_id)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strtoul(names[i], NULL, 10) == device_id)
-            return true;
-    return false;
-}
-
 static int device_id_choose(struct command_context *context, uint32_t domid, const char *guest,
                             struct vif_config *vif)
 {
     char **names;
     size_t count;
-    int error = vifs_list(context->store, domid, &names, &count);
+    int error = device_ids(context->store, "vif", domid, &names, &count);
 
     if (error)
         return error;
-    if (vif->has_device_id && is_taken(names, count, vif->device_id))
+    if (vif->has_device_id && device_id_is_taken(names, count, vif->device_id))
         error = failure_set(&context->failure, -EEXIST,
                             "%s: it has an interface %u already (leave devid out)", guest,
                             (unsigned int)vif->device_id);
-    while (!vif->has_device_id && is_taken(names, count, vif->device_id))
+    while (!vif->has_device_id && device_id_is_taken(names, count, vif->device_id))
         vif->device_id++;
     free(names);
     return error;
@@ -223,7 +148,7 @@ int command_network_attach(struct command_context *context, int argc, char **arg
 
     if (argc < 2)
         return command_usage(context);
-    if (words_join(argc - 2, argv + 2, text, sizeof(text)))
+    if (device_words_join(argc - 2, argv + 2, text, sizeof(text)))
         return command_usage(context);
     error = domain_find(context->store, argv[1], &domid, &context->failure);
     if (!error)
@@ -248,7 +173,7 @@ static int vif_find(struct command_context *context, uint32_t domid, const char 
     size_t count;
     uint8_t wanted[6], mac[6];
     bool by_mac = !mac_parse(wanted, text), found = false;
-    int error = vifs_list(context->store, domid, &names, &count);
+    int error = device_ids(context->store, "vif", domid, &names, &count);
 
     for (size_t i = 0; !error && i < count && !found; i++) {
         struct shown_vif vif;

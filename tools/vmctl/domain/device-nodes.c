@@ -122,6 +122,33 @@ static int backend_close(struct xs_client *store, const char *base)
     return backend_is_closed(store, base) ? 0 : -ETIMEDOUT;
 }
 
+/*
+ * The state is the backend's to write; written for it, a frontend takes it for the wish to close,
+ * as libxl relies on, and a backend that is online goes on until its frontend has closed.
+ */
+int device_nodes_ask(struct xs_client *store, const char *class, uint32_t domid, uint32_t device_id)
+{
+    int64_t deadline = platform_now_ns() + CLOSE_WAIT_NS, left;
+    char base[80], path[120];
+    uint64_t before;
+
+    snprintf(base, sizeof(base), BACKEND "/%u", class, (unsigned int)domid,
+             (unsigned int)device_id);
+    snprintf(path, sizeof(path), "%s/state", base);
+    if (xs_read_number(store, XS_NO_TX, path, &before) || before != XENBUS_CONNECTED)
+        return 0; /* nobody uses it */
+    if (xs_watch(store, path, "ask"))
+        return -ENOMEM;
+    xs_printf(store, XS_NO_TX, path, "%d", XENBUS_CLOSING);
+    while (!backend_is_closed(store, base) && (left = deadline - platform_now_ns()) > 0)
+        watch_sleep(store, left);
+    watch_end(store, path, "ask");
+    if (backend_is_closed(store, base))
+        return 0;
+    xs_printf(store, XS_NO_TX, path, "%d", XENBUS_CONNECTED);
+    return -EBUSY;
+}
+
 int device_nodes_remove(struct xs_client *store, const char *class, uint32_t domid,
                         uint32_t device_id)
 {

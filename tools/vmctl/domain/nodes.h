@@ -20,6 +20,12 @@ int domain_nodes_write(struct xs_client *store, const struct domain_config *conf
                        const struct guest_build *build);
 void domain_nodes_remove(struct xs_client *store, uint32_t domid);
 
+/*
+ * Before a disk is made: there is its target, of one device, which may be used so, and nobody else
+ * uses it in a way that excludes this.  -ENODEV, -EMLINK, -EROFS, -EBUSY, and the failure's text.
+ */
+int disk_settle(struct xs_client *store, const struct disk_config *disk, const char *guest,
+                struct platform_disk *device, struct failure *failure);
 /* A disk's frontend and backend nodes, in one transaction.  The backend is told the device itself,
  * so that it opens what was checked here. */
 int disk_nodes_write(struct xs_client *store, uint32_t domid, const struct disk_config *disk,
@@ -43,14 +49,14 @@ int device_nodes_wait(struct xs_client *store, const char *class, uint32_t domid
  * did not. */
 int device_nodes_remove(struct xs_client *store, const char *class, uint32_t domid,
                         uint32_t device_id);
+/* Asks the guest to let go of a device, and waits for it.  -EBUSY: it does not; all is as before.
+ */
+int device_nodes_ask(struct xs_client *store, const char *class, uint32_t domid,
+                     uint32_t device_id);
 /* The same for all a guest has. */
 void devices_nodes_remove(struct xs_client *store, uint32_t domid);
 /* Removes backends' nodes that are left, without a word to anybody. */
 void devices_nodes_forget(struct xs_client *store, uint32_t domid);
-/* Who uses sectors of the device in a way that excludes this use: 0 nobody, -EBUSY and his domid.
- */
-int disk_check_free(struct xs_client *store, const struct platform_disk *device, bool writable,
-                    uint32_t *user);
 /* Do the two share sectors?  A disk does with its partitions. */
 bool disks_overlap(const struct platform_disk *a, const struct platform_disk *b);
 

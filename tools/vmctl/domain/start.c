@@ -48,29 +48,9 @@ static int check_disk(struct start *start, size_t index)
 {
     const struct disk_config *disk = &start->config->disks[index];
     struct platform_disk *device = &start->disks[index];
-    char name[64];
-    uint32_t user;
-    int error = platform_disk_find(disk->target, device);
+    int error = disk_settle(start->store, disk, start->config->name, device, start->failure);
 
-    if (error == -EMLINK)
-        return failure_set(start->failure, error,
-                           "%s: disk %s: more than one device has this name (use its place, "
-                           "/dev/disk/by-path/pci-..., as lsblk shows it)",
-                           start->config->name, disk->target);
-    if (error)
-        return failure_set(start->failure, error, "%s: disk %s: %s (check the device's name)",
-                           start->config->name, disk->target, failure_reason(error));
-    if (disk->writable && device->read_only)
-        return failure_set(start->failure, -EROFS,
-                           "%s: disk %s: the device is read-only (give it mode r)",
-                           start->config->name, disk->target);
-    error = check_own_disks(start, index);
-    if (error || !disk_check_free(start->store, device, disk->writable, &user))
-        return error;
-    domain_name(start->store, user, name, sizeof(name));
-    return failure_set(start->failure, -EBUSY,
-                       "%s: disk %s: in use by guest %s (end that guest, or give both mode r)",
-                       start->config->name, disk->target, name);
+    return error ? error : check_own_disks(start, index);
 }
 
 static int check_name(struct start *start)
