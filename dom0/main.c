@@ -4,8 +4,8 @@
 #include "consoles/consoles.h"
 #include "devices/devices.h"
 #include "devices/keyboard.h"
+#include "libc/files.h"
 #include "libc/libc.h"
-#include "libc/ram-files.h"
 #include "network/bridges.h"
 #include "network/host.h"
 #include "pv-kernel/clock.h"
@@ -42,35 +42,52 @@ static bool has_word(const char *line, const char *word)
     return false;
 }
 
-/* Starts the guests whose configs lie in /etc/vmctl/auto, in the order of their names. */
-static void guests_autostart(const char *command_line)
-{
-    struct ram_dir_entry entry;
-    char started[256] = "";
+#define AUTOSTART "/etc/vmctl/auto"
 
-    if (has_word(command_line, "autostart=off") || has_word(command_line, "autostart=no") ||
-        has_word(command_line, "autostart=0"))
-        return;
+/* Of a folder's configs, in the order of their names, the one behind the one started last. */
+struct next_config {
+    char started[256], next[256];
+};
+
+static int find_next_config(void *argument, const struct file_entry *entry)
+{
+    struct next_config *find = argument;
+    size_t length = strlen(entry->name);
+
+    if (entry->is_directory || length < 5 || strcmp(entry->name + length - 4, ".cfg"))
+        return 0;
+    if (strcmp(entry->name, find->started) > 0 &&
+        (!*find->next || strcmp(entry->name, find->next) < 0))
+        strcpy(find->next, entry->name);
+    return 0;
+}
+
+/* Starts the guests whose configs lie in the folder, in the order of their names. */
+static void start_folder(const char *folder)
+{
+    struct next_config find = { 0 };
 
     for (;;) {
-        char next[256] = "", path[300];
+        char path[300];
         char *argv[] = { (char *)"vmctl", (char *)"create", path, NULL };
 
-        for (size_t i = 0; !ram_files_list("/etc/vmctl/auto", i, &entry); i++) {
-            size_t length = strlen(entry.name);
-
-            if (entry.is_directory || length < 5 || strcmp(entry.name + length - 4, ".cfg"))
-                continue;
-            if (strcmp(entry.name, started) > 0 && (!*next || strcmp(entry.name, next) < 0))
-                strcpy(next, entry.name);
-        }
-        if (!*next)
+        find.next[0] = 0;
+        files_list(folder, find_next_config, &find);
+        if (!*find.next)
             return;
-        strcpy(started, next);
-        snprintf(path, sizeof(path), "/etc/vmctl/auto/%s", next);
+        strcpy(find.started, find.next);
+        snprintf(path, sizeof(path), "%s/%s", folder, find.next);
         if (vmctl_main(3, argv))
             printf("dom0: %s was not started\n", path);
     }
+}
+
+static void guests_autostart(const char *command_line)
+{
+    if (has_word(command_line, "autostart=off") || has_word(command_line, "autostart=no") ||
+        has_word(command_line, "autostart=0"))
+        return;
+    start_folder(AUTOSTART);
 }
 
 void guest_main(struct start_info *si)

@@ -4,11 +4,7 @@
 #ifndef LIBC_FILE_NODE_H
 #define LIBC_FILE_NODE_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#define FILE_NAME_MAX 255
+#include "libc/file-system.h"
 
 struct ram_file {
     struct ram_file *parent, *child, *sibling;

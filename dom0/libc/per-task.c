@@ -6,6 +6,7 @@
  * console; so the locks only need to be real for a task that sleeps inside stdio.  They count
  * and yield.
  */
+#include "libc/files.h"
 #include "libc/libc.h"
 #include "libc/ram-files.h"
 #include "tasks/task.h"
@@ -138,4 +139,5 @@ void libc_start(void)
     tasks_set_exit_hook(task_ends);
     libc_memory_start();
     ram_files_start();
+    files_start(&ram_files);
 }

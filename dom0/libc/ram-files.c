@@ -1,58 +1,212 @@
 /*
- * RAM files: the operations on names (list, mkdir, rename, copy ...) and the initrd's archives.
+ * RAM files: the operations of the file system in memory, which is the tree's root.
  */
 #include "libc/ram-files.h"
 #include "libc/file-node.h"
 #include "pv-kernel/frames.h"
 #include "pv-kernel/kernel.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
-int ram_files_list(const char *path, size_t index, struct ram_dir_entry *entry)
+static int ram_open(struct file_system *fs, const char *path, int flags, void **file)
 {
-    struct ram_file *node;
+    bool writing = (flags & O_ACCMODE) != O_RDONLY;
+    struct ram_file *node, *parent;
+    char name[FILE_NAME_MAX + 1];
     int error = file_node_find(path, &node);
 
+    (void)fs;
+    if (error == -ENOENT && (flags & O_CREAT)) {
+        error = file_node_find_parent(path, &parent, name);
+        if (!error)
+            error = file_node_create(parent, name, false, &node);
+    } else if (!error) {
+        error = (flags & O_CREAT) && (flags & O_EXCL) ? -EEXIST
+                : node->is_directory && writing       ? -EISDIR
+                : node->read_only && writing          ? -EROFS
+                : flags & O_TRUNC                     ? file_node_truncate(node, 0)
+                                                      : 0;
+    }
     if (error)
         return error;
-    if (!node->is_directory)
-        return -ENOTDIR;
-    for (node = node->child; node && index; index--)
-        node = node->sibling;
-    if (!node)
-        return -ENOENT;
-    strcpy(entry->name, node->name);
-    entry->is_directory = node->is_directory;
-    entry->size = node->size;
-    entry->mtime = node->mtime;
+    node->opens++;
+    *file = node;
     return 0;
 }
 
-void ram_files_usage(uint64_t *bytes, uint64_t *files)
+static void ram_close(struct file_system *fs, void *file)
 {
-    file_nodes_usage(bytes, files);
+    (void)fs;
+    file_node_close(file);
 }
 
-int ram_files_contents(const char *path, const void **data, size_t *size)
+static int ram_read(struct file_system *fs, void *file, uint64_t at, void *data, size_t size,
+                    size_t *done)
 {
-    struct ram_file *node;
-    int error = file_node_find(path, &node);
+    struct ram_file *node = file;
 
-    if (error)
-        return error;
+    (void)fs;
+    *done = 0;
     if (node->is_directory)
         return -EISDIR;
-    *data = node->data;
-    *size = node->size;
+    if (at >= node->size)
+        return 0;
+    *done = size < node->size - at ? size : node->size - at;
+    memcpy(data, node->data + at, *done);
     return 0;
 }
 
-int ram_files_pin(const char *path, struct ram_file **file, const void **data, size_t *size)
+static int ram_write(struct file_system *fs, void *file, uint64_t *at, const void *data,
+                     size_t size, size_t *done)
+{
+    struct ram_file *node = file;
+    uint64_t end;
+    int error;
+
+    (void)fs;
+    if (*at == FILE_END)
+        *at = node->size;
+    if (__builtin_add_overflow(*at, size, &end))
+        return -EFBIG;
+    error = file_node_reserve(node, end);
+    if (error)
+        return error;
+    if (*at > node->size)
+        memset(node->data + node->size, 0, *at - node->size);
+    memcpy(node->data + *at, data, size);
+    *at = end;
+    if (end > node->size)
+        node->size = end;
+    file_node_touch(node);
+    *done = size;
+    return 0;
+}
+
+static int ram_truncate(struct file_system *fs, void *file, uint64_t size)
+{
+    (void)fs;
+    return file_node_truncate(file, size);
+}
+
+static int ram_file_status(struct file_system *fs, void *file, struct file_status *status)
+{
+    const struct ram_file *node = file;
+
+    (void)fs;
+    *status = (struct file_status){ .is_directory = node->is_directory,
+                                    .read_only = node->read_only,
+                                    .size = node->size,
+                                    .mtime = node->mtime,
+                                    .inode = node->inode };
+    return 0;
+}
+
+static int ram_status(struct file_system *fs, const char *path, struct file_status *status)
 {
     struct ram_file *node;
     int error = file_node_find(path, &node);
 
+    return error ? error : ram_file_status(fs, node, status);
+}
+
+static int ram_list(struct file_system *fs, const char *path, file_visit *visit, void *argument)
+{
+    struct ram_file *node;
+    struct file_entry entry;
+    int result = file_node_find(path, &node);
+
+    (void)fs;
+    if (result)
+        return result;
+    if (!node->is_directory)
+        return -ENOTDIR;
+    for (node = node->child; node && !result; node = node->sibling) {
+        strcpy(entry.name, node->name);
+        entry.is_directory = node->is_directory;
+        entry.size = node->size;
+        entry.mtime = node->mtime;
+        result = visit(argument, &entry);
+    }
+    return result;
+}
+
+static int ram_make_directory(struct file_system *fs, const char *path)
+{
+    struct ram_file *parent, *node;
+    char name[FILE_NAME_MAX + 1];
+    int error = file_node_find_parent(path, &parent, name);
+
+    (void)fs;
+    return error ? error : file_node_create(parent, name, true, &node);
+}
+
+static int ram_remove(struct file_system *fs, const char *path, bool is_directory)
+{
+    struct ram_file *node;
+    int error = file_node_find(path, &node);
+
+    (void)fs;
+    if (error)
+        return error;
+    if (node->is_directory != is_directory)
+        return is_directory ? -ENOTDIR : -EISDIR;
+    if (node->child)
+        return -ENOTEMPTY;
+    if (!node->parent || (is_directory && node->opens))
+        return -EBUSY;
+    if (is_directory ? node->parent->read_only : node->read_only)
+        return -EROFS;
+    file_node_unlink(node);
+    return 0;
+}
+
+static int ram_rename(struct file_system *fs, const char *from, const char *to)
+{
+    struct ram_file *node, *parent, *there;
+    char name[FILE_NAME_MAX + 1], *copy;
+    int error = file_node_find(from, &node);
+
+    (void)fs;
+    if (!error)
+        error = file_node_find_parent(to, &parent, name);
+    if (error)
+        return error;
+    if (!node->parent)
+        return -EBUSY;
+    if (node->parent->read_only || parent->read_only)
+        return -EROFS;
+    for (struct ram_file *up = parent; up; up = up->parent)
+        if (up == node)
+            return -EINVAL;
+    there = file_node_child(parent, name);
+    if (there == node)
+        return 0;
+    if (there && there->is_directory)
+        return there->child ? -ENOTEMPTY : -EEXIST;
+    copy = strdup(name);
+    if (!copy)
+        return -ENOMEM;
+    if (there)
+        file_node_unlink(there);
+    file_node_rename(node, parent, copy);
+    return 0;
+}
+
+static void ram_usage(struct file_system *fs, struct file_system_usage *usage)
+{
+    (void)fs;
+    file_nodes_usage(&usage->used_bytes, &usage->files);
+}
+
+static int ram_pin(struct file_system *fs, const char *path, void **file, const void **data,
+                   size_t *size)
+{
+    struct ram_file *node;
+    int error = file_node_find(path, &node);
+
+    (void)fs;
     if (error)
         return error;
     if (node->is_directory)
@@ -65,11 +219,33 @@ int ram_files_pin(const char *path, struct ram_file **file, const void **data, s
     return 0;
 }
 
-void ram_files_unpin(struct ram_file *file)
+static void ram_unpin(struct file_system *fs, void *file)
 {
-    file->pins--;
-    file_node_close(file);
+    struct ram_file *node = file;
+
+    (void)fs;
+    node->pins--;
+    file_node_close(node);
 }
+
+static const struct file_system_operations ram_operations = {
+    .open = ram_open,
+    .close = ram_close,
+    .read = ram_read,
+    .write = ram_write,
+    .truncate = ram_truncate,
+    .file_status = ram_file_status,
+    .status = ram_status,
+    .list = ram_list,
+    .make_directory = ram_make_directory,
+    .remove = ram_remove,
+    .rename = ram_rename,
+    .usage = ram_usage,
+    .pin = ram_pin,
+    .unpin = ram_unpin,
+};
+
+struct file_system ram_files = { .operations = &ram_operations, .type = "ram", .source = "memory" };
 
 int ram_files_append(const char *path, const void *data, size_t length, size_t *size)
 {
@@ -117,205 +293,6 @@ int ram_files_mkdir_all(const char *path)
             error = file_node_create(parent, name, true, &node);
         if (error && error != -EEXIST)
             return error;
-    }
-    return 0;
-}
-
-int ram_files_rmdir(const char *path)
-{
-    struct ram_file *node;
-    int error = file_node_find(path, &node);
-
-    if (error)
-        return error;
-    if (!node->is_directory)
-        return -ENOTDIR;
-    if (node->child)
-        return -ENOTEMPTY;
-    if (!node->parent || node->opens)
-        return -EBUSY;
-    if (node->parent->read_only)
-        return -EROFS;
-    file_node_unlink(node);
-    return 0;
-}
-
-int ram_files_copy(const char *from, const char *to)
-{
-    struct ram_file *source, *target, *parent;
-    char name[FILE_NAME_MAX + 1];
-    int error = file_node_find(from, &source);
-
-    if (error)
-        return error;
-    if (source->is_directory)
-        return -EISDIR;
-    error = file_node_find_parent(to, &parent, name);
-    if (error)
-        return error;
-    target = file_node_child(parent, name);
-    if (target == source)
-        return -EINVAL;
-    if (target && target->is_directory)
-        return -EISDIR;
-    if (!target)
-        error = file_node_create(parent, name, false, &target);
-    else if (target->read_only)
-        error = -EROFS;
-    if (!error)
-        error = file_node_truncate(target, 0);
-    if (!error)
-        error = file_node_reserve(target, source->size);
-    if (error)
-        return error;
-    memcpy(target->data, source->data, source->size);
-    target->size = source->size;
-    return 0;
-}
-
-int rename(const char *from, const char *to);
-
-static int rename_node(const char *from, const char *to)
-{
-    struct ram_file *node, *parent, *there;
-    char name[FILE_NAME_MAX + 1], *copy;
-    int error = file_node_find(from, &node);
-
-    if (!error)
-        error = file_node_find_parent(to, &parent, name);
-    if (error)
-        return error;
-    if (!node->parent)
-        return -EBUSY;
-    if (node->parent->read_only || parent->read_only)
-        return -EROFS;
-    for (struct ram_file *up = parent; up; up = up->parent)
-        if (up == node)
-            return -EINVAL;
-    there = file_node_child(parent, name);
-    if (there == node)
-        return 0;
-    if (there && there->is_directory)
-        return there->child ? -ENOTEMPTY : -EEXIST;
-    copy = strdup(name);
-    if (!copy)
-        return -ENOMEM;
-    if (there)
-        file_node_unlink(there);
-    file_node_rename(node, parent, copy);
-    return 0;
-}
-
-int rename(const char *from, const char *to)
-{
-    int error = rename_node(from, to);
-
-    if (!error)
-        return 0;
-    errno = -error;
-    return -1;
-}
-
-/* cpio, format "newc": a header of 13 eight-digit hexadecimal fields, the name, the data. */
-struct cpio_header {
-    char magic[6];
-    char fields[13][8];
-};
-enum { CPIO_MODE = 1, CPIO_MTIME = 5, CPIO_SIZE = 6, CPIO_NAME_SIZE = 11 };
-
-static uint32_t hexadecimal(const char *digits)
-{
-    uint32_t value = 0;
-
-    for (int i = 0; i < 8; i++) {
-        char c = digits[i];
-
-        value = value << 4 | (uint32_t)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
-    }
-    return value;
-}
-
-static int archive_directory(const char *path, int64_t mtime)
-{
-    struct ram_file *node;
-    int error = ram_files_mkdir_all(path);
-
-    if (!error && !file_node_find(path, &node))
-        node->mtime = mtime;
-    return error;
-}
-
-static int archive_file(const char *path, const char *data, size_t size, int64_t mtime)
-{
-    struct ram_file *parent, *node;
-    char name[FILE_NAME_MAX + 1], above[512];
-    const char *slash = strrchr(path, '/');
-    int error = 0;
-
-    if (slash && slash != path && (size_t)(slash - path) < sizeof(above)) {
-        memcpy(above, path, (size_t)(slash - path));
-        above[slash - path] = 0;
-        error = ram_files_mkdir_all(above);
-    }
-    if (!error)
-        error = file_node_find_parent(path, &parent, name);
-    if (error)
-        return error;
-    node = file_node_child(parent, name); /* a later archive replaces an earlier one's file */
-    error = node ? file_node_truncate(node, 0) : file_node_create(parent, name, false, &node);
-    if (error)
-        return error;
-    node->data = (char *)data;
-    node->size = size;
-    node->mtime = mtime;
-    return 0;
-}
-
-/* One entry: its length in the archive, 0 if there is none here, or -errno. */
-static int64_t archive_entry(const char *at, size_t left)
-{
-    const struct cpio_header *header = (const struct cpio_header *)at;
-    uint32_t mode, size, name_size;
-    uint64_t data_at, end;
-    char path[512] = "/";
-    int error = 0;
-
-    if (left < sizeof(*header) || memcmp(header->magic, "070701", 6))
-        return 0;
-    mode = hexadecimal(header->fields[CPIO_MODE]);
-    size = hexadecimal(header->fields[CPIO_SIZE]);
-    name_size = hexadecimal(header->fields[CPIO_NAME_SIZE]);
-    data_at = (sizeof(*header) + (uint64_t)name_size + 3) & ~3ULL;
-    end = (data_at + size + 3) & ~3ULL;
-    if (!name_size || data_at + size > left || name_size >= sizeof(path) - 1)
-        return -EINVAL;
-    memcpy(path + 1, at + sizeof(*header), name_size);
-    path[name_size] = 0;
-    if (!strcmp(path, "/TRAILER!!!"))
-        return (int64_t)end;
-    if ((mode & 0170000) == 0040000)
-        error = archive_directory(path, hexadecimal(header->fields[CPIO_MTIME]));
-    else if ((mode & 0170000) == 0100000)
-        error = archive_file(path, at + data_at, size, hexadecimal(header->fields[CPIO_MTIME]));
-    return error ? error : (int64_t)end;
-}
-
-int ram_files_add_archive(const void *data, size_t size)
-{
-    const char *archive = data;
-    size_t at = 0;
-
-    while (at < size) {
-        int64_t length;
-
-        if (!archive[at]) { /* padding between archives, which start at multiples of 4 */
-            at += 4;
-            continue;
-        }
-        length = archive_entry(archive + at, size - at);
-        if (length <= 0)
-            return length ? (int)length : -EINVAL;
-        at += (size_t)length;
     }
     return 0;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "libc/ram-files.h"
+#include "libc/files.h"
 #include "shell/commands.h"
 #include "shell/completion.h"
 #include "shell/shell.h"
@@ -49,20 +49,33 @@ static void add_guests(struct completions *found)
         xs_close(store);
 }
 
+struct folder_files {
+    struct completions *found;
+    const char *word;
+    size_t length; /* of its part up to the last slash */
+};
+
+static int add_file(void *argument, const struct file_entry *entry)
+{
+    struct folder_files *files = argument;
+    char path[COMPLETION_WORD + 260];
+
+    snprintf(path, sizeof(path), "%.*s%s%s", (int)files->length, files->word, entry->name,
+             entry->is_directory ? "/" : "");
+    completions_add(files->found, path, path + files->length);
+    return 0;
+}
+
 /* A folder's files, each behind as much of the path as was written; folders end in '/'. */
 static void add_files(struct completions *found, const char *word)
 {
     const char *slash = strrchr(word, '/');
-    size_t length = slash ? (size_t)(slash - word) + 1 : 0;
-    char folder[COMPLETION_WORD], path[COMPLETION_WORD + 260];
-    struct ram_dir_entry entry;
+    struct folder_files files = { found, word, slash ? (size_t)(slash - word) + 1 : 0 };
+    char folder[COMPLETION_WORD];
 
-    snprintf(folder, sizeof(folder), "%.*s", length ? (int)length : 1, length ? word : "/");
-    for (size_t i = 0; !ram_files_list(folder, i, &entry); i++) {
-        snprintf(path, sizeof(path), "%.*s%s%s", (int)length, word, entry.name,
-                 entry.is_directory ? "/" : "");
-        completions_add(found, path, path + length);
-    }
+    snprintf(folder, sizeof(folder), "%.*s", files.length ? (int)files.length : 1,
+             files.length ? word : "/");
+    files_list(folder, add_file, &files);
 }
 
 /* vmctl's usage says what a command is of: a config, a guest.  Bridges have names, too. */

@@ -10,6 +10,8 @@
 int shell_commands_register(void);
 
 int shell_file_commands_register(void);
+int shell_copy_commands_register(void);
+int shell_mount_commands_register(void);
 int shell_store_commands_register(void);
 int shell_machine_commands_register(void);
 int shell_network_commands_register(void);

@@ -13,7 +13,7 @@
 
 #include <sha2.h>
 
-#include "libc/ram-files.h"
+#include "libc/files.h"
 #include "pv-kernel/clock.h"
 #include "shell/commands.h"
 #include "shell/http-exchange.h"
@@ -101,19 +101,17 @@ static int keep(void *argument, const uint8_t *data, size_t bytes)
 /* Hashes what of the file is there already. */
 static int hash_file(struct fetch *fetch)
 {
-    struct ram_file *pin;
-    const void *data;
-    size_t size;
-    int error = ram_files_pin(fetch->file, &pin, &data, &size);
+    struct file_pin pin;
+    int error = files_pin(fetch->file, &pin);
 
     if (error)
         return error;
-    for (size_t at = 0; at < size; at += STRETCH) {
-        SHA256Update(&fetch->hash, (const uint8_t *)data + at,
-                     size - at < STRETCH ? size - at : STRETCH);
+    for (size_t at = 0; at < pin.size; at += STRETCH) {
+        SHA256Update(&fetch->hash, (const uint8_t *)pin.data + at,
+                     pin.size - at < STRETCH ? pin.size - at : STRETCH);
         task_yield();
     }
-    ram_files_unpin(pin);
+    files_unpin(&pin);
     return 0;
 }
 
@@ -238,15 +236,15 @@ static int get(struct fetch *fetch)
 static int put(struct fetch *fetch)
 {
     struct http_request request = { .method = "PUT" };
-    struct ram_file *pin;
-    const void *data;
-    int error = ram_files_pin(fetch->put, &pin, &data, &request.upload_bytes);
+    struct file_pin pin;
+    int error = files_pin(fetch->put, &pin);
 
     if (error)
         return complain(fetch->put, strerror(-error), "`ls` shows what there is");
-    request.upload = data ? data : (const void *)"";
+    request.upload = pin.data ? pin.data : (const void *)"";
+    request.upload_bytes = pin.size;
     error = begin(fetch, &request);
-    ram_files_unpin(pin);
+    files_unpin(&pin);
     if (error)
         return failed(fetch, error);
     if (fetch->exchange.head.status / 100 != 2)

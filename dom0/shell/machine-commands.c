@@ -223,6 +223,10 @@ int shell_commands_register(void)
     int error = shell_file_commands_register();
 
     if (!error)
+        error = shell_copy_commands_register();
+    if (!error)
+        error = shell_mount_commands_register();
+    if (!error)
         error = shell_store_commands_register();
     if (!error)
         error = shell_network_commands_register();

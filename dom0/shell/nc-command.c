@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "libc/ram-files.h"
+#include "libc/files.h"
 #include "network/connection.h"
 #include "network/datagrams.h"
 #include "network/host-names.h"
@@ -172,13 +172,14 @@ static int talk(struct nc *nc)
 
 static int send_file(struct nc *nc)
 {
-    struct ram_file *pin;
-    const char *data;
-    size_t size;
-    int error = ram_files_pin(nc->file, &pin, (const void **)&data, &size);
+    struct file_pin pin;
+    int error = files_pin(nc->file, &pin);
 
     if (error)
         return error;
+    const char *data = pin.data;
+    size_t size = pin.size;
+
     for (size_t at = 0; at < size && !error; at += STRETCH) {
         size_t most = nc->udp ? DATAGRAM_BYTES_MAX : STRETCH;
 
@@ -187,7 +188,7 @@ static int send_file(struct nc *nc)
                     : send_data(nc, data + at, size - at < STRETCH ? size - at : STRETCH);
         task_yield();
     }
-    ram_files_unpin(pin);
+    files_unpin(&pin);
     return error ? error : send_end(nc);
 }
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "hypercall-abi/sched.h"
-#include "libc/ram-files.h"
+#include "libc/files.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/kernel.h"
 #include "shell/commands.h"
@@ -179,16 +179,15 @@ int shell_run_line(const char *line)
 
 int shell_run_script(const char *path)
 {
-    const void *data;
-    size_t size;
-    int error = ram_files_contents(path, &data, &size), status = 0;
+    struct file_pin script;
+    int error = files_pin(path, &script), status = 0;
     char line[LINE_SIZE];
 
     if (error) {
         fprintf(stderr, "%s: %s\n", path, strerror(-error));
         return 1;
     }
-    const char *at = data, *end = at + size;
+    const char *at = script.data, *end = at + script.size;
 
     while (at < end && !status) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
@@ -202,6 +201,7 @@ int shell_run_script(const char *path)
         if (status)
             printf("script: this line failed with status %d\n", status);
     }
+    files_unpin(&script);
     return status;
 }
 
@@ -238,9 +238,7 @@ static void script(void *argument)
 
 int shell_start(void)
 {
-    const void *data;
-    size_t size;
-    bool scripted = !ram_files_contents(SCRIPT_PATH, &data, &size);
+    bool scripted = !access(SCRIPT_PATH, R_OK);
     int error = shell_command_register(&help_command);
 
     if (!error)

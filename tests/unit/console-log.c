@@ -2,7 +2,8 @@
  * The consoles' logs on dom0's RAM files: bounded however often a guest of a name comes back, and
  * without a descriptor each.
  *
- * Sources: dom0/consoles/console-log.c dom0/libc/ram-files.c dom0/libc/file-node.c
+ * Sources: dom0/consoles/console-log.c dom0/libc/ram-files.c dom0/libc/ram-archive.c
+ *   dom0/libc/file-node.c
  * Flags: -Drename=ram_rename -Dremove=ram_remove
  */
 #include <errno.h>
@@ -56,18 +57,24 @@ int ram_remove(const char *path)
     return 0;
 }
 
+int ram_rename(const char *from, const char *to);
+
+int ram_rename(const char *from, const char *to)
+{
+    return ram_files.operations->rename(&ram_files, from, to) ? -1 : 0;
+}
+
 static size_t size_of(const char *path)
 {
-    const void *data;
-    size_t size;
+    struct file_status status;
 
-    return ram_files_contents(path, &data, &size) ? 0 : size;
+    return ram_files.operations->status(&ram_files, path, &status) ? 0 : status.size;
 }
 
 static void logs_are_bounded(void **state)
 {
     static char line[1000];
-    uint64_t bytes, files;
+    struct file_system_usage usage;
 
     (void)state;
     assert_int_equal(console_log_start(), 0);
@@ -77,9 +84,9 @@ static void logs_are_bounded(void **state)
         assert_in_range(size_of(LOG), 0, CONSOLE_LOG_MAX + sizeof(line));
     }
     assert_in_range(size_of(LOG ".old"), CONSOLE_LOG_MAX, CONSOLE_LOG_MAX + sizeof(line));
-    ram_files_usage(&bytes, &files);
-    assert_in_range(bytes, CONSOLE_LOG_MAX, 4 * CONSOLE_LOG_MAX);
-    assert_int_equal(files, 6); /* four directories and the two */
+    ram_files.operations->usage(&ram_files, &usage);
+    assert_in_range(usage.used_bytes, CONSOLE_LOG_MAX, 4 * CONSOLE_LOG_MAX);
+    assert_int_equal(usage.files, 6); /* four directories and the two */
 }
 
 static void nothing_is_added_when_memory_is_short(void **state)

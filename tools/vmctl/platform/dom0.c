@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "hypercall-abi/guest-stubs.h"
+#include "libc/files.h"
 #include "libc/libc.h"
-#include "libc/ram-files.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/foreign-frames.h"
 #include "pv-kernel/frames.h"
@@ -74,19 +74,23 @@ void platform_foreign_unmap(void *address, size_t count)
 
 int platform_file_open(const char *path, struct platform_file *file)
 {
-    struct ram_file *pinned = NULL;
-    int error;
+    struct file_pin *pin = malloc(sizeof(*pin));
+    int error = pin ? files_pin(path, pin) : -ENOMEM;
 
     memset(file, 0, sizeof(*file));
-    error = ram_files_pin(path, &pinned, &file->data, &file->size);
-    file->handle = pinned;
-    return error;
+    if (error) {
+        free(pin);
+        return error;
+    }
+    *file = (struct platform_file){ .data = pin->data, .size = pin->size, .handle = pin };
+    return 0;
 }
 
 void platform_file_close(struct platform_file *file)
 {
     if (file->handle)
-        ram_files_unpin(file->handle);
+        files_unpin(file->handle);
+    free(file->handle);
     memset(file, 0, sizeof(*file));
 }
 
