@@ -38,7 +38,7 @@ $(BUILD)/dom0/hello.elf: $(BUILD)/dom0/hello/hello.o $(BUILD)/dom0/libpvkernel.a
 
 # dom0: everything that runs in the image, against newlib.
 DOM0_INCLUDES = -nostdinc -isystem $(NEWLIB)/include -isystem $(shell $(CC) -print-file-name=include)
-DOM0_CFLAGS = $(GUEST_CFLAGS) -Itools $(DOM0_INCLUDES) -isystem $(LIBRARIES)/include -isystem $(LWIP)/include -Idom0/network/stack/include -D__DYNAMIC_REENT__ -D_GNU_SOURCE \
+DOM0_CFLAGS = $(GUEST_CFLAGS) -Itools $(DOM0_INCLUDES) -isystem $(LIBRARIES)/include -isystem $(LWIP)/include -isystem $(EXT)/include -Idom0/network/stack/include -D__DYNAMIC_REENT__ -D_GNU_SOURCE \
     -U__linux__ -U__linux -Ulinux -U__gnu_linux__ -U__unix__ -U__unix -Uunix
 
 SPLIT_DRIVER_SOURCES := $(wildcard split-drivers/handshake/*.c split-drivers/block/back/*.c \
@@ -47,13 +47,13 @@ VMCTL_DOM0_SOURCES := $(filter-out tools/vmctl/platform/linux%.c tools/vmctl/mai
     $(shell find tools/vmctl -name '*.c' ! -path '*/linux/*'))
 # A guest's way to the store, which dom0 has in itself.
 GUEST_STORE := dom0/xenstore/ring-client.c
-DOM0_SOURCES := dom0/main.c $(wildcard dom0/tasks/*.c dom0/libc/*.c dom0/devices/*.c dom0/network/*.c \
+DOM0_SOURCES := dom0/main.c $(wildcard dom0/tasks/*.c dom0/libc/*.c dom0/devices/*.c dom0/storage/*.c dom0/network/*.c \
     $(filter-out $(GUEST_STORE),$(wildcard dom0/xenstore/*.c)) dom0/consoles/*.c dom0/shell/*.c) \
     $(SPLIT_DRIVER_SOURCES) $(VMCTL_DOM0_SOURCES)
 DOM0_OBJECTS := $(patsubst %.c,$(BUILD)/dom0/image/%.o,$(DOM0_SOURCES)) \
     $(BUILD)/dom0/image/dom0/tasks/switch.o
 
-$(BUILD)/dom0/image/%.o: %.c $(NEWLIB_STAMP) $(LIBRARIES_STAMP) $(LWIP_LINK)
+$(BUILD)/dom0/image/%.o: %.c $(NEWLIB_STAMP) $(LIBRARIES_STAMP) $(LWIP_LINK) $(EXT_LINK)
 	@mkdir -p $(@D)
 	$(call say,CC,$<)$(CC) $(DOM0_CFLAGS) -c -o $@ $<
 
@@ -68,7 +68,7 @@ $(BUILD)/dom0/image/%.o: %.S
 $(BUILD)/dom0/dom0.elf: $(DOM0_OBJECTS) $(BUILD)/dom0/libpvkernel.a dom0/pv-kernel/link.lds
 	$(call say,LD,$@)$(CC) $(GUEST_LDFLAGS) -o $@ $(BUILD)/dom0/pv-kernel/start.o $(DOM0_OBJECTS) \
 	    -L$(LIBRARIES)/lib -Wl,--start-group $(NEWLIB)/lib/libc.a \
-	    -lz -llzma -lzstd -llz4 -lbz2 -llzo2 $(LWIP_STAMP) $(BUILD)/dom0/libpvkernel.a -Wl,--end-group
+	    -lz -llzma -lzstd -llz4 -lbz2 -llzo2 $(LWIP_STAMP) $(EXT_STAMP) $(BUILD)/dom0/libpvkernel.a -Wl,--end-group
 
 $(BUILD)/dom0/%.gz: $(BUILD)/dom0/%.elf
 	$(call say,GZIP,$@)gzip -9nc $< > $@

@@ -17,6 +17,7 @@
 #include "split-drivers/block/back/block-back.h"
 #include "split-drivers/net/back/bridge-nodes.h"
 #include "split-drivers/net/back/net-back.h"
+#include "storage/storage.h"
 #include "tasks/console-input.h"
 #include "tasks/task.h"
 #include "xenstore/service.h"
@@ -41,8 +42,6 @@ static bool has_word(const char *line, const char *word)
             return true;
     return false;
 }
-
-#define AUTOSTART "/etc/vmctl/auto"
 
 /* Of a folder's configs, in the order of their names, the one behind the one started last. */
 struct next_config {
@@ -87,7 +86,8 @@ static void guests_autostart(const char *command_line)
     if (has_word(command_line, "autostart=off") || has_word(command_line, "autostart=no") ||
         has_word(command_line, "autostart=0"))
         return;
-    start_folder(AUTOSTART);
+    start_folder("/etc/vmctl/auto");
+    start_folder(STORAGE_DATA "/vmctl/auto");
 }
 
 void guest_main(struct start_info *si)
@@ -100,6 +100,7 @@ void guest_main(struct start_info *si)
            (unsigned long)(si->nr_pages >> 8), (unsigned long)(frames_free_count() >> 8),
            (const char *)si->cmd_line);
     must(devices_start(), "devices");
+    must(storage_start(), "storage");
     must(keyboard_start((const char *)si->cmd_line), "keyboard");
     must(bridges_start(), "bridges");
     must(host_start((const char *)si->cmd_line), "dom0's network");

@@ -34,3 +34,18 @@ $(LWIP_STAMP): $(NEWLIB_STAMP)
 $(LWIP_LINK): $(LWIP_STAMP)
 	@mkdir -p $(@D)
 	@ln -sfn $(abspath $(LWIP)) $(BUILD)/lwip && touch $@
+
+# libext2fs, of e2fsprogs.  build/e2fsprogs leads there.
+EXT_INPUTS := tools/build-e2fsprogs $(wildcard dom0/storage/library/*.h)
+EXT_HASH   := $(shell cat $(EXT_INPUTS) tools/fetch-source 2>/dev/null | sha256sum | cut -c1-12)-$(NEWLIB_HASH)
+EXT        := $(CACHE)/e2fsprogs-$(EXT_HASH)
+EXT_STAMP  := $(EXT)/lib/libext2fs.a
+EXT_LINK   := $(BUILD)/e2fsprogs-$(EXT_HASH)
+
+$(EXT_STAMP): $(NEWLIB_STAMP)
+	@echo "building libext2fs (once; kept in $(EXT))"
+	$(if $(filter 1,$(V)),,@)tools/with-progress libext2fs $(EXT).build tools/build-e2fsprogs $(abspath $(EXT)) $(abspath $(NEWLIB))
+
+$(EXT_LINK): $(EXT_STAMP)
+	@mkdir -p $(@D)
+	@ln -sfn $(abspath $(EXT)) $(BUILD)/e2fsprogs && touch $@

@@ -8,6 +8,7 @@
 #  * Libraries: -lz
 #  * Sanitize: thread           (instead of address,undefined)
 #  * Stack: yes                 (dom0's lwIP is linked, as stack-world.h wants it)
+#  * Ext: yes                   (libext2fs is linked, as ext-world.h wants it)
 UNIT_CFLAGS := $(HOST_CFLAGS) -O1 -Idom0 -Itools -Itests -DUNIT_TEST -D_GNU_SOURCE
 
 UNIT_NAMES := $(sort $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*.c)))
@@ -31,15 +32,30 @@ $(BUILD)/tests/liblwip.a $(BUILD)/fuzz/liblwip.a: $(LWIP_LINK)
 	    $(STACK_BUILD) -std=gnu11 -g -w $(STACK_FLAGS) -c -o $@.obj/$$(basename $$file .c).o $$file || exit 1; \
 	done && ar rcsD $@ $@.obj/*.o
 
+# libext2fs on the host, with sanitizers: what it does with a damaged disk is part of what is tested.
+EXT_FLAGS := -isystem $(BUILD)/e2fsprogs/include
+$(BUILD)/tests/libext2fs.a: EXT_BUILD = $(CC) -O1 $(SANITIZE)
+$(BUILD)/fuzz/libext2fs.a: EXT_BUILD = $(FUZZ_CC) -O1 -fsanitize=fuzzer-no-link,address,undefined \
+    -fno-sanitize-recover=all
+$(BUILD)/tests/libext2fs.a $(BUILD)/fuzz/libext2fs.a: $(EXT_LINK)
+	$(call say,EXT,$@)rm -rf $@.obj $@ && mkdir -p $@.obj && \
+	for file in $(EXT)/src/*.c; do \
+	    $(EXT_BUILD) -fno-sanitize=alignment,shift,bounds,signed-integer-overflow -std=gnu11 -g -w -I$(EXT)/src -I$(EXT)/include \
+	        -c -o $@.obj/$$(basename $$file .c).o $$file || exit 1; \
+	done && ar rcsD $@ $@.obj/*.o
+
 define unit_rules
 UNIT_OBJECTS_$(1) := $$(patsubst %.c,$(BUILD)/tests/unit/obj/$(1)/%.o,tests/unit/$(1).c \
     $$(call unit_line,$(1),Sources))
 $$(UNIT_OBJECTS_$(1)): $(BUILD)/tests/unit/obj/$(1)/%.o: %.c tests/unit/$(1).c
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$<)$$(CC) $$(UNIT_CFLAGS) $$(call unit_sanitize,$(1)) \
-	    $$(call unit_line,$(1),Flags) $$(if $$(call unit_line,$(1),Stack),$$(STACK_FLAGS)) -c -o $$@ $$<
+	    $$(call unit_line,$(1),Flags) $$(if $$(call unit_line,$(1),Stack),$$(STACK_FLAGS)) \
+	    $$(if $$(call unit_line,$(1),Ext),$$(EXT_FLAGS)) -c -o $$@ $$<
 $$(if $$(call unit_line,$(1),Stack),$$(UNIT_OBJECTS_$(1))): | $(LWIP_LINK)
-$(BUILD)/tests/unit/$(1): $$(UNIT_OBJECTS_$(1)) $$(if $$(call unit_line,$(1),Stack),$(BUILD)/tests/liblwip.a)
+$$(if $$(call unit_line,$(1),Ext),$$(UNIT_OBJECTS_$(1))): | $(EXT_LINK)
+$(BUILD)/tests/unit/$(1): $$(UNIT_OBJECTS_$(1)) $$(if $$(call unit_line,$(1),Stack),$(BUILD)/tests/liblwip.a) \
+    $$(if $$(call unit_line,$(1),Ext),$(BUILD)/tests/libext2fs.a)
 	$$(call say,LD,$$@)$$(CC) $$(call unit_sanitize,$(1)) $$(call unit_line,$(1),Flags) \
 	    -o $$@ $$^ -lcmocka $$(call unit_line,$(1),Libraries)
 UNIT_TESTS += $(BUILD)/tests/unit/$(1)
@@ -121,10 +137,11 @@ fuzz_line = $(shell sed -n 's/^ \* $(2): //p' tests/fuzz/$(1).c)
 
 define fuzz_rules
 $(BUILD)/fuzz/$(1): tests/fuzz/$(1).c $$(call fuzz_line,$(1),Sources) \
-    $$(if $$(call fuzz_line,$(1),Stack),$(BUILD)/fuzz/liblwip.a)
+    $$(if $$(call fuzz_line,$(1),Stack),$(BUILD)/fuzz/liblwip.a) \
+    $$(if $$(call fuzz_line,$(1),Ext),$(BUILD)/fuzz/libext2fs.a)
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$<)$$(FUZZ_CC) -std=gnu11 -O1 -g $$(WARNINGS) -I. -Idom0 -Itools -D_GNU_SOURCE \
-	    $$(if $$(call fuzz_line,$(1),Stack),$$(STACK_FLAGS)) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $$@ $$^ \
+	    $$(if $$(call fuzz_line,$(1),Stack),$$(STACK_FLAGS)) $$(if $$(call fuzz_line,$(1),Ext),$$(EXT_FLAGS)) -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -o $$@ $$^ \
 	    $$(call fuzz_line,$(1),Libraries)
 endef
 $(foreach name,$(FUZZ),$(eval $(call fuzz_rules,$(name))))

@@ -8,13 +8,14 @@
 #include "libc/files.h"
 #include "libc/file-place.h"
 #include "libc/libc.h"
-#include "tasks/task.h"
+#include "tasks/mutex.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
 static struct file_mount root, *first_mount;
+static struct mutex leaving; /* nobody is unmounted while all are asked to write */
 
 /* Takes the last component off. */
 static size_t parent_length(const char *path, size_t length)
@@ -153,15 +154,15 @@ int files_sync(void)
 {
     int result = 0;
 
+    mutex_lock(&leaving);
     for (struct file_mount *mount = first_mount; mount; mount = mount->next) {
         if (!mount->fs->operations->sync)
             continue;
-        mount->users++; /* so that it stays in the list */
         int error = mount->fs->operations->sync(mount->fs);
 
-        mount->users--;
         result = result ? result : error;
     }
+    mutex_unlock(&leaving);
     return result;
 }
 
@@ -263,17 +264,16 @@ int files_mount(struct file_system *fs, const char *directory)
     return 0;
 }
 
-int files_unmount(const char *directory)
+static int unmount_plain(const char *plain)
 {
-    char plain[FILE_PATH_MAX];
     struct file_mount **at = &first_mount, *mount;
-    int error = make_plain(directory, plain);
+    int error;
 
-    while (!error && *at && strcmp((*at)->directory, plain) != 0)
+    while (*at && strcmp((*at)->directory, plain) != 0)
         at = &(*at)->next;
-    mount = error ? NULL : *at;
+    mount = *at;
     if (!mount)
-        return error ? error : -EINVAL;
+        return -EINVAL;
     for (struct file_mount *other = first_mount; other; other = other->next)
         if (other != mount && is_within(other->directory, plain, mount->length))
             return -EBUSY;
@@ -282,6 +282,19 @@ int files_unmount(const char *directory)
     *at = mount->next;
     error = mount->fs->operations->unmount(mount->fs);
     free(mount);
+    return error;
+}
+
+int files_unmount(const char *directory)
+{
+    char plain[FILE_PATH_MAX];
+    int error = make_plain(directory, plain);
+
+    if (error)
+        return error;
+    mutex_lock(&leaving);
+    error = unmount_plain(plain);
+    mutex_unlock(&leaving);
     return error;
 }
 

@@ -222,12 +222,12 @@ static int remove_tree(char path[FILE_PATH_MAX], int depth)
 static int remove_path(const char *given, bool folders)
 {
     char path[FILE_PATH_MAX];
-    struct stat status;
 
-    if (stat(given, &status))
+    /* Not by stat: of a symbolic link to a folder the link goes, and the folder stays. */
+    if (!unlink(given))
+        return 0;
+    if (errno != EISDIR)
         return -errno;
-    if (!S_ISDIR(status.st_mode))
-        return unlink(given) ? -errno : 0;
     if (!folders)
         return files_remove_directory(given);
     if (strlen(given) >= sizeof(path))

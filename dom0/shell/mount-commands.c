@@ -2,6 +2,7 @@
  * mount umount df sync: which file systems there are, and what is on them.
  */
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,6 +10,7 @@
 #include "libc/files.h"
 #include "shell/commands.h"
 #include "shell/shell.h"
+#include "storage/storage.h"
 
 static int show_mounts(void)
 {
@@ -18,7 +20,7 @@ static int show_mounts(void)
     struct stat status;
 
     for (size_t i = 0; files_mounted(i, &directory, &fs, &usage); i++)
-        printf("%s on %s (%s)\n", fs->source, directory, fs->read_only ? "ro" : "rw");
+        printf("%s on %s (%s, %s)\n", fs->source, directory, fs->type, fs->read_only ? "ro" : "rw");
     if (!stat("/extra", &status))
         printf("extra on /extra (ro)\n");
     return 0;
@@ -26,14 +28,24 @@ static int show_mounts(void)
 
 static int mount(int argc, char **argv)
 {
-    if (argc > 1) {
-        fprintf(stderr,
-                "mount: %s: dom0 keeps its files in memory and has no disk file systems "
-                "(give the disk to a guest)\n",
-                argv[1]);
+    bool read_only = argc > 1 && !strcmp(argv[1], "-r");
+    const struct file_system *fs;
+    const char *why;
+
+    if (argc == 1)
+        return show_mounts();
+    if (argc != 3 + read_only)
+        return shell_usage("mount [-r] DEVICE DIR");
+    const char *device = argv[1 + read_only], *directory = argv[2 + read_only];
+    int error = storage_mount(device, directory, read_only, &fs, &why);
+
+    if (error) {
+        fprintf(stderr, "mount: %s on %s: %s\n", device, directory, why ? why : strerror(-error));
         return 1;
     }
-    return show_mounts();
+    if (why)
+        printf("%s is mounted read-only: %s\n", fs->source, why);
+    return 0;
 }
 
 static int unmount(int argc, char **argv)
@@ -80,7 +92,8 @@ static int sync_all(int argc, char **argv)
 int shell_mount_commands_register(void)
 {
     static const struct shell_command commands[] = {
-        { "mount", mount, ": what is mounted" },
+        { "mount", mount,
+          "[-r] DEVICE DIR: what is on a disk, in a folder; alone: what is mounted" },
         { "umount", unmount, "DIR: let go of what is mounted there" },
         { "df", df, ": room on file systems, and memory that files use" },
         { "sync", sync_all, ": wait until all that was written is on the disks" },

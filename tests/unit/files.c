@@ -21,6 +21,7 @@
 #include "libc/ram-files.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/kernel.h"
+#include "tasks/mutex.h"
 
 struct start_info *start_info;
 static bool memory_is_short;
@@ -40,6 +41,25 @@ void kernel_panic(const char *format, ...)
 {
     fail_msg("%s", format);
     abort();
+}
+
+/* One task, which never waits. */
+struct task *task_current(void)
+{
+    static int me;
+
+    return (struct task *)&me;
+}
+
+void wait_queue_wait(struct wait_queue *queue)
+{
+    (void)queue;
+    fail_msg("a wait");
+}
+
+void wait_queue_wake_one(struct wait_queue *queue)
+{
+    (void)queue;
 }
 
 /* A file system of one file, /file, whose text comes three bytes at a time. */
