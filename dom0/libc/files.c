@@ -298,6 +298,24 @@ int files_unmount(const char *directory)
     return error;
 }
 
+void files_end(void)
+{
+    struct file_mount *mount;
+
+    mutex_lock(&leaving);
+    for (;;) {
+        struct file_mount *last = NULL;
+
+        for (mount = first_mount; mount; mount = mount->next)
+            if (mount != &root && !mount->users)
+                last = mount; /* what was mounted in another comes behind it */
+        if (!last || unmount_plain(last->directory) == -EBUSY)
+            break;
+    }
+    mutex_unlock(&leaving);
+    files_sync();
+}
+
 bool files_mounted(size_t index, const char **directory, const struct file_system **fs,
                    struct file_system_usage *usage)
 {

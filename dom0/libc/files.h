@@ -40,6 +40,8 @@ void files_unpin(struct file_pin *pin);
 int files_mount(struct file_system *fs, const char *directory);
 /* -EINVAL: none is mounted there; -EBUSY: files of it are open, or something is mounted in it. */
 int files_unmount(const char *directory);
+/* The machine is about to go: unmounts what nobody uses, and has the rest written. */
+void files_end(void);
 /* Number `index` of those mounted, in order of their mounting; false: no more. */
 bool files_mounted(size_t index, const char **directory, const struct file_system **fs,
                    struct file_system_usage *usage);

@@ -10,6 +10,7 @@
 #include "devices/block-device.h"
 #include "devices/pci-names.h"
 #include "hypercall-abi/sched.h"
+#include "libc/files.h"
 #include "libc/libc.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/frames.h"
@@ -169,6 +170,7 @@ static int power_off(int argc, char **argv)
 {
     if (!end_guests_first(argc, argv))
         return shell_usage("poweroff [-f]");
+    files_end();
     printf("powering off\n");
     shell_script_ends(0); /* a script that switches the machine off has come to its end */
     kernel_shutdown(SHUTDOWN_poweroff);
@@ -178,6 +180,7 @@ static int restart(int argc, char **argv)
 {
     if (!end_guests_first(argc, argv))
         return shell_usage("reboot [-f]");
+    files_end();
     printf("rebooting\n");
     fflush(stdout);
     kernel_shutdown(SHUTDOWN_reboot);

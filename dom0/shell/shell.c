@@ -232,7 +232,10 @@ static void script(void *argument)
 {
     (void)argument;
     script_runs = true;
-    shell_script_ends(shell_run_script(SCRIPT_PATH));
+    int status = shell_run_script(SCRIPT_PATH);
+
+    files_end();
+    shell_script_ends(status);
     kernel_shutdown(SHUTDOWN_poweroff);
 }
 

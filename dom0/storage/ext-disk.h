@@ -67,7 +67,8 @@ void ext_disk_forget(struct ext_disk *disk, uint64_t block);
 /* Drops all that waits. */
 void ext_disk_drop_changes(struct ext_disk *disk);
 
-/* The changed blocks of a kind, in their order on the disk, in disk->sorted. */
+/* The changed blocks of a kind, in their order on the disk, in disk->sorted: until one is
+ * forgotten. */
 size_t ext_disk_sort(struct ext_disk *disk, enum ext_block_state state);
 /* Writes the changed blocks of a kind to their places.  They count as clean then. */
 int ext_disk_write_back(struct ext_disk *disk, enum ext_block_state state);

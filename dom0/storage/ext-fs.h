@@ -35,7 +35,7 @@ struct ext_fs {
     uint8_t *groups;     /* of each: what of its bitmaps is to be written */
     bool freed;          /* blocks, by what is not committed yet: nobody may write data there */
     size_t changed_most; /* metadata blocks of a transaction that is not done at once */
-    char *buffer;        /* two blocks, for libext2fs */
+    char *buffer;        /* four blocks, for libext2fs */
 };
 
 /*

@@ -344,9 +344,9 @@ static int write_commit_block(struct ext_journal *journal, uint32_t at)
 /* What is changed into the log, on stable storage as a whole or not at all. */
 static int write_log(struct ext_journal *journal)
 {
-    size_t count = ext_disk_sort(journal->disk, EXT_METADATA), tags = tags_of_block(journal);
     uint32_t at = journal->first;
     int error = write_superblock(journal, journal->sequence, journal->first);
+    size_t count = ext_disk_sort(journal->disk, EXT_METADATA), tags = tags_of_block(journal);
 
     for (size_t i = 0; i < count && !error; i += tags)
         error = write_group(journal, journal->disk->sorted + i, count - i < tags ? count - i : tags,

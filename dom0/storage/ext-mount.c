@@ -15,7 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SUPERBLOCK_AT 1024u
+#define SUPERBLOCK_AT  1024u
+#define LIBRARY_BLOCKS 4u /* one for each level of indirect blocks, and one more */
 
 #define INCOMPAT_READ                                                                              \
     (EXT2_FEATURE_INCOMPAT_FILETYPE | EXT3_FEATURE_INCOMPAT_RECOVER |                              \
@@ -145,7 +146,7 @@ static int open_library(struct ext_fs *x, const char **why)
         *why = "it is damaged (e2fsck repairs it)";
         return error ? error : -EIO;
     }
-    x->buffer = malloc(2 * x->ext->blocksize);
+    x->buffer = malloc(LIBRARY_BLOCKS * x->ext->blocksize);
     x->groups = calloc(x->ext->group_desc_count, 1);
     return x->buffer && x->groups ? 0 : -ENOMEM;
 }

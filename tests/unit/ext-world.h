@@ -223,7 +223,7 @@ static inline void world_make(const char *options, unsigned int mib)
 {
     size_t bytes = (size_t)mib << 20;
     uint8_t *image = calloc(1, bytes);
-    char command[512];
+    char command[1024];
     FILE *file = fopen(image_file(), "wb");
 
     assert_non_null(file);
@@ -243,7 +243,7 @@ static inline void world_make(const char *options, unsigned int mib)
 static inline int world_check(const char *options)
 {
     FILE *file = fopen(image_file(), "wb");
-    char command[512];
+    char command[1024];
     int status;
 
     assert_non_null(file);
