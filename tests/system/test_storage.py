@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from machine import BUILD, PATIENCE, RUN, environment, run_script
+from machine import BUILD, PATCHES_ITSELF, PATIENCE, RUN, environment, run_script
 
 MIB = 48
 
@@ -124,6 +124,38 @@ def test_a_partition_is_doms_or_a_guests(tmp_path):
     assert re.search(r"\bauto\b", again.of("vmctl list")), again.tail()
 
 
+LINUX = ('name = "linux"\nkernel = "/boot/demo/vmlinuz"\nramdisk = "/boot/demo/initrd.gz"\nextra = "console=hvc0"\n'
+         'memory = 160\ndisk = [ "phy:vda1,xvda,w" ]\n')
+
+
+def typed(line):
+    return f"vmctl console linux --send '{line}; echo s-$?' --expect 's-0' --timeout 60"
+
+
+def test_linux_and_dom0_take_turns(tmp_path):
+    """Linux finds what dom0 wrote, and is cut off in the middle; dom0 replays Linux's journal and frees the
+    file that Linux had open without a name."""
+    data = random.Random(3).randbytes(1_000_000)
+    extra = folder_with(tmp_path, data=data, **{"linux.cfg": LINUX.encode()})
+    disk = partitioned(tmp_path / "d.img", ("data", filesystem(tmp_path / "p.img")))
+    result = run_script(tmp_path, "paravane", [
+        "cp /extra/data /data/data", "mkdir /data/folder", "umount /data", "vmctl create /extra/linux.cfg",
+        "vmctl console linux --expect BusyBox --timeout 60",
+        typed("mkdir /m; mount -t ext4 /dev/xvda /m; sha256sum /m/data"),
+        typed("for i in 1 2 3 4 5 6 7 8; do mkdir /m/l$i; cp /m/data /m/l$i/copy; rm -r /m/l1; done; sync"),
+        typed("ln -s l5/copy /m/link; cp /m/data /m/open; exec 5</m/open; rm /m/open /m/l2/copy; mv /m/l3 /m/folder; sync"),
+        "vmctl destroy linux", "sleep 1", "mount vda1 /data", "ls /data", "sha256sum /data/l8/copy",
+        "sha256sum /data/folder/l3/copy", "sha256sum /data/link", "cp /data/data /data/l4/more",
+    ], EXTRA=extra, DISK=disk, SMP=1, **PATCHES_ITSELF).ok()
+    assert result.output.count(hashlib.sha256(data).hexdigest()) == 4
+    assert result.of("mount vda1") == "" # and nothing to say
+    assert set(result.of("ls /data").split()) == {"data", "folder/", "link", "lost+found/",
+                                                  *(f"l{i}/" for i in (2, 4, 5, 6, 7, 8))}
+    image = first_partition(disk, tmp_path / "after.img")
+    is_clean(image)
+    assert dumped(image, "/l4/more") == data
+
+
 def test_two_of_a_name(tmp_path):
     disk = partitioned(tmp_path / "d.img", ("paravane", filesystem(tmp_path / "a.img", 8, label="")),
                        ("other", filesystem(tmp_path / "b.img", 8, "ext2")))
@@ -207,6 +239,10 @@ def test_power_goes(tmp_path):
         for i in range(done):
             if i % 2 or i + 3 >= done: # nobody has asked to remove those
                 assert dumped(image, f"/f{life}-{i}") == data
+    run_until(tmp_path, disk, extra, ["cp /extra/data /data/unsynced", "sleep 6", "echo done 0", "sleep 9"], 1)
+    image = first_partition(disk, tmp_path / "after.img")
+    assert subprocess.run(["/sbin/e2fsck", "-p", image], capture_output=True).returncode == 0
+    assert dumped(image, "/unsynced") == data
     result = run_script(tmp_path, "paravane", ["sha256sum /data/f2-21", "rm -r /data/lost+found"],
                         DISK=disk, SMP=1).ok()
     assert "vda1 is mounted on /data (ext4, writable)\n" in result.output

@@ -10,7 +10,7 @@
  *   dom0/storage/ext-names.c dom0/storage/ext-files.c dom0/storage/ext-mount.c
  * Ext: yes
  */
-#include "unit/ext-use.h"
+#include "ext-use.h"
 
 static unsigned int number(const char *name, unsigned int otherwise)
 {

@@ -7,7 +7,7 @@
  *   dom0/storage/ext-names.c dom0/storage/ext-files.c dom0/storage/ext-mount.c
  * Ext: yes
  */
-#include "unit/ext-world.h"
+#include "ext-world.h"
 
 #include <fcntl.h>
 

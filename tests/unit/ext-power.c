@@ -1,7 +1,8 @@
 /*
  * Power cuts: files are made, written, cut off, renamed and removed at random on a file system of
- * the ext family until the disk's power goes, after any write.  What is on the disk then must be
- * whole once the journal is replayed, by us or by e2fsck, and hold all that had been synced.
+ * the ext family until the disk's power goes, before any write or flush.  What is on the disk then
+ * must be whole once the journal is replayed, by us or by e2fsck, and hold all that had been
+ * synced.
  *
  * EXT_CUTS=300 makes it longer; EXT_SEED=n chooses the dice.
  *
@@ -10,7 +11,7 @@
  *   dom0/storage/ext-names.c dom0/storage/ext-files.c dom0/storage/ext-mount.c
  * Ext: yes
  */
-#include "unit/ext-world.h"
+#include "ext-world.h"
 
 #include <fcntl.h>
 

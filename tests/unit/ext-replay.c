@@ -8,7 +8,7 @@
  *   dom0/storage/ext-names.c dom0/storage/ext-files.c dom0/storage/ext-mount.c
  * Ext: yes
  */
-#include "unit/ext-world.h"
+#include "ext-world.h"
 
 #define FIRST  3000u /* blocks that belong to nobody */
 #define BLOCKS 300u

@@ -5,7 +5,7 @@
 #ifndef EXT_USE_H
 #define EXT_USE_H
 
-#include "unit/ext-world.h"
+#include "ext-world.h"
 
 #include <fcntl.h>
 

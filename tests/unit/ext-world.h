@@ -100,8 +100,10 @@ int block_device_write(struct block_device *device, uint64_t sector, const void 
 int block_device_flush(struct block_device *device)
 {
     (void)device;
-    if (world.dead)
+    if (world.dead || !world.writes_left) {
+        world.dead = true;
         return -EIO;
+    }
     world.flushes++;
     for (size_t i = 0; i < world.cached; i++)
         memcpy(world.stable + world.cache[i].sector * SECTOR, world.cache[i].data, SECTOR);
