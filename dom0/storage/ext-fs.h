@@ -57,6 +57,10 @@ int ext_broken(struct ext_fs *x, int error);
 /* Have libext2fs tell us what it allocates and frees. */
 void ext_watch_allocations(struct ext_fs *x);
 
+/* Which blocks and inodes are in use: of all groups, and those that have changed back. */
+errcode_t ext_bitmaps_read(struct ext_fs *x);
+errcode_t ext_bitmaps_write(struct ext_fs *x);
+
 /* inodes */
 int ext_inode_create(struct ext_fs *x, ext2_ino_t parent, ext2_ino_t *inode);
 /* Another name is gone.  What is no more used goes, with its last close. */

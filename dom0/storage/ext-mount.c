@@ -76,7 +76,8 @@ static int check(const struct block_device *device, struct ext2_super_block *sup
     uint32_t block_size = super->s_log_block_size <= 2 ? 1024u << super->s_log_block_size : 0;
 
     *why = "its superblock makes no sense";
-    if (!super->s_blocks_per_group || !super->s_inodes_per_group)
+    if (!super->s_blocks_per_group || super->s_blocks_per_group % 8 || !super->s_inodes_per_group ||
+        super->s_inodes_per_group % 8)
         return -EINVAL;
     *why = "its blocks are larger than 4096 bytes, or smaller than the disk's sectors";
     if (block_size < device->limits.sector_size || !block_size)
@@ -158,10 +159,7 @@ static int prepare_to_write(struct ext_fs *x, const char **why)
     int error;
 
     *why = "its bitmaps are damaged (e2fsck repairs them)";
-    x->ext->default_bitmap_type = EXT2FS_BMAP64_BITARRAY;
-    code = ext2fs_check_desc(x->ext);
-    if (!code)
-        code = ext2fs_read_bitmaps(x->ext);
+    code = ext_bitmaps_read(x);
     if (code)
         return ext_error(code);
     ext_watch_allocations(x);

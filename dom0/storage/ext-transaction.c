@@ -49,63 +49,6 @@ void ext_watch_allocations(struct ext_fs *x)
     ext2fs_set_block_alloc_stats_range_callback(x->ext, note_range, NULL);
 }
 
-static errcode_t write_block_bitmap(ext2_filsys ext, dgrp_t group, char *buffer)
-{
-    size_t bytes = EXT2_CLUSTERS_PER_GROUP(ext->super) / 8;
-    blk64_t place = ext2fs_block_bitmap_loc(ext, group);
-    uint64_t in_last = (ext2fs_blocks_count(ext->super) - ext->super->s_first_data_block) %
-                       EXT2_BLOCKS_PER_GROUP(ext->super);
-    errcode_t code;
-
-    if (ext2fs_has_group_desc_csum(ext) && ext2fs_bg_flags_test(ext, group, EXT2_BG_BLOCK_UNINIT))
-        return 0;
-    memset(buffer, 0xff, ext->blocksize);
-    code = ext2fs_get_block_bitmap_range2(ext->block_map, ext2fs_group_first_block2(ext, group),
-                                          bytes << 3, buffer);
-    if (code)
-        return code;
-    if (group == ext->group_desc_count - 1 && in_last)
-        for (uint64_t bit = in_last; bit < (uint64_t)ext->blocksize * 8; bit++)
-            ext2fs_set_bit((unsigned int)bit, buffer);
-    code = ext2fs_block_bitmap_csum_set(ext, group, buffer, (int)bytes);
-    return code ? code : io_channel_write_blk64(ext->io, place, 1, buffer);
-}
-
-static errcode_t write_inode_bitmap(ext2_filsys ext, dgrp_t group, char *buffer)
-{
-    size_t bytes = (EXT2_INODES_PER_GROUP(ext->super) + 7) / 8;
-    ext2_ino_t first = group * EXT2_INODES_PER_GROUP(ext->super) + 1;
-    errcode_t code;
-
-    if (ext2fs_has_group_desc_csum(ext) && ext2fs_bg_flags_test(ext, group, EXT2_BG_INODE_UNINIT))
-        return 0;
-    memset(buffer, 0xff, ext->blocksize);
-    code = ext2fs_get_inode_bitmap_range2(ext->inode_map, first, bytes << 3, buffer);
-    if (!code)
-        code = ext2fs_inode_bitmap_csum_set(ext, group, buffer, (int)bytes);
-    return code ? code
-                : io_channel_write_blk64(ext->io, ext2fs_inode_bitmap_loc(ext, group), 1, buffer);
-}
-
-static errcode_t write_bitmaps(struct ext_fs *x)
-{
-    errcode_t code = 0;
-
-    for (dgrp_t group = 0; group < x->ext->group_desc_count && !code; group++) {
-        if (x->groups[group] & EXT_BLOCKS_CHANGED)
-            code = write_block_bitmap(x->ext, group, x->buffer);
-        if (!code && (x->groups[group] & EXT_INODES_CHANGED))
-            code = write_inode_bitmap(x->ext, group, x->buffer);
-        if (!x->groups[group])
-            continue;
-        ext2fs_group_desc_csum_set(x->ext, group);
-        x->ext->flags |= EXT2_FLAG_DIRTY;
-        x->groups[group] = 0;
-    }
-    x->ext->flags &= ~(EXT2_FLAG_BB_DIRTY | EXT2_FLAG_IB_DIRTY);
-    return code;
-}
-
 /* Without a journal: what names blocks comes after what is in them. */
 static int write_plainly(struct ext_disk *disk)
 {
@@ -133,7 +76,7 @@ int ext_commit(struct ext_fs *x)
     if (x->fs.read_only || !is_changed(x))
         return 0;
     ext_disk_begin(&x->disk);
-    code = write_bitmaps(x);
+    code = ext_bitmaps_write(x);
     if (!code && (x->ext->flags & EXT2_FLAG_DIRTY))
         code = ext2fs_flush2(x->ext, EXT2_FLAG_FLUSH_NO_SYNC);
     error = ext_error(code);
