@@ -100,7 +100,7 @@ void guest_main(struct start_info *si)
            (unsigned long)(si->nr_pages >> 8), (unsigned long)(frames_free_count() >> 8),
            (const char *)si->cmd_line);
     must(devices_start(), "devices");
-    must(storage_start(), "storage");
+    must(storage_start((const char *)si->cmd_line), "storage");
     must(keyboard_start((const char *)si->cmd_line), "keyboard");
     must(bridges_start(), "bridges");
     must(host_start((const char *)si->cmd_line), "dom0's network");

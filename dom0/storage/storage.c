@@ -109,18 +109,40 @@ static void commit_always(void *argument)
     }
 }
 
-static void mount_data(void)
+/* What stands behind "data=" on the command line; false: nothing does. */
+static bool data_wanted(const char *command_line, char *name, size_t size)
+{
+    for (const char *at = command_line; *at;) {
+        size_t length = strcspn(at, " ");
+
+        if (!strncmp(at, "data=", 5) && length - 5 < size) {
+            memcpy(name, at + 5, length - 5);
+            name[length - 5] = 0;
+            return true;
+        }
+        at += length;
+        at += strspn(at, " ");
+    }
+    return false;
+}
+
+static void mount_data(const char *command_line)
 {
     const struct file_system *fs;
     struct block_device *device;
     const char *why = NULL;
-    int error = find(fits_data, DATA_NAME, &device);
+    char name[128] = DATA_NAME;
+    bool named = data_wanted(command_line, name, sizeof(name));
+    int error;
 
-    if (error == -ENODEV)
+    if (!strcmp(name, "off"))
+        return;
+    error = named ? find_device(name, &device) : find(fits_data, name, &device);
+    if (error == -ENODEV && !named)
         return;
     if (error) {
-        printf("dom0: nothing is mounted on " STORAGE_DATA ": more than one is called " DATA_NAME
-               "\n");
+        printf("dom0: nothing is mounted on " STORAGE_DATA ": %s is called %s\n",
+               error == -ENODEV ? "no disk or partition" : "more than one", name);
         return;
     }
     error = files_make_directories(STORAGE_DATA);
@@ -134,10 +156,10 @@ static void mount_data(void)
                fs->read_only ? "read-only" : "writable", why ? ": " : "", why ? why : "");
 }
 
-int storage_start(void)
+int storage_start(const char *command_line)
 {
     if (!task_spawn("storage", commit_always, NULL, STACK))
         return -ENOMEM;
-    mount_data();
+    mount_data(command_line);
     return 0;
 }

@@ -18,9 +18,9 @@ int storage_mount(const char *device, const char *directory, bool read_only,
 
 /*
  * Starts the task that has all changes written every few seconds, and mounts the partition or disk
- * called `paravane` (GPT's name, or the file system's label) on /data, if there is one.  0,
- * -ENOMEM.
+ * called `paravane` (GPT's name, or the file system's label) on /data, if there is one; or what the
+ * word data=DEVICE on the command line names; or, with data=off, nothing.  0, -ENOMEM.
  */
-int storage_start(void);
+int storage_start(const char *command_line);
 
 #endif

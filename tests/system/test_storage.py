@@ -162,6 +162,11 @@ def test_two_of_a_name(tmp_path):
     result = run_script(tmp_path, "paravane", ["! ls /data", "mkdir /a", "mount PARTLABEL=paravane /a", "mount"],
                         DISK=disk, SMP=1).ok()
     assert "more than one is called paravane" in result.output
+    named = run_script(tmp_path, "paravane", ["ls /data", "mount"], DISK=disk, SMP=1,
+                       DOM0_CMDLINE="data=PARTLABEL=other").ok()
+    assert "vda2 on /data (ext2, rw)" in named.of("mount")
+    none = run_script(tmp_path, "paravane", ["! ls /data"], DISK=disk, SMP=1, DOM0_CMDLINE="data=off").ok()
+    assert "called" not in none.output
     assert "vda1 on /a (ext4, rw)" in result.of("mount", 1)
 
 
