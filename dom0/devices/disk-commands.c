@@ -201,15 +201,11 @@ static void kick(struct block_device *block)
 
 const struct block_driver disk_requests = { .submit = submit, .kick = kick };
 
-void disk_command_done(struct disk *disk, unsigned int slot, int error)
+static void command_end(struct disk *disk, unsigned int slot, int error)
 {
-    struct disk_command *command;
-    struct block_request *request;
+    struct disk_command *command = &disk->commands[slot];
+    struct block_request *request = command->request;
 
-    if (slot >= disk->slots || !disk->commands[slot].request)
-        return; /* the device names a command that it was not given */
-    command = &disk->commands[slot];
-    request = command->request;
     if (command->bounced)
         error = bounce_end(disk, command, error);
     command->request = NULL;
@@ -217,11 +213,17 @@ void disk_command_done(struct disk *disk, unsigned int slot, int error)
     request->commands--;
     if (error)
         request_fail(request, error);
-    else
-        disk->controller->resets = 0;
     if (disk->partly == request && all_given(request))
         disk->partly = NULL;
     request_end(disk, request);
+}
+
+void disk_command_done(struct disk *disk, unsigned int slot, int error)
+{
+    if (slot >= disk->slots || !disk->commands[slot].request)
+        return;                   /* the device names a command that it was not given */
+    disk->controller->resets = 0; /* that a sector is bad is an answer, too */
+    command_end(disk, slot, error);
 }
 
 void disk_commands_go_on(struct disk *disk)
@@ -261,7 +263,7 @@ void disk_commands_end(struct disk *disk, uint64_t ns, bool dead)
         const struct disk_command *command = &disk->commands[slot];
 
         if (command->request && (dead || is_old(command, ns) || command->tries >= TRIES_MAX))
-            disk_command_done(disk, slot, -EIO);
+            command_end(disk, slot, -EIO);
     }
     if (!dead || !request || disk->partly != request)
         return;
@@ -296,6 +298,17 @@ static bool needs_page(const struct block_limits *limits)
     return limits->sector_size > BLOCK_SECTOR_SIZE || limits->address_end;
 }
 
+/* False: none that the disk reaches. */
+static bool page_make(struct disk *disk)
+{
+    uint64_t end = disk->block.limits.address_end;
+
+    if (!needs_page(&disk->block.limits))
+        return true;
+    disk->bounce = frames_alloc(0);
+    return disk->bounce && (!end || frames_virt_to_machine(disk->bounce) + PAGE_SIZE <= end);
+}
+
 void disk_commands_free(struct disk *disk)
 {
     free(disk->commands);
@@ -308,10 +321,7 @@ int disk_commands_make(struct disk *disk)
 {
     disk->commands = calloc(disk->slots, sizeof(*disk->commands));
     disk->free_slots = calloc(disk->slots, sizeof(*disk->free_slots));
-    if (needs_page(&disk->block.limits))
-        disk->bounce = frames_alloc(0);
-    if (!disk->commands || !disk->free_slots ||
-        (needs_page(&disk->block.limits) && !disk->bounce)) {
+    if (!disk->commands || !disk->free_slots || !page_make(disk)) {
         disk_commands_free(disk);
         return -ENOMEM;
     }

@@ -25,6 +25,13 @@ void disk_controller_wake(struct disk_controller *controller)
     wait_queue_wake_all(&controller->work);
 }
 
+void disk_controller_look_now(struct disk_controller *controller)
+{
+    controller->looked_after = true;
+    controller->next_look = clock_monotonic_ns();
+    disk_controller_wake(controller);
+}
+
 void disk_controller_kick(struct disk_controller *controller)
 {
     if (!controller->kick_needed)

@@ -92,6 +92,8 @@ struct disk_controller {
 int disk_controller_start(struct disk_controller *controller);
 /* The controller has something to say; may be called from handlers. */
 void disk_controller_wake(struct disk_controller *controller);
+/* The driver's, in `take`: it wants to be looked at now, not only when a second is over. */
+void disk_controller_look_now(struct disk_controller *controller);
 /*
  * The disk is there: `block` has its names, size and limits, `slots` and `slot_base` are set. Looks
  * for partitions; sleeps.  -EINVAL: its limits make no sense; -ENOMEM, -EEXIST: then nothing knows

@@ -23,6 +23,7 @@
 #define PCI_STATUS         0x06
 #define PCI_STATUS_CAPS    0x10
 #define PCI_CAPABILITIES   0x34
+#define PCI_CAP_MSI        0x05
 #define PCI_CAP_MSIX       0x11
 #define PCI_HEADER_TYPE    0x0e
 #define BAR_IO             1U
@@ -229,16 +230,33 @@ int pci_map_bar(const struct pci_device *d, unsigned int bar, void **va)
     return device_memory_map(d->bar[bar], bar_size(d, bar), va);
 }
 
+/* What the hypervisor is to be told of a message; with no table it is MSI. */
+static struct physdev_map_pirq message_of(const struct pci_device *d, unsigned int entry)
+{
+    return (struct physdev_map_pirq){ .domid = DOMID_SELF,
+                                      .type = MAP_PIRQ_TYPE_MSI_SEG,
+                                      .index = -1,
+                                      .pirq = -1,
+                                      .bus = (int32_t)((uint32_t)d->segment << 16 | d->bus),
+                                      .devfn = d->slot << 3 | d->function,
+                                      .entry_nr = (int32_t)entry };
+}
+
+int pci_bind_msi(const struct pci_device *d, uint32_t *port)
+{
+    struct physdev_map_pirq map = message_of(d, 0);
+    int error;
+
+    if (d->segment || !pci_find_capability(d, PCI_CAP_MSI, 0))
+        return -XEN_ENODEV;
+    error = (int)hypercall_physdev_op(PHYSDEVOP_map_pirq, HYPERCALL_ARG(&map));
+    return error ? error : event_port_bind_pirq((uint32_t)map.pirq, false, port);
+}
+
 int pci_bind_msix(struct pci_device *d, unsigned int entry, uint32_t *port)
 {
     unsigned int cap = pci_find_capability(d, PCI_CAP_MSIX, 0);
-    struct physdev_map_pirq map = { .domid = DOMID_SELF,
-                                    .type = MAP_PIRQ_TYPE_MSI_SEG,
-                                    .index = -1,
-                                    .pirq = -1,
-                                    .bus = (int32_t)((uint32_t)d->segment << 16 | d->bus),
-                                    .devfn = d->slot << 3 | d->function,
-                                    .entry_nr = (int32_t)entry };
+    struct physdev_map_pirq map = message_of(d, entry);
     uint32_t table, control;
     int error;
 

@@ -8,6 +8,7 @@
  * there is no descriptor allocator.
  */
 #include "devices/virtio-blk.h"
+#include "devices/disk-names.h"
 #include "devices/disk.h"
 #include "devices/pci-names.h"
 #include "devices/virtio-pci.h"
@@ -338,18 +339,6 @@ static void read_limits(struct virtio_disk *disk)
         limits->zeroes_sectors = config_word(disk, CONFIG_ZEROES_SECTORS);
 }
 
-/* As Linux counts: vda ... vdz, vdaa ... */
-static void name_by_index(char *name, size_t size, unsigned int index)
-{
-    char letters[8];
-    size_t at = sizeof(letters) - 1;
-
-    letters[at] = '\0';
-    for (index++; index; index = (index - 1) / 26)
-        letters[--at] = (char)('a' + (index - 1) % 26);
-    snprintf(name, size, "vd%s", letters + at);
-}
-
 static void describe(struct virtio_disk *disk)
 {
     struct block_device *block = &disk->disk.block;
@@ -442,7 +431,7 @@ static int disk_start(struct pci_device *pci, const char *name)
 void virtio_blk_start(void)
 {
     unsigned int index = 0;
-    char name[16], place[PCI_PLACE_BYTES];
+    char name[DISK_NAME_BYTES], place[PCI_PLACE_BYTES];
 
     for (struct pci_device *pci = pci_devices_first(); pci; pci = pci->next) {
         int error;
@@ -450,7 +439,7 @@ void virtio_blk_start(void)
         if (pci->vendor != 0x1af4 ||
             (pci->device != VIRTIO_BLK_ID_MODERN && pci->device != VIRTIO_BLK_ID_TRANSITIONAL))
             continue;
-        name_by_index(name, sizeof(name), index++);
+        disk_name_by_index(name, "vd", index++);
         error = disk_start(pci, name);
         if (!error)
             continue;
