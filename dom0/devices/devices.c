@@ -3,6 +3,7 @@
  */
 #include "devices/devices.h"
 #include "devices/acpi-power.h"
+#include "devices/ahci.h"
 #include "devices/nics.h"
 #include "devices/nvme.h"
 #include "devices/pci.h"
@@ -22,6 +23,7 @@ int devices_start(void)
     pci_start();
     virtio_blk_start();
     nvme_start();
+    ahci_start();
     nics_start();
     return 0;
 }
