@@ -151,7 +151,8 @@ static uint32_t next_alone(struct ahci_port *port, uint32_t alone)
  */
 static uint32_t pick(struct ahci_port *port)
 {
-    uint32_t queued = port->identity.queued && !port->suspects ? port->wanted & ~port->bare : 0;
+    uint32_t queued =
+        port->identity.queued && !port->suspects && !port->failed ? port->wanted & ~port->bare : 0;
     uint32_t alone = port->wanted & ~queued;
 
     if (port->given && (port->alone || alone))
@@ -208,6 +209,8 @@ static void reset_ask(struct ahci_port *port)
 
 static void slots_done(struct ahci_port *port, uint32_t slots, int error)
 {
+    if (slots && !error)
+        port->failed = false;
     port->given &= ~slots;
     port->suspects &= ~slots;
     for (unsigned int slot = 0; slot < port->disk.slots; slot++)
@@ -245,6 +248,7 @@ static void alone_failed(struct ahci_port *port, uint32_t task_file)
     bool discard = port->disk.commands[port->last].operation == BLOCK_DISCARD;
 
     error_tell(port, task_file);
+    port->failed = true;
     if (ahci_port_clear(port))
         reset_ask(port);
     causes_take(port); /* they are this one's */

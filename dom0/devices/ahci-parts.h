@@ -20,6 +20,7 @@ struct ahci {
     volatile uint8_t *registers;
     uint32_t capabilities;
     struct ahci_port *ports[AHCI_PORTS_MAX]; /* NULL: no disk */
+    struct ahci *next;
 };
 
 /* A port with a disk: what is reset by itself. */
@@ -39,6 +40,7 @@ struct ahci_port {
     uint32_t suspects; /* one of them made the disk stop: they go alone until all have an answer */
     bool alone;        /* what is given is one command that is not queued */
     bool alone_last;
+    bool failed;       /* the last answer; QEMU shows it again to a queued command after that one */
     unsigned int last; /* the slot that went alone last */
     bool stopped;      /* nothing may be given */
     uint64_t told;     /* when a line was printed about an error */

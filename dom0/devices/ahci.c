@@ -256,6 +256,9 @@ static bool is_ahci(const struct pci_device *pci)
     return pci->class_code == 1 && pci->subclass == 6 && pci->interface == 1;
 }
 
+/* None is ever given back: it may know its memory even if it did not start. */
+static struct ahci *controllers;
+
 void ahci_start(void)
 {
     char place[PCI_PLACE_BYTES];
@@ -267,10 +270,12 @@ void ahci_start(void)
         if (!ahci)
             continue;
         ahci->pci = pci;
+        ahci->next = controllers;
+        controllers = ahci;
         error = controller_start(ahci);
         if (!error)
             continue;
-        pci_short_place(pci, place); /* it may know its memory: that is not given back */
+        pci_short_place(pci, place);
         printf("AHCI controller %s does not start: %s\n", place, strerror(-error));
     }
 }
