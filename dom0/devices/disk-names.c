@@ -36,7 +36,7 @@ void disk_name_text(char *name, size_t size, const char *text, size_t bytes)
     size_t used = 0;
     bool space = false;
 
-    for (size_t i = 0; i < bytes && text[i] && used + 2 < size; i++) {
+    for (size_t i = 0; i < bytes && text[i] && used + 1 < size; i++) {
         if (text[i] == ' ') {
             space = used > 0;
             continue;
@@ -44,7 +44,8 @@ void disk_name_text(char *name, size_t size, const char *text, size_t bytes)
         if (space)
             name[used++] = '_';
         space = false;
-        name[used++] = is_plain(text[i]) ? text[i] : '_';
+        if (used + 1 < size)
+            name[used++] = is_plain(text[i]) ? text[i] : '_';
     }
     name[used] = '\0';
 }
