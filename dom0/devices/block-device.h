@@ -104,7 +104,7 @@ struct block_device {
     char model[44];
     char id[80];    /* of a disk: what it says of itself, as udev would name it: virtio-SERIAL,
                        nvme-MODEL_SERIAL ...; printable ASCII, may be empty */
-    char place[32]; /* of a disk: its PCI place, 0000:00:04.0, and which of its disks: -nvme-1 */
+    char place[40]; /* of a disk: its PCI place, 0000:00:04.0, and which of its disks: -nvme-1 */
     /* Claims: writers and readers of this very device; see block_device_claim. */
     unsigned int readers;
     unsigned int writers;

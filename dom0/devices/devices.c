@@ -8,6 +8,7 @@
 #include "devices/nvme.h"
 #include "devices/pci.h"
 #include "devices/virtio-blk.h"
+#include "devices/virtio-scsi.h"
 #include "hypercall-abi/guest-stubs.h"
 #include "hypercall-abi/physdev.h"
 #include "pv-kernel/kernel.h"
@@ -23,6 +24,7 @@ int devices_start(void)
     pci_start();
     virtio_blk_start();
     nvme_start();
+    virtio_scsi_start();
     ahci_start();
     nics_start();
     return 0;
