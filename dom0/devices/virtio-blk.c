@@ -1,17 +1,12 @@
 /*
- * virtio-blk: commands become descriptor chains: header, data pages by machine address, status
- * byte.
- *
- * Each slot owns a header and a status byte in one page.  Where the disk knows indirect descriptors
- * a slot has a table of its own, half a page, and its number is the descriptor that leads there;
- * else its chain's descriptors are preassigned: slot s uses CHAIN of them from s*CHAIN on.  So
- * there is no descriptor allocator.
+ * virtio-blk: commands become requests in slots (virtio-slots.h): header, data pages by machine
+ * address, status byte.  Headers and status bytes of all slots are in one page.
  */
 #include "devices/virtio-blk.h"
 #include "devices/disk-names.h"
 #include "devices/disk.h"
 #include "devices/pci-names.h"
-#include "devices/virtio-pci.h"
+#include "devices/virtio-slots.h"
 #include "pv-kernel/event-ports.h"
 #include "pv-kernel/frames.h"
 #include "tasks/task.h"
@@ -50,9 +45,7 @@ enum { ANSWER_OK, ANSWER_ERROR, ANSWER_UNSUPPORTED };
      1ULL << F_TOPOLOGY | 1ULL << F_DISCARD | 1ULL << F_WRITE_ZEROES | 1ULL << VIRTIO_F_INDIRECT | \
      1ULL << VIRTIO_F_EVENT_INDEX)
 
-#define TABLE        128u       /* descriptors of an indirect table: half a page */
-#define CHAIN        18u        /* of a slot without one */
-#define AROUND       2u         /* of them are header and status */
+#define AROUND       2u         /* pieces of a request that are header and status */
 #define SLOTS_MAX    64u        /* whose memory is a page */
 #define BYTES_MAX    (1u << 20) /* of one command */
 #define SERIAL_BYTES 20
@@ -84,7 +77,7 @@ struct virtio_disk {
     struct virtio_device virtio;
     struct virtqueue queue;
     struct slot_memory *memory;
-    struct virtq_descriptor *tables[SLOTS_MAX]; /* NULL: chains */
+    struct virtio_slots slots;
     uint64_t features;
 };
 
@@ -98,65 +91,21 @@ static struct virtio_disk *virtio_disk_of(struct disk_controller *controller)
     return controller->state;
 }
 
-/* A chain in the making: where its descriptors are, and how many it has. */
-struct chain {
-    volatile struct virtq_descriptor *descriptors;
-    uint16_t first, count;
-};
-
-static struct chain chain_begin(struct virtio_disk *disk, unsigned int slot)
-{
-    if (disk->tables[slot])
-        return (struct chain){ disk->tables[slot], 0, 0 };
-    return (struct chain){ disk->queue.descriptors + slot * CHAIN, (uint16_t)(slot * CHAIN), 0 };
-}
-
-static void chain_add(struct chain *chain, uint64_t address, uint32_t length, uint16_t flags)
-{
-    volatile struct virtq_descriptor *d = &chain->descriptors[chain->count++];
-
-    d->address = address;
-    d->length = length;
-    d->flags = flags;
-    d->next = (uint16_t)(chain->first + chain->count);
-}
-
-/* Puts the chain on the ring: as it is, or its table. */
-static void chain_end(struct virtio_disk *disk, unsigned int slot, const struct chain *chain)
-{
-    volatile struct virtq_descriptor *d = &disk->queue.descriptors[slot];
-
-    if (!disk->tables[slot]) {
-        virtqueue_add(&disk->queue, chain->first);
-        return;
-    }
-    d->address = frames_virt_to_machine(disk->tables[slot]);
-    d->length = chain->count * (uint32_t)sizeof(*d);
-    d->flags = VIRTQ_INDIRECT;
-    virtqueue_add(&disk->queue, (uint16_t)slot);
-}
-
-static unsigned int slot_of(const struct virtio_disk *disk, uint16_t head)
-{
-    if (disk->tables[0])
-        return head;
-    return head % CHAIN ? SLOTS_MAX : head / CHAIN;
-}
-
 static void request_put(struct virtio_disk *disk, unsigned int slot, uint32_t type, uint64_t sector,
                         const struct block_segment *data, unsigned int count)
 {
     struct slot_memory *memory = &disk->memory[slot];
-    struct chain chain = chain_begin(disk, slot);
-    uint16_t write = type == TYPE_IN || type == TYPE_ID ? VIRTQ_WRITE : 0;
+    struct virtio_chain chain = virtio_chain_begin(&disk->slots, slot);
+    bool write = type == TYPE_IN || type == TYPE_ID;
 
     memory->header = (struct request_header){ .type = type, .sector = sector };
     memory->status = 0xff;
-    chain_add(&chain, frames_virt_to_machine(&memory->header), sizeof(memory->header), VIRTQ_NEXT);
+    virtio_chain_add(&chain, frames_virt_to_machine(&memory->header), sizeof(memory->header),
+                     false);
     for (unsigned int i = 0; i < count; i++)
-        chain_add(&chain, data[i].machine, data[i].bytes, (uint16_t)(VIRTQ_NEXT | write));
-    chain_add(&chain, frames_virt_to_machine(&memory->status), 1, VIRTQ_WRITE);
-    chain_end(disk, slot, &chain);
+        virtio_chain_add(&chain, data[i].machine, data[i].bytes, write);
+    virtio_chain_add(&chain, frames_virt_to_machine(&memory->status), 1, true);
+    virtio_chain_end(&disk->slots, slot, &chain);
 }
 
 static void range_put(struct virtio_disk *disk, unsigned int slot, uint32_t type,
@@ -205,7 +154,7 @@ static void kick(struct disk_controller *controller)
 
 static void complete(struct virtio_disk *disk, uint16_t head)
 {
-    unsigned int slot = slot_of(disk, head);
+    unsigned int slot = virtio_slot_of(&disk->slots, head);
     uint8_t status;
 
     if (slot >= disk->disk.slots)
@@ -266,31 +215,14 @@ static void interrupt(evtchn_port_t port, void *arg)
     disk_controller_wake(arg);
 }
 
-static int tables_make(struct virtio_disk *disk)
-{
-    for (unsigned int slot = 0; slot < disk->disk.slots; slot += 2) {
-        char *page = frames_alloc(0);
-
-        if (!page)
-            return -ENOMEM;
-        disk->tables[slot] = (struct virtq_descriptor *)page;
-        if (slot + 1 < SLOTS_MAX)
-            disk->tables[slot + 1] = (struct virtq_descriptor *)(page + PAGE_SIZE / 2);
-    }
-    return 0;
-}
-
 static int slots_make(struct virtio_disk *disk)
 {
-    unsigned int slots = has(disk, VIRTIO_F_INDIRECT) ? disk->queue.size : disk->queue.size / CHAIN;
+    int error =
+        virtio_slots_make(&disk->slots, &disk->queue, has(disk, VIRTIO_F_INDIRECT), SLOTS_MAX);
 
-    disk->disk.slots = slots < SLOTS_MAX ? slots : SLOTS_MAX;
-    if (!slots)
-        return -ENODEV;
-    disk->memory = frames_alloc(0);
-    if (!disk->memory)
-        return -ENOMEM;
-    return has(disk, VIRTIO_F_INDIRECT) ? tables_make(disk) : 0;
+    disk->disk.slots = disk->slots.count;
+    disk->memory = error ? NULL : frames_alloc(0);
+    return error || disk->memory ? error : -ENOMEM;
 }
 
 static int queue_start(struct virtio_disk *disk)
@@ -321,7 +253,7 @@ static void read_limits(struct virtio_disk *disk)
     struct block_limits *limits = &disk->disk.block.limits;
     unsigned int exponent =
         has(disk, F_TOPOLOGY) ? disk->virtio.config[CONFIG_PHYSICAL_EXPONENT] : 0;
-    uint32_t segments = disk->tables[0] ? TABLE - AROUND : CHAIN - AROUND;
+    uint32_t segments = virtio_slots_pieces(&disk->slots) - AROUND;
     uint32_t most = has(disk, F_SEG_MAX) ? config_word(disk, CONFIG_SEG_MAX) : segments;
 
     limits->sector_size =

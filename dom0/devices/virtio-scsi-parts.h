@@ -74,6 +74,7 @@ struct virtio_scsi {
     struct scsi_disk *disks[VIRTIO_SCSI_DISKS];
     unsigned int disk_count;
     unsigned int share; /* slots of each disk: disks[n] has those from n * share on */
+    uint64_t told;      /* when a line was printed about an error */
     uint8_t *answer;    /* a page, of the scan's */
     uint8_t *zeroes;    /* a page */
     struct virtio_scsi *next;

@@ -8,6 +8,7 @@
 #include "devices/virtio-scsi.h"
 #include "devices/pci-names.h"
 #include "devices/virtio-scsi-parts.h"
+#include "pv-kernel/clock.h"
 #include "pv-kernel/event-ports.h"
 #include "pv-kernel/frames.h"
 #include <errno.h>
@@ -20,6 +21,7 @@
 #define REQUEST_QUEUE   2u
 #define CDB_BYTES       32u
 #define TRIES_MAX       5u
+#define TOLD_NS         1000000000ULL
 #define FEATURES        (1ULL << VIRTIO_F_INDIRECT | 1ULL << VIRTIO_F_EVENT_INDEX)
 
 static struct virtio_scsi *scsi_of(const struct disk_controller *controller)
@@ -150,6 +152,23 @@ static void later_go(struct virtio_scsi *scsi, unsigned int from, unsigned int c
     }
 }
 
+/* A line about what a disk could not do, at most one a second. */
+static void error_tell(struct virtio_scsi *scsi, const struct disk *disk, unsigned int slot,
+                       const struct virtio_scsi_response *response)
+{
+    const struct disk_command *command = &disk->commands[slot];
+    uint64_t now = clock_monotonic_ns();
+
+    if (scsi->told && now - scsi->told < TOLD_NS)
+        return;
+    scsi->told = now;
+    printf("%s: operation %d at sector %llu: response %u, status %02x, sense %02x %02x %02x\n",
+           disk->block.name, (int)command->operation, (unsigned long long)command->sector,
+           (unsigned int)response->response, (unsigned int)response->status,
+           (unsigned int)response->sense[2], (unsigned int)response->sense[12],
+           (unsigned int)response->sense[13]);
+}
+
 static void command_end(struct virtio_scsi *scsi, struct scsi_disk *disk, unsigned int number,
                         enum scsi_verdict verdict)
 {
@@ -185,6 +204,8 @@ static void complete(struct virtio_scsi *scsi, uint16_t head)
     verdict = virtio_scsi_verdict(&response);
     if (verdict == SCSI_GOOD && response.residual)
         verdict = SCSI_FAILED; /* not all of it was moved */
+    if (verdict == SCSI_FAILED)
+        error_tell(scsi, &disk->disk, slot, &response);
     command_end(scsi, disk, number, verdict);
 }
 
