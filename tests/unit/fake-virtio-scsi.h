@@ -5,7 +5,7 @@
 #ifndef TESTS_UNIT_FAKE_VIRTIO_SCSI_H
 #define TESTS_UNIT_FAKE_VIRTIO_SCSI_H
 
-#include "disk-world.h"
+#include "drive-world.h"
 #include "devices/virtio-scsi-parts.h"
 
 #define TARGETS 7u

@@ -5,7 +5,8 @@
  *
  * Sources: dom0/devices/virtio-blk.c dom0/devices/block-device.c dom0/devices/block-sleep.c
  * Sources: dom0/devices/disk-commands.c dom0/devices/disk-controller.c dom0/devices/disk-cut.c
- * Sources: dom0/tasks/turns.c dom0/devices/pci-names.c
+ * Sources: dom0/tasks/turns.c dom0/devices/pci-names.c dom0/devices/disk-names.c
+ * Sources: dom0/devices/virtio-slots.c
  */
 #include <errno.h>
 #include <setjmp.h>
