@@ -198,15 +198,21 @@ static void silence_costs_the_silent_one(void **state)
 static void a_device_that_lies(void **state)
 {
     struct fake_device *of = &devices[0];
+    struct virtio_scsi *scsi = ((struct disk_controller *)of->handler_arg)->state;
+    unsigned int added;
 
     (void)state;
     targets[0].holds = true;
     assert_int_equal(ask(0, one, BLOCK_READ, 0, 1, '-'), 0);
     block_device_kick(one);
-    for (unsigned int head = 20; head < 300; head++)
-        of->used[of->used_count++] = (uint16_t)head;
+    added = of->added;
+    virtio_scsi_memory_of(scsi, 0)->response.response = VIRTIO_SCSI_ABORTED; /* of a free slot */
+    for (unsigned int head = 0; head < 300; head++)
+        if (head != of->ring[of->published - 1])
+            of->used[of->used_count++] = (uint16_t)head;
     a_while();
     assert_int_equal(users[0].ended, 0);
+    assert_int_equal(of->added, added);
     targets[0].holds = false;
     a_while();
     assert_int_equal(count(1, 0), 1);
