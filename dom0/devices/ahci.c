@@ -56,11 +56,13 @@ static void message_handler(evtchn_port_t port, void *arg)
 static int interrupt_bind(struct ahci *ahci)
 {
     evtchn_port_t port;
+    int error = pci_bind_msix(ahci->pci, 0, &port);
 
-    if (pci_bind_msix(ahci->pci, 0, &port) && pci_bind_msi(ahci->pci, &port))
-        return pci_bind_line(ahci->pci, line_handler, ahci);
-    event_port_set_handler(port, message_handler, ahci);
-    return 0;
+    if (!error)
+        event_port_set_handler(port, message_handler, ahci);
+    else
+        error = pci_bind_msi(ahci->pci, line_handler, ahci);
+    return error ? pci_bind_line(ahci->pci, line_handler, ahci) : 0;
 }
 
 /* 10.6: the firmware may be using it, and is asked to stop. */

@@ -60,6 +60,30 @@ static int line_bind(struct line *line, uint32_t number)
     return error;
 }
 
+/*
+ * Xen holds a message that the device cannot mask back until the one before was served, as it does
+ * a line: so it is one, with one user.
+ */
+int pci_bind_msi(const struct pci_device *device, pci_line_handler handler, void *arg)
+{
+    struct line *line = calloc(1, sizeof(*line));
+    struct line_user *user = malloc(sizeof(*user));
+    evtchn_port_t port;
+    int error = line && user ? pci_map_msi(device, &line->number) : -XEN_ENOMEM;
+
+    if (!error)
+        error = event_port_bind_pirq(line->number, false, &port);
+    if (error) {
+        free(line);
+        free(user);
+        return error;
+    }
+    *user = (struct line_user){ handler, arg, NULL };
+    line->users = user;
+    event_port_set_handler(port, line_pulled, line);
+    return 0;
+}
+
 int pci_bind_line(struct pci_device *device, pci_line_handler handler, void *arg)
 {
     struct line_user *user;

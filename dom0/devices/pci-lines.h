@@ -1,5 +1,5 @@
 /*
- * PCI interrupt lines (INTx), for devices that have no messages.
+ * PCI interrupts of devices without MSI-X: lines (INTx), and messages that cannot be masked (MSI).
  */
 #ifndef DEVICES_PCI_LINES_H
 #define DEVICES_PCI_LINES_H
@@ -12,6 +12,8 @@
  */
 typedef void (*pci_line_handler)(void *arg);
 
+/* The device's message (MSI), for devices without MSI-X.  -ENODEV: it has none; -ENOMEM. */
+int pci_bind_msi(const struct pci_device *device, pci_line_handler handler, void *arg);
 /* -ENODEV: the firmware gave the device no line. */
 int pci_bind_line(struct pci_device *device, pci_line_handler handler, void *arg);
 

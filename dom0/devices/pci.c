@@ -29,6 +29,7 @@
 #define BAR_IO             1U
 #define BAR_TYPE           6U
 #define BAR_64             4U
+#define MSI_ENABLE         0x0001U
 #define MSIX_ENABLE        0x8000U
 #define MSIX_MASK_ALL      0x4000U
 
@@ -242,15 +243,20 @@ static struct physdev_map_pirq message_of(const struct pci_device *d, unsigned i
                                       .entry_nr = (int32_t)entry };
 }
 
-int pci_bind_msi(const struct pci_device *d, uint32_t *port)
+int pci_map_msi(const struct pci_device *d, uint32_t *pirq)
 {
+    unsigned int cap = pci_find_capability(d, PCI_CAP_MSI, 0);
     struct physdev_map_pirq map = message_of(d, 0);
     int error;
 
-    if (d->segment || !pci_find_capability(d, PCI_CAP_MSI, 0))
+    if (d->segment || !cap)
         return -XEN_ENODEV;
     error = (int)hypercall_physdev_op(PHYSDEVOP_map_pirq, HYPERCALL_ARG(&map));
-    return error ? error : event_port_bind_pirq((uint32_t)map.pirq, false, port);
+    if (error)
+        return error;
+    *pirq = (uint32_t)map.pirq;
+    pci_write(d, cap + 2, 2, pci_read(d, cap + 2, 2) | MSI_ENABLE); /* Xen leaves that to us */
+    return 0;
 }
 
 int pci_bind_msix(struct pci_device *d, unsigned int entry, uint32_t *port)

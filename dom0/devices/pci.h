@@ -46,10 +46,10 @@ int pci_map_bar(const struct pci_device *device, unsigned int bar, void **va);
  */
 int pci_bind_msix(struct pci_device *device, unsigned int entry, uint32_t *port);
 /*
- * The same for a device's only message (MSI), for those without MSI-X.  -ENODEV: it has none, or
- * is of another segment than 0.
+ * A device's only message (MSI), for those without MSI-X, as an interrupt of the hypervisor's; see
+ * pci_bind_msi.  -ENODEV: it has none, or is of another segment than 0.
  */
-int pci_bind_msi(const struct pci_device *device, uint32_t *port);
+int pci_map_msi(const struct pci_device *device, uint32_t *pirq);
 
 void pci_start(void);
 
