@@ -42,9 +42,11 @@ static bool fits_uuid(struct block_device *device, const char *name)
     return !probe(device, &found) && !strcasecmp(found.uuid, name);
 }
 
+/* By the partition table's word alone: a file system's label is its guest's to write, and what is on
+ * the data partition is started. */
 static bool fits_data(struct block_device *device, const char *name)
 {
-    return !strcmp(device->partition_name, name) || fits_label(device, name);
+    return !strcmp(device->partition_name, name);
 }
 
 /* The one device that fits; -ENODEV: none does, -EMLINK: several do. */

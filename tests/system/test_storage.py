@@ -77,7 +77,7 @@ def test_files_survive(hv, tmp_path):
     random.seed(1)
     data = {"big": random.randbytes(5_000_001), "small": b"small\n", "empty": b""}
     extra = folder_with(tmp_path, **data)
-    disk = partitioned(tmp_path / "d.img", ("data", filesystem(tmp_path / "p.img")))
+    disk = partitioned(tmp_path / "d.img", ("paravane", filesystem(tmp_path / "p.img")))
     first = run_script(tmp_path, hv, [
         "mount", "mkdir -p /data/one/two", "cp /extra/big /data/one/two", "cp /extra/small /data",
         "cp -r /extra /data/copy", "cp /extra/empty /data/empty", "rm /data/copy/small",
@@ -111,7 +111,7 @@ def test_a_partition_is_doms_or_a_guests(tmp_path):
     extra = folder_with(tmp_path, **{"guest.cfg": GUEST.format("guest", "/extra", '"phy:vda1,xvda,w"').encode()})
     shutil.copy(BUILD / "tests" / "idle.gz", extra)
     (extra / "auto.cfg").write_text(GUEST.format("auto", "/data", ""))
-    disk = partitioned(tmp_path / "d.img", ("data", filesystem(tmp_path / "p.img")))
+    disk = partitioned(tmp_path / "d.img", ("paravane", filesystem(tmp_path / "p.img")))
     result = run_script(tmp_path, "paravane", [
         "! vmctl create /extra/guest.cfg", "cp /extra/idle.gz /data", "mkdir -p /data/vmctl/auto",
         "cp /extra/auto.cfg /data/vmctl/auto", "umount /data", "vmctl create /extra/guest.cfg",
@@ -137,7 +137,7 @@ def test_linux_and_dom0_take_turns(tmp_path):
     file that Linux had open without a name."""
     data = random.Random(3).randbytes(1_000_000)
     extra = folder_with(tmp_path, data=data, **{"linux.cfg": LINUX.encode()})
-    disk = partitioned(tmp_path / "d.img", ("data", filesystem(tmp_path / "p.img")))
+    disk = partitioned(tmp_path / "d.img", ("paravane", filesystem(tmp_path / "p.img")))
     result = run_script(tmp_path, "paravane", [
         "cp /extra/data /data/data", "mkdir /data/folder", "umount /data", "vmctl create /extra/linux.cfg",
         "vmctl console linux --expect BusyBox --timeout 60",
@@ -158,10 +158,15 @@ def test_linux_and_dom0_take_turns(tmp_path):
 
 def test_two_of_a_name(tmp_path):
     disk = partitioned(tmp_path / "d.img", ("paravane", filesystem(tmp_path / "a.img", 8, label="")),
-                       ("other", filesystem(tmp_path / "b.img", 8, "ext2")))
-    result = run_script(tmp_path, "paravane", ["! ls /data", "mkdir /a", "mount PARTLABEL=paravane /a", "mount"],
+                       ("paravane", filesystem(tmp_path / "b.img", 8, "ext2")))
+    result = run_script(tmp_path, "paravane", ["! ls /data", "mkdir /a", "mount vda1 /a", "mount"],
                         DISK=disk, SMP=1).ok()
     assert "more than one is called paravane" in result.output
+    # What a guest may write on its partition, a label, makes nothing of it that dom0 takes.
+    disk = partitioned(tmp_path / "e.img", ("mine", filesystem(tmp_path / "c.img", 8)),
+                       ("other", filesystem(tmp_path / "b.img", 8, "ext2")))
+    labelled = run_script(tmp_path, "paravane", ["! ls /data", "! mount LABEL=paravane /tmp"], DISK=disk, SMP=1).ok()
+    assert "is called paravane" not in labelled.output and "more than one" in labelled.of("! mount LABEL")
     named = run_script(tmp_path, "paravane", ["ls /data", "mount"], DISK=disk, SMP=1,
                        DOM0_CMDLINE="data=PARTLABEL=other").ok()
     assert "vda2 on /data (ext2, rw)" in named.of("mount")
@@ -230,7 +235,7 @@ def test_power_goes(tmp_path):
     random.seed(2)
     data = random.randbytes(300_000)
     extra = folder_with(tmp_path, data=data)
-    disk = partitioned(tmp_path / "d.img", ("data", filesystem(tmp_path / "p.img")))
+    disk = partitioned(tmp_path / "d.img", ("paravane", filesystem(tmp_path / "p.img")))
     for life, marks in enumerate((3, 11, 24)):
         lines = []
         for i in range(200):
