@@ -42,8 +42,8 @@ static bool fits_uuid(struct block_device *device, const char *name)
     return !probe(device, &found) && !strcasecmp(found.uuid, name);
 }
 
-/* By the partition table's word alone: a file system's label is its guest's to write, and what is on
- * the data partition is started. */
+/* By the partition table's word alone: a file system's label is its guest's to write, and what is
+ * on the data partition is started. */
 static bool fits_data(struct block_device *device, const char *name)
 {
     return !strcmp(device->partition_name, name);
