@@ -249,8 +249,10 @@ static void alone_failed(struct ahci_port *port, uint32_t task_file)
 
     error_tell(port, task_file);
     port->failed = true;
-    if (ahci_port_clear(port))
-        reset_ask(port);
+    if (ahci_port_clear(port)) {
+        reset_ask(port); /* its engine still runs: the pages are the disk's until it is stopped */
+        return;
+    }
     causes_take(port); /* they are this one's */
     slots_done(port, port->given, discard && task_file & TFD_ABORTED ? -EOPNOTSUPP : -EIO);
 }

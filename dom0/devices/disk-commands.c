@@ -315,6 +315,9 @@ void disk_commands_free(struct disk *disk)
     free(disk->free_slots);
     if (disk->bounce)
         frames_free(disk->bounce, 0);
+    disk->commands = NULL;
+    disk->free_slots = NULL;
+    disk->bounce = NULL;
 }
 
 int disk_commands_make(struct disk *disk)

@@ -50,6 +50,11 @@ static bool wait_for_work(struct disk_controller *controller)
 {
     bool was = events_mask_save();
 
+    if (controller->woken) {
+        events_mask_restore(was);
+        task_yield(); /* a device that always has something to say keeps nobody out */
+        was = events_mask_save();
+    }
     while (!controller->woken && !controller->looked_after)
         wait_queue_wait(&controller->work);
     if (!controller->woken)
@@ -87,6 +92,7 @@ static void reset(struct disk_controller *controller, int fault)
            : fault == -ETIMEDOUT ? "no answer: reset"
                                  : "it asks for a reset");
     controller->health = DISKS_RESET;
+    controller->kick_needed = false;
     error = controller->driver->stop(controller); /* from here on it touches no memory */
     controller->driver->take(controller);
     commands_end(controller, false);
@@ -154,10 +160,10 @@ static bool limits_good(const struct disk *disk)
            limits->segments <= BLOCK_MAX_SEGMENTS && disk->slots && disk->slots <= DISK_SLOTS_MAX;
 }
 
-int disk_register(struct disk *disk, struct disk_controller *controller)
+/* The driver's disk, with all that it takes to be one.  -EINVAL, -ENOMEM, -EEXIST. */
+static int disk_make(struct disk *disk, struct disk_controller *controller)
 {
     struct block_device *block = &disk->block;
-    struct disk **end = &controller->disks;
     int error;
 
     if (!limits_good(disk))
@@ -169,8 +175,19 @@ int disk_register(struct disk *disk, struct disk_controller *controller)
     if (error)
         return error;
     error = block_device_register(block);
-    if (error) {
+    if (error)
         disk_commands_free(disk);
+    return error;
+}
+
+int disk_register(struct disk *disk, struct disk_controller *controller)
+{
+    struct block_device *block = &disk->block;
+    struct disk **end = &controller->disks;
+    int error = disk_make(disk, controller);
+
+    if (error) {
+        disk->slots = 0; /* whatever the device says of them */
         return error;
     }
     while (*end)

@@ -148,13 +148,18 @@ static int administer(struct nvme *nvme, struct nvme_command *command, uint32_t 
     command->id = nvme->admin.tail;
     nvme_put(&nvme->admin, command);
     nvme_ring(&nvme->admin);
-    while (!nvme_take(&nvme->admin, &completion)) {
+    for (;;) {
+        if (nvme_take(&nvme->admin, &completion)) {
+            nvme_taken(&nvme->admin);
+            if (completion.id == command->id)
+                break;
+            continue; /* the late answer to one that was given up */
+        }
         if (ms++ == ANSWER_MS)
             return -ETIMEDOUT;
         task_sleep_ns(1000000);
     }
-    nvme_taken(&nvme->admin);
-    if (completion.id != command->id || completion.status & 0x7ff)
+    if (completion.status & 0x7ff)
         return -EIO;
     if (result)
         *result = completion.result;

@@ -169,13 +169,16 @@ static void complete(struct virtio_disk *disk, uint16_t head)
 static void take(struct disk_controller *controller)
 {
     struct virtio_disk *disk = virtio_disk_of(controller);
+    unsigned int most = disk->queue.size; /* once around: then others may run */
     uint16_t head;
 
     virtqueue_interrupts_off(&disk->queue);
     do {
-        while (virtqueue_take(&disk->queue, &head))
+        for (; most && virtqueue_take(&disk->queue, &head); most--)
             complete(disk, head);
-    } while (virtqueue_interrupts_on(&disk->queue));
+    } while (virtqueue_interrupts_on(&disk->queue) && most);
+    if (!most)
+        disk_controller_wake(controller);
 }
 
 static int look(struct disk_controller *controller)

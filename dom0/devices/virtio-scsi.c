@@ -174,6 +174,10 @@ static void command_end(struct virtio_scsi *scsi, struct scsi_disk *disk, unsign
 {
     unsigned int slot = number - disk->disk.slot_base;
 
+    /* While it is stopped nothing is put off: the commands that are left are issued again, or end,
+     * and what was put off must not outlive them. */
+    if (scsi->controller.health != DISKS_WORK && (verdict == SCSI_LATER || verdict == SCSI_AGAIN))
+        return;
     if (verdict == SCSI_LATER) {
         scsi->later[number] = true;
         return;
@@ -184,7 +188,8 @@ static void command_end(struct virtio_scsi *scsi, struct scsi_disk *disk, unsign
         return;
     }
     disk_command_done(&disk->disk, slot, error_of(verdict, disk->disk.commands[slot].operation));
-    later_go(scsi, disk->disk.slot_base, disk->disk.slots);
+    if (scsi->controller.health == DISKS_WORK)
+        later_go(scsi, disk->disk.slot_base, disk->disk.slots);
 }
 
 static void complete(struct virtio_scsi *scsi, uint16_t head)
@@ -212,13 +217,16 @@ static void complete(struct virtio_scsi *scsi, uint16_t head)
 static void take(struct disk_controller *controller)
 {
     struct virtio_scsi *scsi = scsi_of(controller);
+    unsigned int most = scsi->queue.size; /* once around: then others may run */
     uint16_t head;
 
     virtqueue_interrupts_off(&scsi->queue);
     do {
-        while (virtqueue_take(&scsi->queue, &head))
+        for (; most && virtqueue_take(&scsi->queue, &head); most--)
             complete(scsi, head);
-    } while (virtqueue_interrupts_on(&scsi->queue));
+    } while (virtqueue_interrupts_on(&scsi->queue) && most);
+    if (!most)
+        disk_controller_wake(controller);
     if (scsi->again)
         virtio_scsi_kick(scsi);
 }

@@ -2,6 +2,7 @@
  * A backend's side of the conversation.  See backend.h.
  */
 #include "split-drivers/handshake/backend.h"
+#include "pv-kernel/clock.h"
 #include "tasks/task.h"
 #include "xenstore/client.h"
 #include <errno.h>
@@ -235,10 +236,12 @@ static void device_look(struct backend_class *class, uint32_t domid, uint32_t de
         device = device_create(class, domid, device_id, directory);
     if (!device)
         return;
-    if (device->unpublished)
+    if (device->unpublished && !device->gone)
         publish(device, device->published);
     state = handshake_read_state(class->store, directory);
-    if (state == XENBUS_UNKNOWN) {
+    if (state == XENBUS_UNKNOWN || device->gone) {
+        /* What is written there from now on is another device, even if this one still stops. */
+        device->gone = true;
         if (rings_close(device))
             device_destroy(device);
     } else if (state == XENBUS_CLOSING && !is_online(device)) {
@@ -251,8 +254,14 @@ static void device_look(struct backend_class *class, uint32_t domid, uint32_t de
 
 void backend_ended(struct backend_device *device)
 {
+    struct backend_class *class = device->class;
+    uint32_t domid = device->domid, device_id = device->device_id;
+    bool gone = device->gone;
+
     device->state = BACKEND_CLOSED;
-    device_look(device->class, device->domid, device->device_id);
+    device_look(class, domid, device_id);
+    if (gone)
+        device_look(class, domid, device_id); /* there may be another of its number by now */
 }
 
 /* The devices of one guest, by their nodes. */
@@ -322,6 +331,7 @@ static void watch_fired(struct backend_class *class, const char *path, const cha
 static void watch_task(void *arg)
 {
     struct backend_class *class = arg;
+    uint64_t retry = 0; /* when what was missed is looked at again, whatever events there are */
     char *path, *token;
 
     for (;;) {
@@ -331,10 +341,12 @@ static void watch_task(void *arg)
             watch_fired(class, path, token);
             free(path);
             free(token);
-            continue;
+            if (!class->missed || clock_monotonic_ns() < retry)
+                continue;
         }
+        retry = clock_monotonic_ns() + RETRY_NS;
         /* Time to try again what was missed; or there was no memory for the event itself. */
-        if (error != -ETIMEDOUT)
+        if (error && error != -ETIMEDOUT)
             task_sleep_ns(RETRY_NS);
         class->missed = false;
         look_at_all(class);

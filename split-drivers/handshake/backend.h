@@ -42,6 +42,7 @@ struct backend_device {
     enum backend_state state;
     enum xenbus_state published; /* what the store should say of us */
     bool unpublished;            /* there was no memory to say it: to be tried again */
+    bool gone;                   /* its node is: so is the device, once nothing is in flight */
     unsigned int complaints;     /* lines printed about this frontend */
     struct backend_class *class;
     struct backend_device *next;

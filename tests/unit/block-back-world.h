@@ -148,7 +148,8 @@ static int setup(void **state)
     memset(&shared, 0xee, sizeof(shared));
     memset(&shared.ring.header, 0, sizeof(shared.ring.header));
     shared.ring.header.rsp_event = 1;
-    device = (struct block_device){ .sectors = 1000, .limits = { .sector_size = 512 } };
+    device = (struct block_device){ .sectors = 1000,
+                                    .limits = { .sector_size = 512, .discard_sectors = 100 } };
     vbd = calloc(1, sizeof(*vbd));
     vbd->backend.domid = 5;
     vbd->device = &device;

@@ -205,10 +205,60 @@ static void test_discard(void **state)
     complete_answer(queue);
     assert_int_equal(answer_of(0), BLKIF_RSP_EOPNOTSUPP);
     assert_int_equal(response_of(0)->operation, BLKIF_OP_DISCARD);
+    push_discard(1000, 1);
+    push_discard(0, 1001);
+    push_discard(UINT64_MAX, 2);
+    push_discard(5, 0);
+    round_trip(0);
+    for (unsigned int i = 1; i < 5; i++)
+        assert_int_equal(answer_of(i), BLKIF_RSP_ERROR);
+    shared.ring.header.rsp_prod = shared.ring.header.req_prod = 1;
+    queue->request_consumed = queue->response_produced = 1;
     vbd->writable = false;
     push_discard(24, 8);
     round_trip(0);
     assert_int_equal(answer_of(1), BLKIF_RSP_ERROR);
+}
+
+/* A long one goes to the disk piece by piece, each in line behind what else there is. */
+static void test_long_discard(void **state)
+{
+    (void)state;
+    push_discard(10, 950);
+    taken();
+    for (unsigned int piece = 0; piece < 10; piece++) {
+        if (piece == 3) {
+            push(BLKIF_OP_READ, 0, 1);
+            taken();
+        }
+        disk_room = at_disk_count + 1;
+        execute_submit(queue);
+        assert_int_equal(at_disk_count, 1);
+        if (piece == 3) { /* the discard's own was first in line; now it is behind */
+            disk_answers(0);
+            execute_submit(queue);
+            assert_int_equal(at_disk[0]->operation, BLOCK_READ);
+            disk_answers(0);
+            disk_room = 1;
+            continue;
+        }
+        assert_int_equal(at_disk[0]->operation, BLOCK_DISCARD);
+        assert_int_equal(at_disk[0]->sector, 10 + piece * 100);
+        assert_int_equal(at_disk[0]->sectors, piece == 9 ? 50 : 100);
+        disk_answers(0);
+    }
+    complete_answer(queue);
+    assert_int_equal(shared.ring.header.rsp_prod, 2);
+    assert_int_equal(answer_of(0) + answer_of(1), BLKIF_RSP_OKAY);
+    push_discard(0, 1000);
+    taken();
+    execute_submit(queue);
+    vbd->backend.state = BACKEND_STOPPING;
+    disk_answers(0);
+    assert_null(queue->mapped_first);
+    complete_answer(queue);
+    assert_int_equal(shared.ring.header.rsp_prod, 3);
+    assert_int_equal(answer_of(2), BLKIF_RSP_ERROR);
 }
 
 /* A ring of four pages, full of requests of eleven segments: more than one hypercall takes. */
@@ -418,6 +468,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_indirect_wait, setup, teardown),
         cmocka_unit_test_setup_teardown(test_indirect_without_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_discard, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_long_discard, setup, teardown),
         cmocka_unit_test_setup_teardown(test_large_ring, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(test_read_only, setup, teardown),

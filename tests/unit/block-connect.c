@@ -23,6 +23,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include "libc/libc.h"
 #include "pv-kernel/clock.h"
 #include "pv-kernel/event-ports.h"
 #include "split-drivers/block/back/block-back.h"
@@ -115,6 +116,12 @@ static void backend_runs(void)
     task_runs = false;
 }
 
+bool libc_memory_allows(size_t bytes)
+{
+    (void)bytes;
+    return !no_memory;
+}
+
 /* The data path, and the pages behind it. */
 static struct block_device disk = { .name = "vda",
                                     .sectors = 100,
@@ -138,8 +145,11 @@ void block_device_names(const struct block_device *device, char names[BLOCK_NAME
     strcpy(names, device->name);
 }
 
+static unsigned int opened;
+
 int block_device_claim(struct block_device *device, bool writable)
 {
+    opened++;
     (void)device;
     (void)writable;
     return 0;
@@ -391,6 +401,28 @@ static void say_queue(unsigned int domid, unsigned int queue, const char *node, 
     say(FRONT, domid, leaf, value);
 }
 
+/* A node that is written anew while the old device still stops is another device. */
+static void a_new_node_is_a_new_device(void **state)
+{
+    (void)state;
+    connect_one(8);
+    remove_disk(8);
+    backend_runs();
+    assert_int_equal(stopping_count, 1);
+    opened = 0;
+    add_disk(8);
+    backend_runs();
+    assert_int_equal(back_state(8), 1);
+    assert_int_equal(opened, 0);
+    disk_answers();
+    assert_int_equal(opened, 1); /* it was claimed anew */
+    backend_runs();
+    assert_int_equal(back_state(8), 2);
+    remove_disk(8);
+    backend_runs();
+    assert_int_equal(mapped, 0);
+}
+
 /* A frontend of so many queues with rings of so many pages, of which nothing is missing. */
 static void many_rings(unsigned int domid, unsigned int queues, unsigned int order)
 {
@@ -489,6 +521,7 @@ int main(void)
         cmocka_unit_test(a_hanging_disk_stops_nobody_else),
         cmocka_unit_test(a_frontend_closes_and_comes_back),
         cmocka_unit_test(memory_comes_back),
+        cmocka_unit_test(a_new_node_is_a_new_device),
         cmocka_unit_test(queues_and_pages),
         cmocka_unit_test(more_than_was_offered_is_refused),
         cmocka_unit_test(wild_numbers_are_refused),

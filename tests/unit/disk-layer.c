@@ -330,6 +330,18 @@ static void who_waits_for_the_page_is_told(void **state)
     assert_int_equal(simple.error, -EIO);
 }
 
+static void who_always_talks_keeps_nobody_out(void **state)
+{
+    (void)state;
+    world_new(&plain, 2);
+    takes = yields = 0;
+    talks = true;
+    interrupt();
+    talks = false;
+    assert_true(takes >= 1000);
+    assert_true(yields >= takes - 1);
+}
+
 static void who_cannot_copy_is_refused(void **state)
 {
     struct block_limits limits = plain;
@@ -363,6 +375,14 @@ static void limits_that_make_no_sense_are_refused(void **state)
     for (unsigned int i = 0; i < sizeof(senseless) / sizeof(senseless[0]); i++)
         assert_int_equal(disk_register(disk_new(&senseless[i], 1), controller), -EINVAL);
     assert_int_equal(disk_register(disk_new(&plain, 0), controller), -EINVAL);
+    other = disk_new(&senseless[0], SLOTS);
+    assert_int_equal(disk_register(other, controller), -EINVAL);
+    disk_command_done(other, 0, 0); /* the device answers nevertheless */
+    snprintf(other->block.name, sizeof(other->block.name), "%s", disk->block.name);
+    other->slots = SLOTS;
+    other->block.limits = plain;
+    assert_int_equal(disk_register(other, controller), -EEXIST);
+    disk_command_done(other, 0, 0);
     assert_int_equal(disk_register(disk_new(&plain, DISK_SLOTS_MAX + 1), controller), -EINVAL);
 }
 
@@ -381,6 +401,7 @@ int main(void)
         cmocka_unit_test(nothing_is_issued_to_a_stopped_disk),
         cmocka_unit_test(what_does_not_start_again_is_dead),
         cmocka_unit_test(who_waits_for_the_page_is_told),
+        cmocka_unit_test(who_always_talks_keeps_nobody_out),
         cmocka_unit_test(who_cannot_copy_is_refused),
         cmocka_unit_test(limits_that_make_no_sense_are_refused),
     };

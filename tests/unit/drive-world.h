@@ -161,6 +161,10 @@ void wait_queue_wake_all(struct wait_queue *q)
     (void)q;
 }
 
+void task_yield(void)
+{
+}
+
 bool events_mask_save(void)
 {
     return false;

@@ -246,6 +246,10 @@ void event_port_set_handler(evtchn_port_t port, event_handler_t handler, void *a
     disk_interrupt = handler;
 }
 
+void task_yield(void)
+{
+}
+
 bool events_mask_save(void)
 {
     return false;

@@ -10,13 +10,45 @@ static int16_t status_of(int error)
     return error == -EOPNOTSUPP ? BLKIF_RSP_EOPNOTSUPP : error ? BLKIF_RSP_ERROR : BLKIF_RSP_OKAY;
 }
 
+#define DISCARD_PIECE (64u << 11) /* sectors: each piece is a turn of its own */
+
+/* A discard's next piece, as long as one command and one turn may be. */
+static void discard_piece_fill(struct vbd_request *request)
+{
+    uint64_t most = request->queue->vbd->device->limits.discard_sectors;
+
+    if (most > DISCARD_PIECE)
+        most = DISCARD_PIECE;
+    request->block.sector = request->discard_sector;
+    request->block.sectors = request->discard_left < most ? request->discard_left : most;
+}
+
+/* Puts a discard of which a piece is done in line again, behind what else is asked; false: that
+ * was all, or there is no more to be done for this frontend. */
+static bool discard_goes_on(struct vbd_request *request, int error)
+{
+    struct vbd_queue *queue = request->queue;
+
+    if (error || request->operation != BLKIF_OP_DISCARD)
+        return false;
+    request->discard_sector += request->block.sectors;
+    request->discard_left -= request->block.sectors;
+    if (!request->discard_left || queue->vbd->backend.state != BACKEND_CONNECTED)
+        return false;
+    request->next = NULL;
+    *queue->mapped_last = request;
+    queue->mapped_last = &request->next;
+    return true;
+}
+
 static void disk_done(struct block_request *block, int error)
 {
     struct vbd_request *request = block->owner;
     struct vbd_queue *queue = request->queue;
 
     queue->in_flight--;
-    complete_add(request, status_of(error));
+    if (!discard_goes_on(request, error))
+        complete_add(request, request->discard_left && !error ? BLKIF_RSP_ERROR : status_of(error));
     vbd_wake(queue->vbd);
 }
 
@@ -36,6 +68,8 @@ static void block_request_fill(struct vbd_request *request)
     block->copy = copy_segments;
     block->done = disk_done;
     block->owner = request;
+    if (request->operation == BLKIF_OP_DISCARD)
+        discard_piece_fill(request);
 }
 
 bool execute_submit(struct vbd_queue *queue)

@@ -65,7 +65,7 @@ static int16_t transfer_take(struct vbd_request *request)
     return intake_range(request, r->sector_number);
 }
 
-/* The range is looked at by the device itself (block_device_submit). */
+/* It goes to the disk in pieces (execute.c): a whole disk's takes as long as the disk likes. */
 static int16_t discard_take(struct vbd_request *request)
 {
     const struct blkif_request_discard *r = &request->copy.discard;
@@ -74,8 +74,11 @@ static int16_t discard_take(struct vbd_request *request)
         return BLKIF_RSP_EOPNOTSUPP;
     if (!request->queue->vbd->writable)
         return BLKIF_RSP_ERROR;
-    request->block.sector = r->sector_number;
-    request->block.sectors = r->nr_sectors;
+    if (!r->nr_sectors || r->sector_number > request->queue->vbd->device->sectors ||
+        r->nr_sectors > request->queue->vbd->device->sectors - r->sector_number)
+        return BLKIF_RSP_ERROR;
+    request->discard_sector = r->sector_number;
+    request->discard_left = r->nr_sectors;
     return BLKIF_RSP_OKAY;
 }
 
@@ -104,6 +107,7 @@ static int16_t request_take(struct vbd_request *request)
     request->frames = request->own_frames;
     request->segments = request->own_segments;
     memset(&request->block, 0, sizeof(request->block));
+    request->discard_left = 0;
     switch (request->operation) {
     case BLKIF_OP_READ:
     case BLKIF_OP_WRITE:

@@ -3,6 +3,7 @@
  * queue in its own folder, for more in queue-0, queue-1 ... below it.
  */
 #include "split-drivers/block/back/vbd.h"
+#include "libc/libc.h"
 #include "pv-kernel/event-ports.h"
 #include "pv-kernel/frames.h"
 #include <errno.h>
@@ -82,7 +83,8 @@ static int ring_map(struct vbd_queue *queue, const grant_ref_t *refs, unsigned i
     queue->ring = va;
     queue->pages = pages;
     queue->slots = vbd_ring_slots(pages);
-    queue->requests = calloc(queue->slots, sizeof(*queue->requests));
+    if (libc_memory_allows(queue->slots * sizeof(*queue->requests)))
+        queue->requests = calloc(queue->slots, sizeof(*queue->requests));
     return queue->requests ? 0 : -ENOMEM;
 }
 

@@ -51,8 +51,11 @@ static bool serve_round(struct vbd *vbd)
     unsigned int first = vbd->first_queue;
     bool moved = false, room = true;
 
-    for (unsigned int i = 0; i < vbd->queue_count; i++)
+    for (unsigned int i = 0; i < vbd->queue_count; i++) {
+        if (i && moved)
+            task_yield(); /* a full ring is as much as others should wait for */
         moved |= queue_round(&vbd->queues[i]);
+    }
     for (unsigned int i = 0; i < vbd->queue_count && room; i++) {
         unsigned int number = (first + i) % vbd->queue_count;
 

@@ -59,6 +59,7 @@ struct vbd_request {
     struct block_segment own_segments[BLKIF_MAX_SEGMENTS_PER_REQUEST];
     struct vbd_list *list;
     struct block_request block;
+    uint64_t discard_sector, discard_left; /* of a discard: what the disk has not done yet */
     struct vbd_request *next;
 };
 

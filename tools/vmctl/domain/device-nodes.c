@@ -145,7 +145,12 @@ int device_nodes_ask(struct xs_client *store, const char *class, uint32_t domid,
     watch_end(store, path, "ask");
     if (backend_is_closed(store, base))
         return 0;
-    xs_printf(store, XS_NO_TX, path, "%d", XENBUS_CONNECTED);
+    snprintf(path, sizeof(path), "/local/domain/%u/device/%s/%u/state", (unsigned int)domid, class,
+             (unsigned int)device_id);
+    if (!xs_read_number(store, XS_NO_TX, path, &before) && before == XENBUS_CONNECTED) {
+        snprintf(path, sizeof(path), "%s/state", base);
+        xs_printf(store, XS_NO_TX, path, "%d", XENBUS_CONNECTED);
+    }
     return -EBUSY;
 }
 
