@@ -45,7 +45,9 @@ enum { ANSWER_OK, ANSWER_ERROR, ANSWER_UNSUPPORTED };
      1ULL << F_TOPOLOGY | 1ULL << F_DISCARD | 1ULL << F_WRITE_ZEROES | 1ULL << VIRTIO_F_INDIRECT | \
      1ULL << VIRTIO_F_EVENT_INDEX)
 
-#define AROUND       2u         /* pieces of a request that are header and status */
+#define AROUND 2u /* pieces of a request that are header and status */
+/* Commands at once: whose turn is next waits for all that are there already. */
+#define DEPTH        16u
 #define SLOTS_MAX    64u        /* whose memory is a page */
 #define BYTES_MAX    (1u << 20) /* of one command */
 #define SERIAL_BYTES 20
@@ -220,8 +222,7 @@ static void interrupt(evtchn_port_t port, void *arg)
 
 static int slots_make(struct virtio_disk *disk)
 {
-    int error =
-        virtio_slots_make(&disk->slots, &disk->queue, has(disk, VIRTIO_F_INDIRECT), SLOTS_MAX);
+    int error = virtio_slots_make(&disk->slots, &disk->queue, has(disk, VIRTIO_F_INDIRECT), DEPTH);
 
     disk->disk.slots = disk->slots.count;
     disk->memory = error ? NULL : frames_alloc(0);
