@@ -153,7 +153,7 @@ static int setup(void **state)
     vbd = calloc(1, sizeof(*vbd));
     vbd->backend.domid = 5;
     vbd->device = &device;
-    vbd->writable = true;
+    vbd->writable = vbd->discards = true;
     vbd->backend.state = BACKEND_CONNECTED;
     ring_new(1);
     at_disk_count = notifications = acquire_calls = held = copies = made = 0;

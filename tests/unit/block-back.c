@@ -218,6 +218,11 @@ static void test_discard(void **state)
     push_discard(24, 8);
     round_trip(0);
     assert_int_equal(answer_of(1), BLKIF_RSP_ERROR);
+    vbd->writable = true;
+    vbd->discards = false; /* no-discard */
+    push_discard(24, 8);
+    round_trip(0);
+    assert_int_equal(answer_of(2), BLKIF_RSP_EOPNOTSUPP);
 }
 
 /* A long one goes to the disk piece by piece, each in line behind what else there is. */

@@ -38,11 +38,14 @@ static void discard_describe(struct vbd *vbd)
     const char *node = vbd->backend.path;
     const struct block_limits *limits = &vbd->device->limits;
     uint32_t granularity = limits->discard_granularity;
+    uint64_t enabled;
 
+    if (handshake_read_number(vbds.store, node, "discard-enable", UINT32_MAX, &enabled))
+        enabled = 1;
+    vbd->discards = enabled && vbd->writable && limits->discard_sectors;
     if (granularity < limits->sector_size)
         granularity = limits->sector_size;
-    handshake_write(vbds.store, node, "feature-discard", "%d",
-                    vbd->writable && limits->discard_sectors);
+    handshake_write(vbds.store, node, "feature-discard", "%d", vbd->discards);
     handshake_write(vbds.store, node, "discard-granularity", "%u", (unsigned int)granularity);
     handshake_write(vbds.store, node, "discard-alignment", "0");
     handshake_write(vbds.store, node, "discard-secure", "0");

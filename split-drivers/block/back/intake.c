@@ -70,7 +70,7 @@ static int16_t discard_take(struct vbd_request *request)
 {
     const struct blkif_request_discard *r = &request->copy.discard;
 
-    if (r->flag & BLKIF_DISCARD_SECURE)
+    if (r->flag & BLKIF_DISCARD_SECURE || !request->queue->vbd->discards)
         return BLKIF_RSP_EOPNOTSUPP;
     if (!request->queue->vbd->writable)
         return BLKIF_RSP_ERROR;

@@ -86,6 +86,7 @@ struct vbd {
     struct backend_device backend; /* first: the conversation's */
     struct block_device *device;
     bool writable;
+    bool discards; /* the frontend was told that it may */
     unsigned int queue_count;
     struct vbd_queue *queues;
     /* serve.c's. */

@@ -152,7 +152,11 @@ static int spec_word(struct spec *spec, const char *word)
     static int (*const set[])(struct spec * spec, const char *value) = { set_target, set_format,
                                                                          set_name, set_access };
 
-    if (!strcmp(word, "discard") || !strcmp(word, "no-discard") || !strcmp(word, "direct-io-safe"))
+    if (!strcmp(word, "discard") || !strcmp(word, "no-discard")) {
+        spec->disk->no_discard = word[0] == 'n';
+        return 0;
+    }
+    if (!strcmp(word, "direct-io-safe"))
         return 0;
     if (!strcmp(word, "cdrom"))
         return spec_error(spec, "CD-ROM drives are not supported", "use an ordinary disk");

@@ -15,6 +15,7 @@ struct disk_config {
     char name[32];    /* in the guest: xvda, xvda1 ... */
     uint32_t number;  /* the same as the protocol's device number */
     bool writable;
+    bool no_discard; /* the guest is not to be told that it may give sectors back */
 };
 
 /* 0 or -EINVAL; where ("demo.cfg:3") starts the message. */

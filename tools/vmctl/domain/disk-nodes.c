@@ -30,7 +30,7 @@ static void write_backend(struct node_writer *writer, const struct disk_config *
     node_put(writer, "type", "phy");
     node_put(writer, "mode", "%s", disk->writable ? "w" : "r");
     node_put(writer, "device-type", "disk");
-    node_put(writer, "discard-enable", "0");
+    node_put(writer, "discard-enable", "%d", !disk->no_discard);
     node_put(writer, "specification", "xen");
     node_put(writer, "physical-device", "%x:%x", (unsigned int)device->major,
              (unsigned int)device->minor);
