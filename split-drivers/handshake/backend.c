@@ -24,8 +24,19 @@ void backend_refuse(struct backend_device *device, const char *why)
 {
     struct xs_client *store = device->class->store;
 
+    device->refused = true;
     handshake_write(store, device->path, "hotplug-error", "%s", why);
     handshake_write(store, device->path, "hotplug-status", "error");
+}
+
+/* It came back and said better: what was refused before is not to stay in the node. */
+static void refusal_withdraw(struct backend_device *device)
+{
+    if (!device->refused)
+        return;
+    device->refused = false;
+    handshake_remove(device->class->store, device->path, "hotplug-error");
+    handshake_write(device->class->store, device->path, "hotplug-status", "connected");
 }
 
 void backend_complain(struct backend_device *device, const char *what, int error)
@@ -171,6 +182,7 @@ static void frontend_initialised(struct backend_device *device)
         return;
     }
     device->state = BACKEND_CONNECTED;
+    refusal_withdraw(device);
     publish(device, XENBUS_CONNECTED);
 }
 

@@ -43,6 +43,7 @@ struct backend_device {
     enum xenbus_state published; /* what the store should say of us */
     bool unpublished;            /* there was no memory to say it: to be tried again */
     bool gone;                   /* its node is: so is the device, once nothing is in flight */
+    bool refused;                /* the node says why it was not to be had */
     unsigned int complaints;     /* lines printed about this frontend */
     struct backend_class *class;
     struct backend_device *next;

@@ -52,6 +52,14 @@ int handshake_write(struct xs_client *client, const char *directory, const char 
     return error ? error : xs_printf(client, XS_NO_TX, path, "%s", value);
 }
 
+void handshake_remove(struct xs_client *client, const char *directory, const char *node)
+{
+    char path[PATH_BYTES];
+
+    if (!path_make(path, directory, node))
+        xs_rm(client, XS_NO_TX, path);
+}
+
 enum xenbus_state handshake_read_state(struct xs_client *client, const char *directory)
 {
     uint64_t state;

@@ -22,5 +22,7 @@ char *handshake_read_string(struct xs_client *client, const char *directory, con
 /* Writes DIRECTORY/node. */
 int handshake_write(struct xs_client *client, const char *directory, const char *node,
                     const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* Removes DIRECTORY/node and what is below it; there may be none. */
+void handshake_remove(struct xs_client *client, const char *directory, const char *node);
 
 #endif

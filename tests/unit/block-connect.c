@@ -367,6 +367,38 @@ static void a_frontend_closes_and_comes_back(void **state)
     assert_int_equal(mapped, 0);
 }
 
+/* What a frontend said wrong is no more held against it once it is connected. */
+static void a_refusal_is_withdrawn(void **state)
+{
+    char path[100], *value;
+
+    (void)state;
+    add_disk(9);
+    backend_runs();
+    say(FRONT, 9, "state", "3"); /* it names no ring */
+    backend_runs();
+    assert_int_equal(back_state(9), 5);
+    snprintf(path, sizeof(path), BACK, 9, "hotplug-error");
+    assert_int_equal(xs_read(client, XS_NO_TX, path, &value, NULL), 0);
+    free(value);
+    say(FRONT, 9, "state", "6");
+    backend_runs();
+    say(FRONT, 9, "state", "1");
+    backend_runs();
+    frontend_comes(9);
+    backend_runs();
+    assert_int_equal(back_state(9), 4);
+    assert_int_equal(xs_read(client, XS_NO_TX, path, &value, NULL), -ENOENT);
+    snprintf(path, sizeof(path), BACK, 9, "hotplug-status");
+    assert_int_equal(xs_read(client, XS_NO_TX, path, &value, NULL), 0);
+    assert_string_equal(value, "connected");
+    free(value);
+    remove_disk(9);
+    backend_runs();
+    disk_answers();
+    assert_int_equal(mapped, 0);
+}
+
 static void memory_comes_back(void **state)
 {
     (void)state;
@@ -520,6 +552,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_hanging_disk_stops_nobody_else),
         cmocka_unit_test(a_frontend_closes_and_comes_back),
+        cmocka_unit_test(a_refusal_is_withdrawn),
         cmocka_unit_test(memory_comes_back),
         cmocka_unit_test(a_new_node_is_a_new_device),
         cmocka_unit_test(queues_and_pages),

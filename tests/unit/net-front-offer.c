@@ -104,11 +104,30 @@ static void other_queues_than_before(void **state)
     assert_int_equal(told(), 4 * 3 + 1);
 }
 
+/* The toolstack took the interface and gave it again in the middle: half an offer is none. */
+static void a_node_made_anew(void **state)
+{
+    (void)state;
+    tell("4", "1");
+    assert_int_equal(offer_seal(&front, xs_open()), 0);
+    is("state", "4");
+    xs_rm(xs_open(), XS_NO_TX, FRONTEND);
+    node_set(FRONTEND "/state", "1");
+    node_set(FRONTEND "/queue-3/tx-ring-ref", "13");
+    assert_int_equal(offer_seal(&front, xs_open()), -EAGAIN);
+    is("state", "1");
+    tell("1", "1");
+    node_set(FRONTEND "/tx-ring-ref", "11");
+    assert_int_equal(offer_seal(&front, xs_open()), -EAGAIN);
+    is("state", "1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(one_queue, setup),
         cmocka_unit_test_setup(other_queues_than_before, setup),
+        cmocka_unit_test_setup(a_node_made_anew, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

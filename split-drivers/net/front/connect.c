@@ -60,6 +60,15 @@ static int device_register(struct front *front)
     return error;
 }
 
+/* It is tried again; that the nodes changed under it is nothing to be said. */
+static void offer_failed(struct front *front, int error)
+{
+    if (error != -EAGAIN && front->complaints++ < FRONT_COMPLAINTS_MAX)
+        printf("%s: no link: %s\n", front->net.name, strerror(-error));
+    rings_end(front);
+    missed = true;
+}
+
 /* The backend waits for us: with it as it is now, or for the first time. */
 static void rings_make(struct front *front)
 {
@@ -74,15 +83,15 @@ static void rings_make(struct front *front)
     publish(front, XENBUS_INITIALISING);
     queues_ending(front); /* it lets go of the old ones before it begins anew */
     error = offer_make(front, store);
+    if (!error) {
+        front->state = FRONT_CONNECTING;
+        error = offer_seal(front, store);
+    }
     if (error) {
-        if (front->complaints++ < FRONT_COMPLAINTS_MAX)
-            printf("%s: no link: %s\n", front->net.name, strerror(-error));
-        front->state = FRONT_CLOSED;
-        missed = true;
+        offer_failed(front, error);
         return;
     }
-    front->state = FRONT_CONNECTING;
-    publish(front, XENBUS_CONNECTED);
+    front->published = XENBUS_CONNECTED;
 }
 
 static void backend_connected(struct front *front)

@@ -135,6 +135,12 @@ void offer_limits_parse(const char *command_line);
 int offer_read(struct front *front, struct xs_client *store);
 /* Makes the queues and tells the backend of them and of what we can. */
 int offer_make(struct front *front, struct xs_client *store);
+/*
+ * Says that all of it is told.  -EAGAIN: something of it was changed meanwhile by the toolstack,
+ * which makes the nodes anew when it takes the interface and gives it again; half of an offer is
+ * not to be taken for one.
+ */
+int offer_seal(struct front *front, struct xs_client *store);
 
 /* queues.c */
 /* Makes a queue: rings, pages that are given, event channels.  -ENOSPC: no more references. */

@@ -150,18 +150,10 @@ static unsigned int queues_wanted(struct front *front, struct xs_client *store)
     return most < limits.queues ? (unsigned int)most : limits.queues;
 }
 
-static void node_remove(struct xs_client *store, const char *folder, const char *node)
-{
-    char path[96];
-
-    snprintf(path, sizeof(path), "%s/%s", folder, node);
-    xs_rm(store, XS_NO_TX, path);
-}
-
 static void nodes_remove(struct xs_client *store, const char *folder, const char *const *nodes)
 {
     for (; *nodes; nodes++)
-        node_remove(store, folder, *nodes);
+        handshake_remove(store, folder, *nodes);
 }
 
 /*
@@ -234,12 +226,36 @@ static int queues_tell(const struct front *front, struct xs_client *store)
     for (unsigned int i = front->queue_count == 1 ? 0 : front->queue_count; i < FRONT_QUEUES_MAX;
          i++) {
         snprintf(folder, sizeof(folder), "queue-%u", i);
-        node_remove(store, front->path, folder);
+        handshake_remove(store, front->path, folder);
     }
     if (front->queue_count > 1)
         return many_queues_tell(front, store);
-    node_remove(store, front->path, "multi-queue-num-queues");
+    handshake_remove(store, front->path, "multi-queue-num-queues");
     return queue_tell(front->queues[0], store, front->path);
+}
+
+int offer_seal(struct front *front, struct xs_client *store)
+{
+    uint64_t ref = front->queues[0]->tx_ref, told;
+    char ring[96], state[96];
+    uint32_t tx;
+    int error;
+
+    snprintf(ring, sizeof(ring), "%s%s/tx-ring-ref", front->path,
+             front->queue_count > 1 ? "/queue-0" : "");
+    snprintf(state, sizeof(state), "%s/state", front->path);
+    error = xs_transaction_start(store, &tx);
+    if (error)
+        return error;
+    if (xs_read_number(store, tx, ring, &told) || told != ref)
+        error = -EAGAIN;
+    else
+        error = xs_printf(store, tx, state, "%d", XENBUS_CONNECTED);
+    if (error) {
+        xs_transaction_end(store, tx, true);
+        return error;
+    }
+    return xs_transaction_end(store, tx, false);
 }
 
 int offer_make(struct front *front, struct xs_client *store)
