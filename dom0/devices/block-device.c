@@ -55,6 +55,14 @@ int block_device_claim(struct block_device *device, bool writable)
     return 0;
 }
 
+int block_device_claim_shared(struct block_device *device)
+{
+    if (device->read_only)
+        return -EROFS;
+    device->writers++;
+    return 0;
+}
+
 void block_device_release(struct block_device *device, bool writable)
 {
     if (writable)
@@ -157,8 +165,11 @@ int block_device_submit(struct block_device *device, struct block_request *reque
 void block_device_leave(struct block_device *device, struct turn *turn)
 {
     uint64_t start;
+    struct block_device *disk = disk_of(device, &start);
 
-    turns_leave(&disk_of(device, &start)->turns, turn);
+    turns_leave(&disk->turns, turn);
+    if (!disk->turns.first && disk->driver->nobody_waits)
+        disk->driver->nobody_waits(disk);
 }
 
 void block_device_room(struct block_device *disk)

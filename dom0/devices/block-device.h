@@ -41,8 +41,9 @@ struct block_request {
     unsigned int segment_count;
     const struct block_segment *segments; /* the user's, until the request is done */
     /*
-     * Copies between a buffer and the request's memory from byte `offset` on, for a disk that
-     * cannot reach it: to the buffer, or from it.  NULL: such a request ends with -EIO.
+     * Copies between a buffer, within one page of frames_alloc's, and the request's memory from
+     * byte `offset` on, for a disk that cannot reach it: to the buffer, or from it.  NULL: such a
+     * request ends with -EIO.
      */
     int (*copy)(struct block_request *request, uint64_t offset, void *buffer, size_t bytes,
                 bool to_buffer);
@@ -87,6 +88,9 @@ struct block_driver {
     int (*submit)(struct block_device *device, struct block_request *request);
     /* Tells the device of all that was submitted since the last kick: one doorbell per batch. */
     void (*kick)(struct block_device *device);
+    /* Nobody waits for his turn any more, for which the driver may be waiting elsewhere; NULL: it
+     * waits for nothing but its disk. */
+    void (*nobody_waits)(struct block_device *device);
 };
 
 struct block_device {
@@ -135,6 +139,8 @@ bool block_devices_overlap(const struct block_device *a, const struct block_devi
  * partitions; readers exclude writers only.  -EBUSY, -EROFS.
  */
 int block_device_claim(struct block_device *device, bool writable);
+/* A writer who does not ask who else there is: what follows is theirs to settle.  -EROFS. */
+int block_device_claim_shared(struct block_device *device);
 void block_device_release(struct block_device *device, bool writable);
 
 /*
@@ -153,6 +159,8 @@ int block_device_read(struct block_device *device, uint64_t sector, void *buffer
 int block_device_write(struct block_device *device, uint64_t sector, const void *buffer,
                        size_t bytes);
 int block_device_flush(struct block_device *device);
+/* Any request: sleeps until it is done, which uses its `done` and `owner`. */
+int block_device_do(struct block_device *device, struct block_request *request);
 
 /* For drivers. */
 int block_device_register(struct block_device *device);

@@ -52,7 +52,6 @@ static int submit_and_sleep(struct block_device *device, struct block_request *r
     int error;
 
     request->done = wake_sleeper;
-    request->copy = sleeper_copy;
     request->owner = &sleeper;
     while ((error = block_device_submit(device, request, &sleeper.turn)) == -EAGAIN) {
         while (!sleeper.our_turn)
@@ -97,9 +96,9 @@ static int transfer(struct block_device *device, enum block_operation operation,
     if (bytes % BLOCK_SECTOR_SIZE || (uintptr_t)buffer % BLOCK_SECTOR_SIZE)
         return -EINVAL;
     while (bytes) {
-        struct block_request request = { .operation = operation,
-                                         .sector = sector,
-                                         .segments = pieces };
+        struct block_request request = {
+            .operation = operation, .sector = sector, .segments = pieces, .copy = sleeper_copy
+        };
         size_t total = pieces_make(pieces, &request.segment_count, buffer, bytes);
         int error = submit_and_sleep(device, &request, buffer);
 
@@ -129,4 +128,9 @@ int block_device_flush(struct block_device *device)
     int error = submit_and_sleep(device, &request, NULL);
 
     return error == -EOPNOTSUPP ? 0 : error; /* it has no cache that could be lost */
+}
+
+int block_device_do(struct block_device *device, struct block_request *request)
+{
+    return submit_and_sleep(device, request, NULL);
 }

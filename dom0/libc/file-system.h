@@ -16,6 +16,7 @@
 #define FILE_PATH_MAX 1024 /* with its zero */
 #define FILE_END      UINT64_MAX
 
+struct block_device;
 struct file_system;
 
 struct file_status {
@@ -35,6 +36,15 @@ struct file_entry {
 
 /* Sees one entry of a directory; not 0 ends the listing.  It may not use files itself. */
 typedef int file_visit(void *argument, const struct file_entry *entry);
+
+enum file_claim_kind { FILE_CLAIM_READ, FILE_CLAIM_WRITE, FILE_CLAIM_SHARED };
+
+/* A part of a file: where its bytes lie on the device. */
+struct file_extent {
+    uint64_t at, bytes; /* in the file */
+    uint64_t place;     /* on the device, in bytes */
+    bool is_hole;       /* nowhere: it reads as zeroes */
+};
 
 struct file_system_usage {
     uint64_t bytes;      /* there is room for; 0: unknown */
@@ -67,6 +77,17 @@ struct file_system_operations {
     int (*pin)(struct file_system *fs, const char *path, void **file, const void **data,
                size_t *size);
     void (*unpin)(struct file_system *fs, void *file);
+    /*
+     * Opens a file as a disk (file-claims.h).  From then on what is at its places on the device is
+     * what is in it, whoever writes it there; writing into a hole (`write`) finds it a place, and
+     * the data is there when it comes back.  `release` does not sleep; `close` follows.  NULL: its
+     * files have no places.
+     */
+    int (*claim)(struct file_system *fs, const char *path, enum file_claim_kind kind, void **file,
+                 struct block_device **device);
+    void (*release)(struct file_system *fs, void *file, enum file_claim_kind kind);
+    /* What holds byte `at`, or the part of it that was found; -EINVAL: it is behind the end. */
+    int (*find_extent)(struct file_system *fs, void *file, uint64_t at, struct file_extent *extent);
     /* Nobody uses it any more.  An error says what could not be written; it is gone anyhow. */
     int (*unmount)(struct file_system *fs);
 };

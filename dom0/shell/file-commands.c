@@ -1,5 +1,5 @@
 /*
- * ls cat mkdir echo: dom0's files.
+ * ls cat mkdir truncate echo: dom0's files.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -123,12 +123,65 @@ static int echo(int argc, char **argv)
     return 0;
 }
 
+/* "10G": a number and a power of 1024; false: it is none. */
+static bool size_parse(const char *text, uint64_t *bytes)
+{
+    static const char units[] = "KMGT";
+    char *end;
+    const char *unit;
+    unsigned int shift = 0;
+
+    if (text[0] < '0' || text[0] > '9')
+        return false;
+    errno = 0;
+    *bytes = strtoull(text, &end, 10);
+    if (*end) {
+        unit = strchr(units, *end);
+        if (!unit || end[1])
+            return false;
+        shift = 10 * (unsigned int)(unit - units + 1);
+    }
+    if (errno || *bytes > (uint64_t)INT64_MAX >> shift)
+        return false;
+    *bytes <<= shift;
+    return true;
+}
+
+static int truncate_one(const char *path, uint64_t bytes)
+{
+    int fd = open(path, O_WRONLY | O_CREAT, 0644), error;
+
+    if (fd < 0)
+        return -errno;
+    error = ftruncate(fd, (off_t)bytes) ? -errno : 0;
+    close(fd);
+    return error;
+}
+
+/* What is added is a hole: it takes no room before it is written. */
+static int truncate_files(int argc, char **argv)
+{
+    uint64_t bytes;
+    int status = 0;
+
+    if (argc < 4 || strcmp(argv[1], "-s") != 0 || !size_parse(argv[2], &bytes))
+        return shell_usage("truncate -s SIZE[K|M|G|T] FILE...");
+    for (int i = 3; i < argc; i++) {
+        int error = truncate_one(argv[i], bytes);
+
+        if (error)
+            status = shell_failed(argv[i], error);
+    }
+    return status;
+}
+
 int shell_file_commands_register(void)
 {
     static const struct shell_command commands[] = {
         { "ls", ls, "[-l] [PATH...]: folders' files" },
         { "cat", cat, "FILE...: print files" },
         { "mkdir", make_folder, "[-p] PATH...: make folders" },
+        { "truncate", truncate_files, "-s SIZE[K|M|G|T] FILE...: make files so long" },
         { "echo", echo, "WORD...: print words" },
     };
     int error = 0;

@@ -251,6 +251,11 @@ void ext_disk_forget(struct ext_disk *disk, uint64_t number)
         drop(disk, block);
 }
 
+void ext_disk_forget_clean(struct ext_disk *disk)
+{
+    keep_at_most(disk, 0);
+}
+
 void ext_disk_drop_changes(struct ext_disk *disk)
 {
     for (enum ext_block_state state = EXT_DATA; state < EXT_STATES; state++) {

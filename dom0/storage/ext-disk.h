@@ -64,6 +64,8 @@ int ext_disk_write(struct ext_disk *disk, uint64_t block, size_t offset, const v
                    size_t bytes, enum ext_block_state state);
 /* The block has been freed: what waits to be written to it is not. */
 void ext_disk_forget(struct ext_disk *disk, uint64_t block);
+/* Forgets all that is as on the disk. */
+void ext_disk_forget_clean(struct ext_disk *disk);
 /* Drops all that waits. */
 void ext_disk_drop_changes(struct ext_disk *disk);
 

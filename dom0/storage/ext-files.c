@@ -66,6 +66,8 @@ static int open_existing(struct ext_fs *x, ext2_ino_t number, int flags)
         return error;
     if ((flags & O_CREAT) && (flags & O_EXCL))
         return -EEXIST;
+    if (!ext_claims_allow(ext_find_node(x, number), (flags & O_ACCMODE) != O_RDONLY))
+        return -EBUSY;
     if (LINUX_S_ISDIR(inode.i_mode))
         return (flags & O_ACCMODE) == O_RDONLY ? 0 : -EISDIR;
     if (!LINUX_S_ISREG(inode.i_mode))
@@ -88,12 +90,19 @@ static int open_new(struct ext_fs *x, const char *path, ext2_ino_t *number)
     return error ? error : ext_link(x, parent, name, *number, EXT2_FT_REG_FILE);
 }
 
-static int open_node(struct ext_fs *x, ext2_ino_t number, void **file)
+struct ext_node *ext_find_node(struct ext_fs *x, ext2_ino_t number)
 {
     struct ext_node *node = x->nodes;
 
     while (node && node->inode != number)
         node = node->next;
+    return node;
+}
+
+int ext_open_node(struct ext_fs *x, ext2_ino_t number, void **file)
+{
+    struct ext_node *node = ext_find_node(x, number);
+
     if (!node) {
         node = calloc(1, sizeof(*node));
         if (!node)
@@ -119,7 +128,7 @@ static int ext_open(struct file_system *fs, const char *path, int flags, void **
         error = open_new(x, path, &number);
     else if (!error)
         error = open_existing(x, number, flags);
-    return ext_end(x, error ? error : open_node(x, number, file));
+    return ext_end(x, error ? error : ext_open_node(x, number, file));
 }
 
 static void ext_close(struct file_system *fs, void *file)
@@ -139,12 +148,6 @@ static void ext_close(struct file_system *fs, void *file)
     ext_end(x, 0);
 }
 
-/* Blocks that follow each other in the file and on the disk. */
-struct run {
-    uint64_t block; /* 0: a hole */
-    uint32_t count;
-};
-
 static int map_block(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *inode, uint64_t index,
                      uint64_t *block)
 {
@@ -156,16 +159,16 @@ static int map_block(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *ino
     return ext_error(code);
 }
 
-static int map_run(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *inode, uint64_t index,
-                   uint32_t most, struct run *run)
+int ext_map_run(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *inode, uint64_t index,
+                uint32_t most, struct ext_run *run)
 {
     uint64_t next;
     int error = map_block(x, number, inode, index, &run->block);
 
     run->count = 1;
-    while (!error && run->block && run->count < most) {
+    while (!error && run->count < most) {
         error = map_block(x, number, inode, index + run->count, &next);
-        if (error || next != run->block + run->count)
+        if (error || next != (run->block ? run->block + run->count : 0))
             break;
         run->count++;
     }
@@ -173,8 +176,8 @@ static int map_run(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *inode
 }
 
 /* Copies blocks of a run, from `offset` in the first on; advances *done. */
-static int copy_run(struct ext_fs *x, const struct run *run, uint32_t offset, char *to, size_t size,
-                    size_t *done)
+static int copy_run(struct ext_fs *x, const struct ext_run *run, uint32_t offset, char *to,
+                    size_t size, size_t *done)
 {
     int error = run->block ? ext_disk_prefetch(&x->disk, run->block, run->count) : 0;
 
@@ -215,10 +218,10 @@ static int read_piece(struct ext_fs *x, ext2_ino_t number, uint64_t at, char *da
     size = size < end - at ? size : end - at;
     while (*done < size && !error) {
         uint64_t index = (at + *done) / block_size, last = (end - 1) / block_size;
-        struct run run;
+        struct ext_run run;
 
-        error = map_run(x, number, &inode, index,
-                        last - index + 1 < most ? (uint32_t)(last - index + 1) : most, &run);
+        error = ext_map_run(x, number, &inode, index,
+                            last - index + 1 < most ? (uint32_t)(last - index + 1) : most, &run);
         if (!error)
             error = copy_run(x, &run, (uint32_t)((at + *done) % block_size), data, size, done);
         ext_disk_pause(&x->disk);
@@ -244,21 +247,38 @@ int ext_read(struct file_system *fs, void *file, uint64_t at, void *data, size_t
     return error;
 }
 
-/* The block of a file that is to be written, new if there was none. */
-static int block_to_write(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *inode,
-                          uint64_t index, blk64_t *block)
+/* A place for a block that had none, or none that may be read. */
+static int block_make(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *inode, uint64_t index,
+                      uint64_t *block)
+{
+    blk64_t made = 0;
+    int flags = 0;
+    errcode_t code =
+        ext2fs_bmap2(x->ext, number, inode, x->buffer, BMAP_ALLOC, index, &flags, &made);
+
+    if (!code && (flags & BMAP_RET_UNINIT))
+        code = ext2fs_bmap2(x->ext, number, inode, x->buffer, BMAP_SET, index, NULL, &made);
+    *block = made;
+    return ext_error(code);
+}
+
+/* Writes within one block of a file.  What is on the disk where a new one lies is others'. */
+static int write_block(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *inode,
+                       uint64_t index, uint32_t offset, const char *data, size_t size)
 {
     static const uint8_t zeroes[EXT_BLOCK_MAX];
-    int flags;
-    errcode_t code =
-        ext2fs_bmap2(x->ext, number, inode, x->buffer, BMAP_ALLOC, index, &flags, block);
+    uint32_t whole = x->ext->blocksize;
+    uint64_t block;
+    int error = map_block(x, number, inode, index, &block);
 
-    if (!code && (flags & BMAP_RET_UNINIT)) {
-        code = ext2fs_bmap2(x->ext, number, inode, x->buffer, BMAP_SET, index, NULL, block);
-        if (!code && ext_disk_write(&x->disk, *block, 0, zeroes, x->ext->blocksize, EXT_DATA))
-            code = EXT2_ET_NO_MEMORY;
+    if (error)
+        return error;
+    if (!block) {
+        error = block_make(x, number, inode, index, &block);
+        if (!error && size < whole)
+            error = ext_disk_write(&x->disk, block, 0, zeroes, whole, EXT_DATA);
     }
-    return ext_error(code);
+    return error ? error : ext_disk_write(&x->disk, block, offset, data, size, EXT_DATA);
 }
 
 static int write_blocks(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *inode, uint64_t at,
@@ -269,12 +289,9 @@ static int write_blocks(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *
 
     for (size_t done = 0, piece; done < size && !error; done += piece) {
         uint32_t offset = (uint32_t)((at + done) % block_size);
-        blk64_t block;
 
         piece = block_size - offset < size - done ? block_size - offset : size - done;
-        error = block_to_write(x, number, inode, (at + done) / block_size, &block);
-        if (!error)
-            error = ext_disk_write(&x->disk, block, offset, data + done, piece, EXT_DATA);
+        error = write_block(x, number, inode, (at + done) / block_size, offset, data + done, piece);
     }
     return error;
 }
@@ -333,7 +350,10 @@ int ext_write(struct file_system *fs, void *file, uint64_t *at, const void *data
         error = ext_begin(x, true);
         if (error)
             break;
-        error = ext_end(x, write_piece(x, node->inode, at, (const char *)data + *done, piece));
+        error = write_piece(x, node->inode, at, (const char *)data + *done, piece);
+        if (!error && node->writers)
+            error = ext_claimed_written(x);
+        error = ext_end(x, error);
         *done += error ? 0 : piece;
     }
     return *done ? 0 : error; /* what was written first, and the error with the next call */
@@ -389,5 +409,8 @@ const struct file_system_operations ext_operations = {
     .rename = ext_rename,
     .usage = ext_usage,
     .sync = ext_sync,
+    .claim = ext_claim,
+    .release = ext_release,
+    .find_extent = ext_find_extent,
     .unmount = ext_unmount,
 };

@@ -17,7 +17,8 @@
 struct ext_node {
     struct ext_node *next;
     ext2_ino_t inode;
-    unsigned int opens;
+    unsigned int opens;            /* with those who have claimed it */
+    unsigned int readers, writers; /* who move its data by themselves (ext-claims.c) */
     bool unlinked; /* its last close frees it; till then it is on the list of orphans */
 };
 
@@ -79,6 +80,28 @@ int ext_find(struct ext_fs *x, const char *path, bool follow, ext2_ino_t *inode)
 /* The directory in which the path's last name is or would be; that name. */
 int ext_find_parent(struct ext_fs *x, const char *path, ext2_ino_t *parent, const char **name);
 int ext_link(struct ext_fs *x, ext2_ino_t parent, const char *name, ext2_ino_t inode, int type);
+
+/* files */
+int ext_open_node(struct ext_fs *x, ext2_ino_t number, void **file);
+struct ext_node *ext_find_node(struct ext_fs *x, ext2_ino_t number);
+/* Of the blocks that follow each other in the file and on the disk from `index` on: at most so
+ * many; block 0: a hole. */
+struct ext_run {
+    uint64_t block;
+    uint32_t count;
+};
+int ext_map_run(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *inode, uint64_t index,
+                uint32_t most, struct ext_run *run);
+
+/* claims */
+int ext_claim(struct file_system *fs, const char *path, enum file_claim_kind kind, void **file,
+              struct block_device **device);
+void ext_release(struct file_system *fs, void *file, enum file_claim_kind kind);
+int ext_find_extent(struct file_system *fs, void *file, uint64_t at, struct file_extent *extent);
+/* May somebody open it by name? */
+bool ext_claims_allow(const struct ext_node *node, bool to_write);
+/* What was written to a file whose blocks others move: none of them is to be kept here. */
+int ext_claimed_written(struct ext_fs *x);
 
 extern const struct file_system_operations ext_operations;
 int ext_make_directory(struct file_system *fs, const char *path);

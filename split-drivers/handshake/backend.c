@@ -51,6 +51,8 @@ void backend_complain(struct backend_device *device, const char *what, int error
 /* True if the rings are gone, or were never there; else they go when nothing is in flight. */
 static bool rings_close(struct backend_device *device)
 {
+    if (device->state == BACKEND_OPENING)
+        return false; /* nor is it to be closed before it is open */
     if (device->state != BACKEND_CONNECTED)
         return device->state != BACKEND_STOPPING;
     device->state = BACKEND_STOPPING;
@@ -101,15 +103,25 @@ static struct backend_device *device_find(const struct backend_class *class, uin
     return device;
 }
 
-static void device_open(struct backend_device *device)
+static void open_done(struct backend_device *device, int error)
 {
-    if (device->class->open(device)) {
+    if (error) {
         device->state = BACKEND_FAILED;
         return;
     }
     device->state = BACKEND_WAITING;
     handshake_write(device->class->store, device->path, "hotplug-status", "connected");
     publish(device, XENBUS_INIT_WAIT);
+}
+
+static void device_open(struct backend_device *device)
+{
+    int error = device->class->open(device);
+
+    if (error == -EINPROGRESS)
+        device->state = BACKEND_OPENING;
+    else
+        open_done(device, error);
 }
 
 static struct backend_device *device_create(struct backend_class *class, uint32_t domid,
@@ -264,16 +276,33 @@ static void device_look(struct backend_class *class, uint32_t domid, uint32_t de
     }
 }
 
-void backend_ended(struct backend_device *device)
+/* Something of it has ended, for which the nodes may have been waiting. */
+static void device_look_again(struct backend_device *device)
 {
     struct backend_class *class = device->class;
     uint32_t domid = device->domid, device_id = device->device_id;
     bool gone = device->gone;
 
-    device->state = BACKEND_CLOSED;
     device_look(class, domid, device_id);
     if (gone)
         device_look(class, domid, device_id); /* there may be another of its number by now */
+}
+
+void backend_opened(struct backend_device *device, int error)
+{
+    if (device->gone)
+        device->state = BACKEND_FAILED; /* nothing is to be written to what may be another's node */
+    else if (handshake_read_state(device->class->store, device->path) != XENBUS_INITIALISING)
+        device->state = BACKEND_CLOSED; /* it is to close again: that is not to be written over */
+    else
+        open_done(device, error);
+    device_look_again(device);
+}
+
+void backend_ended(struct backend_device *device)
+{
+    device->state = BACKEND_CLOSED;
+    device_look_again(device);
 }
 
 /* The devices of one guest, by their nodes. */

@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 enum backend_state {
+    BACKEND_OPENING,   /* what the node asks for is being had */
     BACKEND_WAITING,   /* open, the frontend is not there yet */
     BACKEND_CONNECTED, /* rings mapped, served */
     BACKEND_STOPPING,  /* told to stop: what is in flight finishes */
@@ -55,7 +56,8 @@ struct backend_device {
 struct backend_class {
     const char *name; /* of its folder in the store: vbd, vif */
     size_t device_bytes;
-    /* The device is there, zeroed but for backend_device.  0, or -errno after backend_complain. */
+    /* The device is there, zeroed but for backend_device.  0, or -errno after backend_complain, or
+     * -EINPROGRESS: backend_opened follows, from another task. */
     int (*open)(struct backend_device *device);
     /* After open, whether it worked or not. */
     void (*close)(struct backend_device *device);
@@ -74,6 +76,8 @@ struct backend_class {
 
 /* Makes the class known and starts its task; needs xenstore.  0 or -errno. */
 int backend_start(struct backend_class *class);
+/* 0, or -errno after backend_complain.  The device may be gone afterwards. */
+void backend_opened(struct backend_device *device, int error);
 /* Nobody touches the rings any more.  The device may be gone afterwards. */
 void backend_ended(struct backend_device *device);
 /* Tells the toolstack, in the node, why the device cannot be had: it is waiting for that. */

@@ -39,7 +39,7 @@ static void kick(struct block_device *device)
     (void)device;
 }
 
-static const struct block_driver driver = { submit, kick };
+static const struct block_driver driver = { .submit = submit, .kick = kick };
 static struct block_device disk = { .name = "vda",
                                     .sectors = 1000,
                                     .limits = { .sector_size = 512, .flush = true },

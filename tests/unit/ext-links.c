@@ -5,7 +5,7 @@
  * Sources: dom0/storage/ext-disk.c dom0/storage/ext-io.c dom0/storage/ext-journal.c
  *   dom0/storage/ext-replay.c dom0/storage/ext-transaction.c dom0/storage/ext-inodes.c
  *   dom0/storage/ext-names.c dom0/storage/ext-files.c dom0/storage/ext-mount.c
- *   dom0/storage/ext-bitmaps.c
+ *   dom0/storage/ext-bitmaps.c dom0/storage/ext-claims.c
  * Ext: yes
  */
 #include "ext-world.h"

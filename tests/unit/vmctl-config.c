@@ -396,19 +396,41 @@ static void disks_have_xls_syntax(void **state)
     assert_int_equal(disk.number, 768);
     assert_int_equal(disk_config_parse(&disk, "phy:/dev/x,sda1,r", "w", &why), 0);
     assert_int_equal(disk.number, 8 << 8 | 1);
+    assert_int_equal(disk_config_parse(&disk, "file:/data/a:b.img,raw,xvda,w!", "w", &why), 0);
+    assert_string_equal(disk.target, "/data/a:b.img");
+    assert_true(disk.writable && disk.shared);
+    assert_int_equal(disk_config_parse(&disk, "tap2:aio:/data/x.img,xvda,r", "w", &why), 0);
+    assert_string_equal(disk.target, "/data/x.img");
+    assert_false(disk.writable);
+    assert_int_equal(disk_config_parse(&disk, "file:x.img,xvda", "w", &why), 0);
+    assert_string_equal(disk.target, "/x.img");
+    assert_int_equal(disk_config_parse(&disk, ",raw,xvdb,!,backendtype=qdisk,target=/d", "w", &why),
+                     0);
+    assert_string_equal(disk.target, "/d");
+    assert_true(disk.shared);
+    assert_int_equal(disk_config_parse(&disk, "PARTLABEL=x,,xvda,,removable", "w", &why), 0);
+    assert_string_equal(disk.target, "PARTLABEL=x");
     static const struct {
         const char *text, *why;
     } bad[] = {
         { "", "no target" },
+        { "/d,raw,xvda,w,vdev=xvdb", "twice" },
+        { "/d,vdev=xvda,target=/e", "twice" },
+        { "tap:qcow2:/d.img,xvda,w", "qemu-img convert" },
+        { "nbd:/d.img,xvda,w", "kind of target" },
+        { "/d,xvda,r!", "bad access mode" },
+        { "/d,vdev=xvda,devtype=cdrom", "CD-ROM" },
+        { "/d,xvda,w,backendtype=tap", "backend type" },
+        { ",raw,xvda,w", "no target" },
         { "phy:/dev/x", "no name for the guest" },
-        { "file:/tmp/x,xvda,w", "kind of target" },
         { "phy:/dev/x,qcow2,xvda,w", "only the format raw" },
         { "phy:/dev/x,nope,w", "bad device name" },
         { "phy:/dev/x,xvda,q", "bad access mode" },
         { "phy:/dev/x,xvda,w,more", "too many words" },
         { "phy:/dev/x,xvda,w,cdrom", "CD-ROM" },
         { "phy:/dev/x,xvda999,w", "bad device name" },
-        { "phy:/dev/x,xvda,script=foo", "unsupported key" },
+        { "phy:/dev/x,xvda,script=foo", "scripts are not" },
+        { "phy:/dev/x,xvda,nope=foo", "unsupported key" },
     };
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {

@@ -12,27 +12,6 @@
 
 static struct backend_class vbds;
 
-/* Finds and claims what `params` names. */
-static int disk_claim(struct vbd *vbd)
-{
-    char *params = handshake_read_string(vbds.store, vbd->backend.path, "params");
-    char *mode = handshake_read_string(vbds.store, vbd->backend.path, "mode");
-    int error = -ENODEV;
-
-    vbd->writable = mode && mode[0] == 'w';
-    if (params)
-        error = block_device_find(params, &vbd->device);
-    if (!error)
-        error = block_device_claim(vbd->device, vbd->writable);
-    if (error) {
-        vbd->device = NULL;
-        backend_complain(&vbd->backend, params ? params : "params", error);
-    }
-    free(mode);
-    free(params);
-    return error;
-}
-
 static void discard_describe(struct vbd *vbd)
 {
     const char *node = vbd->backend.path;
@@ -78,20 +57,23 @@ static void disk_describe(struct vbd *vbd)
 static int vbd_open(struct backend_device *backend)
 {
     struct vbd *vbd = (struct vbd *)backend;
-    int error = disk_claim(vbd);
+    int error = target_open(vbd, vbds.store);
 
     if (!error)
         disk_describe(vbd);
     return error;
 }
 
+void vbd_target_opened(struct vbd *vbd, int error)
+{
+    if (!error && !vbd->backend.gone)
+        disk_describe(vbd);
+    backend_opened(&vbd->backend, error);
+}
+
 static void vbd_close(struct backend_device *backend)
 {
-    struct vbd *vbd = (struct vbd *)backend;
-
-    if (vbd->device)
-        block_device_release(vbd->device, vbd->writable);
-    vbd->device = NULL;
+    target_close((struct vbd *)backend);
 }
 
 /* Everything that the frontend says of its rings is its to lie about. */

@@ -84,7 +84,8 @@ struct vbd_queue {
 
 struct vbd {
     struct backend_device backend; /* first: the conversation's */
-    struct block_device *device;
+    struct block_device *device;   /* a disk, a partition, or the image's */
+    struct image *image;           /* of a file, from the moment it begins to be opened */
     bool writable;
     bool discards; /* the frontend was told that it may */
     unsigned int queue_count;
@@ -96,6 +97,14 @@ struct vbd {
     bool work_pending; /* an event, a completion, our turn, or the order to stop */
     bool reported;     /* that a queue is broken */
 };
+
+/*
+ * target.c: finds and claims what the toolstack's node names.  0; -errno, which has been said
+ * there; -EINPROGRESS: vbd_target_opened (connect.c) follows.
+ */
+int target_open(struct vbd *vbd, struct xs_client *store);
+void vbd_target_opened(struct vbd *vbd, int error);
+void target_close(struct vbd *vbd);
 
 /* queues.c: maps rings and event channels as the frontend names them.  0 or -errno, then nothing
  * is left of it. */

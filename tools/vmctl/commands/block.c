@@ -17,7 +17,7 @@
 /* One disk as its nodes show it. */
 struct shown_disk {
     uint32_t domid, device_id;
-    char name[32], target[64], mode[4], ring[12], channel[12];
+    char name[32], target[256], mode[4], ring[12], channel[12];
     uint64_t state;
 };
 

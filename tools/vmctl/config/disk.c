@@ -52,7 +52,7 @@ struct spec {
     struct failure *failure;
     struct disk_config *disk;
     unsigned int position; /* of the next word without a key */
-    bool has_access;
+    unsigned int given;    /* which of the keys were, a bit each */
 };
 
 static int spec_error(const struct spec *spec, const char *why, const char *remedy)
@@ -61,27 +61,60 @@ static int spec_error(const struct spec *spec, const char *why, const char *reme
                        why, remedy);
 }
 
-static int set_target(struct spec *spec, const char *value)
+static const char *const other_formats[] = { "qcow", "qcow2", "vhd", "qed" };
+
+static bool is_other_format(const char *word, size_t length)
 {
-    static const char *const prefixes[] = { "phy:", "raw:" };
+    for (size_t i = 0; i < sizeof(other_formats) / sizeof(*other_formats); i++)
+        if (strlen(other_formats[i]) == length && !strncmp(word, other_formats[i], length))
+            return true;
+    return false;
+}
 
-    for (size_t i = 0; i < 2; i++)
-        if (!strncmp(value, prefixes[i], strlen(prefixes[i])))
-            value += strlen(prefixes[i]);
-    const char *colon = strchr(value, ':');
-
-    if (colon && colon < value + strcspn(value, "/"))
-        return spec_error(spec, "this kind of target is not supported", "use phy:/dev/NAME");
-    if (!value[0] || strlen(value) >= sizeof(spec->disk->target))
-        return spec_error(spec, "no target", "name a device, as in phy:/dev/vda1,xvda,w");
-    snprintf(spec->disk->target, sizeof(spec->disk->target), "%s", value);
-    return 0;
+static bool is_format(const char *word)
+{
+    return !strcmp(word, "raw") || is_other_format(word, strlen(word));
 }
 
 static int set_format(struct spec *spec, const char *value)
 {
     if (value[0] && strcmp(value, "raw") != 0)
-        return spec_error(spec, "only the format raw is supported", "convert the image");
+        return spec_error(spec, "only the format raw is supported",
+                          "convert it: qemu-img convert -O raw IMAGE NEW");
+    return 0;
+}
+
+/* Behind the prefixes that said, before there were keys, who serves the target: all one here. */
+static const char *after_prefixes(const char *value)
+{
+    static const char *const prefixes[] = { "phy:", "file:", "raw:",     "aio:",
+                                            "tap:", "tap2:", "tapdisk:", "ioemu:" };
+
+    for (size_t i = 0; i < sizeof(prefixes) / sizeof(*prefixes); i++) {
+        if (strncmp(value, prefixes[i], strlen(prefixes[i])) != 0)
+            continue;
+        value += strlen(prefixes[i]);
+        i = (size_t)-1;
+    }
+    return value;
+}
+
+static int set_target(struct spec *spec, const char *given)
+{
+    const char *value = after_prefixes(given), *colon = strchr(value, ':');
+    size_t prefix = colon ? (size_t)(colon - value) : 0;
+
+    if (!value[0])
+        return 0; /* another may follow as target= */
+    if (prefix && is_other_format(value, prefix))
+        return set_format(spec, "qcow2");
+    if (prefix && prefix < strcspn(value, "/"))
+        return spec_error(spec, "this kind of target is not supported",
+                          "use phy:/dev/NAME or file:/PATH");
+    if (strlen(value) >= sizeof(spec->disk->target) - 1)
+        return spec_error(spec, "the target is too long", "255 bytes at most");
+    snprintf(spec->disk->target, sizeof(spec->disk->target), "%s%s",
+             !strncmp(given, "file:", 5) && value[0] != '/' ? "/" : "", value);
     return 0;
 }
 
@@ -95,20 +128,27 @@ static int set_name(struct spec *spec, const char *value)
 
 static int set_access(struct spec *spec, const char *value)
 {
-    if (!strcmp(value, "r") || !strcmp(value, "ro"))
-        spec->disk->writable = false;
-    else if (!strcmp(value, "w") || !strcmp(value, "rw"))
-        spec->disk->writable = true;
-    else
-        return spec_error(spec, "bad access mode", "it is r or w");
-    spec->has_access = true;
-    return 0;
+    static const struct {
+        const char *name;
+        bool writable, shared;
+    } modes[] = { { "r", false, false }, { "ro", false, false }, { "w", true, false },
+                  { "rw", true, false }, { "w!", true, true },   { "!", true, true } };
+
+    for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (strcmp(modes[i].name, value) != 0)
+            continue;
+        spec->disk->writable = modes[i].writable;
+        spec->disk->shared = modes[i].shared;
+        return 0;
+    }
+    return spec_error(spec, "bad access mode", "it is r, w, or w! to write what others use, too");
 }
 
+/* Who serves it is one for all targets here. */
 static int set_backend_type(struct spec *spec, const char *value)
 {
-    if (strcmp(value, "phy") != 0)
-        return spec_error(spec, "only the backend type phy is supported", "use backendtype=phy");
+    if (strcmp(value, "phy") != 0 && strcmp(value, "qdisk") != 0)
+        return spec_error(spec, "this backend type is not supported", "leave it out");
     return 0;
 }
 
@@ -117,6 +157,20 @@ static int set_backend(struct spec *spec, const char *value)
     if (strcmp(value, "0") != 0 && strcmp(value, "Domain-0") != 0)
         return spec_error(spec, "backends in other domains are not supported", "leave it out");
     return 0;
+}
+
+static int set_script(struct spec *spec, const char *value)
+{
+    return value[0] ? spec_error(spec, "block scripts are not supported",
+                                 "name the device or file itself")
+                    : 0;
+}
+
+static int set_device_type(struct spec *spec, const char *value)
+{
+    return strcmp(value, "disk") != 0
+               ? spec_error(spec, "CD-ROM drives are not supported", "use an ordinary disk")
+               : 0;
 }
 
 static int spec_key(struct spec *spec, const char *key, const char *value)
@@ -131,77 +185,98 @@ static int spec_key(struct spec *spec, const char *key, const char *value)
         { "access", set_access },
         { "backendtype", set_backend_type },
         { "backend", set_backend },
+        { "script", set_script },
+        { "devtype", set_device_type },
     };
 
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (!strcmp(keys[i].name, key))
-            return keys[i].set(spec, value);
+    for (unsigned int i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (strcmp(keys[i].name, key) != 0)
+            continue;
+        if (spec->given & 1u << i)
+            return spec_error(spec, "a key is there twice", "say it once");
+        spec->given |= 1u << i;
+        return keys[i].set(spec, value);
+    }
     return spec_error(spec, "unknown or unsupported key", "keys are target format vdev access");
 }
 
-static bool is_format(const char *word)
+/* Words that stand anywhere and are no part of the order; false: it is none. */
+static bool spec_flag(struct spec *spec, const char *word, int *error)
 {
-    return !strcmp(word, "raw") || !strcmp(word, "qcow") || !strcmp(word, "qcow2") ||
-           !strcmp(word, "vhd") || !strcmp(word, "qed");
+    static const char *const no_matter[] = { "direct-io-safe", "no-direct-io-safe", "removable",
+                                             "no-removable" };
+
+    *error = 0;
+    if (!strcmp(word, "discard") || !strcmp(word, "no-discard")) {
+        spec->disk->no_discard = word[0] == 'n';
+        return true;
+    }
+    if (!strcmp(word, "cdrom")) {
+        *error = set_device_type(spec, word);
+        return true;
+    }
+    for (size_t i = 0; i < sizeof(no_matter) / sizeof(*no_matter); i++)
+        if (!strcmp(word, no_matter[i]))
+            return true;
+    return false;
 }
 
 /* A word without a key: target, format, vdev, access in this order; the format may be left out
  * altogether. */
 static int spec_word(struct spec *spec, const char *word)
 {
-    static int (*const set[])(struct spec * spec, const char *value) = { set_target, set_format,
-                                                                         set_name, set_access };
+    static const char *const order[] = { "target", "format", "vdev", "access" };
+    unsigned int position;
+    int error;
 
-    if (!strcmp(word, "discard") || !strcmp(word, "no-discard")) {
-        spec->disk->no_discard = word[0] == 'n';
-        return 0;
-    }
-    if (!strcmp(word, "direct-io-safe"))
-        return 0;
-    if (!strcmp(word, "cdrom"))
-        return spec_error(spec, "CD-ROM drives are not supported", "use an ordinary disk");
+    if (spec_flag(spec, word, &error))
+        return error;
     if (spec->position == 1 && word[0] && !is_format(word))
         spec->position++;
-    if (spec->position >= sizeof(set) / sizeof(set[0]))
+    if (spec->position >= sizeof(order) / sizeof(order[0]))
         return spec_error(spec, "too many words", "it is target,format,vdev,access");
-    unsigned int position = spec->position++;
+    position = spec->position++;
+    return word[0] ? spec_key(spec, order[position], word) : 0;
+}
 
-    if (!word[0] && position == 3)
-        return 0;
-    return set[position](spec, word);
+static char *trimmed(char *word)
+{
+    while (isspace((unsigned char)*word))
+        word++;
+    for (size_t n = strlen(word); n && isspace((unsigned char)word[n - 1]); n--)
+        word[n - 1] = '\0';
+    return word;
+}
+
+static int spec_part(struct spec *spec, char *word)
+{
+    char *equals = strchr(word, '=');
+
+    if (!equals || strspn(word, "abcdefghijklmnopqrstuvwxyz-") != (size_t)(equals - word))
+        return spec_word(spec, word);
+    *equals = '\0';
+    return spec_key(spec, word, equals + 1);
 }
 
 int disk_config_parse(struct disk_config *disk, const char *text, const char *where,
                       struct failure *failure)
 {
-    struct spec spec = { where, text, failure, disk, 0, false };
+    struct spec spec = { where, text, failure, disk, 0, 0 };
     char copy[512];
     char *rest = copy, *word;
+    int error = 0;
 
     memset(disk, 0, sizeof(*disk));
     disk->writable = true;
     if (strlen(text) >= sizeof(copy))
         return spec_error(&spec, "too long", "a disk is TARGET,FORMAT,VDEV,ACCESS");
     snprintf(copy, sizeof(copy), "%s", text);
-    while ((word = strsep(&rest, ","))) {
-        while (isspace((unsigned char)*word))
-            word++;
-        for (size_t n = strlen(word); n && isspace((unsigned char)word[n - 1]); n--)
-            word[n - 1] = '\0';
-        char *equals = strchr(word, '=');
-        int error;
-
-        if (equals && strspn(word, "abcdefghijklmnopqrstuvwxyz-") == (size_t)(equals - word)) {
-            *equals = '\0';
-            error = spec_key(&spec, word, equals + 1);
-        } else {
-            error = spec_word(&spec, word);
-        }
-        if (error)
-            return error;
-    }
+    while (!error && (word = strsep(&rest, ",")))
+        error = spec_part(&spec, trimmed(word));
+    if (error)
+        return error;
     if (!disk->target[0])
-        return spec_error(&spec, "no target", "name a device, as in phy:/dev/vda1,xvda,w");
+        return spec_error(&spec, "no target", "name one, as in phy:/dev/vda1,xvda,w");
     if (!disk->name[0])
         return spec_error(&spec, "no name for the guest", "add one, as in phy:/dev/vda1,xvda,w");
     return 0;

@@ -1,6 +1,8 @@
 /*
  * One disk of a config, in xl's syntax (xl-disk-configuration(5)):
- *     "phy:/dev/vda1,xvda,w"   "/dev/vda1,raw,xvda,rw"   "target=/dev/vda1,vdev=xvda,access=ro"
+ *     "phy:/dev/vda1,xvda,w"   "/dev/vda1,raw,xvda,rw"   "vdev=xvda,access=ro,target=/dev/vda1"
+ *     "file:/data/disk.img,xvda,w"
+ * A word for each key, in xl's order or by name, in any order.
  */
 #ifndef TOOLS_VMCTL_CONFIG_DISK_H
 #define TOOLS_VMCTL_CONFIG_DISK_H
@@ -11,10 +13,11 @@
 #include "vmctl/failure.h"
 
 struct disk_config {
-    char target[256]; /* the device in dom0 */
+    char target[256]; /* the device or file in dom0 */
     char name[32];    /* in the guest: xvda, xvda1 ... */
     uint32_t number;  /* the same as the protocol's device number */
     bool writable;
+    bool shared;     /* writable, whoever else uses it */
     bool no_discard; /* the guest is not to be told that it may give sectors back */
 };
 

@@ -17,8 +17,8 @@ bool disks_overlap(const struct platform_disk *a, const struct platform_disk *b)
 {
     if (!strcmp(a->path, b->path))
         return true;
-    return !strcmp(a->disk, b->disk) && a->first < b->first + b->sectors &&
-           b->first < a->first + a->sectors;
+    return !a->is_file && !b->is_file && !strcmp(a->disk, b->disk) &&
+           a->first < b->first + b->sectors && b->first < a->first + a->sectors;
 }
 
 static bool backend_excludes(struct xs_client *store, const char *base,
@@ -32,7 +32,7 @@ static bool backend_excludes(struct xs_client *store, const char *base,
     if (xs_read(store, XS_NO_TX, path, &target, NULL))
         return false;
     if (platform_disk_find(target, &other)) /* gone meanwhile: what is known is its name */
-        snprintf(other.path, sizeof(other.path), "%.63s", target);
+        snprintf(other.path, sizeof(other.path), "%.255s", target);
     free(target);
     snprintf(path, sizeof(path), "%.90s/mode", base);
     if (!xs_read(store, XS_NO_TX, path, &mode, NULL))
@@ -86,15 +86,25 @@ int disk_settle(struct xs_client *store, const struct disk_config *disk, const c
                            "/dev/disk/by-path/pci-..., as lsblk shows it)",
                            guest, disk->target);
     if (error)
-        return failure_set(failure, error, "%s: disk %s: %s (check the device's name)", guest,
-                           disk->target, failure_reason(error));
+        return failure_set(failure, error, "%s: disk %s: %s (%s)", guest, disk->target,
+                           failure_reason(error),
+                           error == -ENOENT   ? "make it first: truncate -s 10G FILE"
+                           : error == -EISDIR ? "name a file in it"
+                                              : "check its name");
+    if (!device->sectors)
+        return failure_set(
+            failure, -EINVAL,
+            "%s: disk %s: it is shorter than a sector (truncate -s 10G FILE makes it "
+            "longer)",
+            guest, disk->target);
     if (disk->writable && device->read_only)
         return failure_set(failure, -EROFS, "%s: disk %s: the device is read-only (give it mode r)",
                            guest, disk->target);
-    if (!check_free(store, device, disk->writable, &user))
+    if (disk->shared || !check_free(store, device, disk->writable, &user))
         return 0;
     domain_name(store, user, name, sizeof(name));
     return failure_set(failure, -EBUSY,
-                       "%s: disk %s: in use by guest %s (end that guest, or give both mode r)",
+                       "%s: disk %s: in use by guest %s (end that guest, or give both mode r; w! "
+                       "writes it all the same)",
                        guest, disk->target, name);
 }

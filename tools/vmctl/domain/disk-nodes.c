@@ -27,8 +27,8 @@ static void write_backend(struct node_writer *writer, const struct disk_config *
     node_put(writer, "removable", "0");
     node_put(writer, "bootable", "1");
     node_put(writer, "dev", "%s", disk->name);
-    node_put(writer, "type", "phy");
-    node_put(writer, "mode", "%s", disk->writable ? "w" : "r");
+    node_put(writer, "type", device->is_file ? "file" : "phy");
+    node_put(writer, "mode", disk->shared ? "w!" : disk->writable ? "w" : "r");
     node_put(writer, "device-type", "disk");
     node_put(writer, "discard-enable", "%d", !disk->no_discard);
     node_put(writer, "specification", "xen");

@@ -35,7 +35,8 @@ static int check_own_disks(struct start *start, size_t index)
 
     for (size_t i = 0; i < index; i++)
         if (disks_overlap(&start->disks[i], &start->disks[index]) &&
-            (disks[i].writable || disks[index].writable))
+            (disks[i].writable || disks[index].writable) && !disks[i].shared &&
+            !disks[index].shared)
             return failure_set(
                 start->failure, -EBUSY,
                 "%s: disk %s: shares sectors with disk %s of the same guest (give it "

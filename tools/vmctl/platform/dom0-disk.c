@@ -1,5 +1,5 @@
 /*
- * What a `phy:` disk's target is in our dom0: as the block backend's nodes have it
+ * What a disk's target is in our dom0: a file, or a device as the block backend's nodes have it
  * (split-drivers/block/back/disk-nodes.h).
  */
 #include <errno.h>
@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/stat.h>
 
 #include "vmctl/platform/platform.h"
 #include "xenstore/client.h"
@@ -79,12 +80,29 @@ static int disk_find(struct xs_client *store, const char *name, struct platform_
     return error;
 }
 
+static int file_find(const char *path, struct platform_disk *disk)
+{
+    struct stat status;
+
+    if (stat(path, &status))
+        return -errno;
+    if (S_ISDIR(status.st_mode))
+        return -EISDIR;
+    snprintf(disk->path, sizeof(disk->path), "%s", path);
+    disk->is_file = true;
+    disk->sectors = (uint64_t)status.st_size / 512;
+    return 0;
+}
+
 int platform_disk_find(const char *name, struct platform_disk *disk)
 {
-    struct xs_client *store = xs_open();
+    struct xs_client *store;
     int error;
 
     memset(disk, 0, sizeof(*disk));
+    if (name[0] == '/' && strncmp(name, "/dev/", 5) != 0)
+        return file_find(name, disk);
+    store = xs_open();
     if (!store)
         return -ENOMEM;
     error = disk_find(store, name, disk);

@@ -53,15 +53,17 @@ int platform_background(const char *name, void (*function)(void *), void *argume
  * process has nothing else to do, it is done on return. */
 int platform_aside(const char *name, void (*function)(void *), void *argument);
 
-/* What a `phy:` disk's target is, whichever of its names it was asked by. */
+/* What a disk's target is, whichever of its names it was asked by. */
 struct platform_disk {
-    char path[64];           /* the device: /dev/vda1 */
+    char path[256];          /* the device or file: /dev/vda1 */
+    bool is_file;            /* then of what is below only the size is there */
     char disk[32];           /* the disk it is, or is a part of: vda */
     uint64_t first, sectors; /* of 512 bytes: where on that disk, and how many */
     bool read_only;
     uint32_t major, minor; /* what the backend's physical-device node holds */
 };
-/* -ENODEV and the like: there is none; -EMLINK: the name fits more than one. */
+/* -ENODEV and the like: there is none; -EMLINK: the name fits more than one; -ENOTBLK: it is of a
+ * kind that cannot be a disk. */
 int platform_disk_find(const char *name, struct platform_disk *disk);
 
 /* A guest's interface has its backend: joins the bridge, where that is the toolstack's work.  0, or
