@@ -247,38 +247,22 @@ int ext_read(struct file_system *fs, void *file, uint64_t at, void *data, size_t
     return error;
 }
 
-/* A place for a block that had none, or none that may be read. */
-static int block_make(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *inode, uint64_t index,
-                      uint64_t *block)
-{
-    blk64_t made = 0;
-    int flags = 0;
-    errcode_t code =
-        ext2fs_bmap2(x->ext, number, inode, x->buffer, BMAP_ALLOC, index, &flags, &made);
-
-    if (!code && (flags & BMAP_RET_UNINIT))
-        code = ext2fs_bmap2(x->ext, number, inode, x->buffer, BMAP_SET, index, NULL, &made);
-    *block = made;
-    return ext_error(code);
-}
-
-/* Writes within one block of a file.  What is on the disk where a new one lies is others'. */
-static int write_block(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *inode,
-                       uint64_t index, uint32_t offset, const char *data, size_t size)
+/* The block of a file that is to be written, new if there was none: then the library has filled it
+ * with zeroes, and one that was set aside without that is filled here. */
+static int block_to_write(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *inode,
+                          uint64_t index, blk64_t *block)
 {
     static const uint8_t zeroes[EXT_BLOCK_MAX];
-    uint32_t whole = x->ext->blocksize;
-    uint64_t block;
-    int error = map_block(x, number, inode, index, &block);
+    int flags;
+    errcode_t code =
+        ext2fs_bmap2(x->ext, number, inode, x->buffer, BMAP_ALLOC, index, &flags, block);
 
-    if (error)
-        return error;
-    if (!block) {
-        error = block_make(x, number, inode, index, &block);
-        if (!error && size < whole)
-            error = ext_disk_write(&x->disk, block, 0, zeroes, whole, EXT_DATA);
+    if (!code && (flags & BMAP_RET_UNINIT)) {
+        code = ext2fs_bmap2(x->ext, number, inode, x->buffer, BMAP_SET, index, NULL, block);
+        if (!code && ext_disk_write(&x->disk, *block, 0, zeroes, x->ext->blocksize, EXT_DATA))
+            code = EXT2_ET_NO_MEMORY;
     }
-    return error ? error : ext_disk_write(&x->disk, block, offset, data, size, EXT_DATA);
+    return ext_error(code);
 }
 
 static int write_blocks(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *inode, uint64_t at,
@@ -289,9 +273,12 @@ static int write_blocks(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *
 
     for (size_t done = 0, piece; done < size && !error; done += piece) {
         uint32_t offset = (uint32_t)((at + done) % block_size);
+        blk64_t block;
 
         piece = block_size - offset < size - done ? block_size - offset : size - done;
-        error = write_block(x, number, inode, (at + done) / block_size, offset, data + done, piece);
+        error = block_to_write(x, number, inode, (at + done) / block_size, &block);
+        if (!error)
+            error = ext_disk_write(&x->disk, block, offset, data + done, piece, EXT_DATA);
     }
     return error;
 }

@@ -243,6 +243,25 @@ static inline void world_make(const char *options, unsigned int mib)
     free(image);
 }
 
+/* Has debugfs change what is on the disk. */
+static inline void world_change(const char *request)
+{
+    FILE *file = fopen(image_file(), "wb");
+    char command[1024];
+
+    assert_non_null(file);
+    assert_int_equal(fwrite(world.seen, 1, world.bytes, file), world.bytes);
+    fclose(file);
+    snprintf(command, sizeof(command), "/sbin/debugfs -w -R '%s' %s > /dev/null 2>&1", request,
+             image_path);
+    assert_int_equal(system(command), 0);
+    file = fopen(image_path, "rb");
+    assert_int_equal(fread(world.seen, 1, world.bytes, file), world.bytes);
+    fclose(file);
+    memcpy(world.stable, world.seen, world.bytes);
+    unlink(image_path);
+}
+
 /* Runs e2fsck with these options over what is on the disk; its exit status. */
 static inline int world_check(const char *options)
 {
