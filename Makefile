@@ -74,6 +74,7 @@ help:
 	@echo 'make bench    native Linux, Paravane and Xen 4.17 compared; writes build/bench.json'
 	@echo 'make soak     a Debian guest under load for MINUTES=5 in each page-table mode, after make linux'
 	@echo 'make soak-net guests, dom0 and the outside send each other files for MINUTES=5, while a guest comes and goes'
+	@echo 'make power-loss  KILLS=30 power losses while a guest and dom0 write: what was synced is there, e2fsck is content'
 	@echo 'make linux    a Linux for guests with our patches, in the cache; LINUX_SERIES=6.12: a newer one'
 	@echo 'make dist     build/dist: paravane.iso again, for CD or USB stick, BIOS or UEFI; paravane-files.tar.gz for an installed Debian'
 	@echo 'make install  files and a GRUB menu entry below DESTDIR, for an installed Debian'

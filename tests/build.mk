@@ -178,3 +178,10 @@ soak-net:
 	@$(MAKE) deps
 	+@$(MAKE) -j$(JOBS) all
 	@tools/soak-net
+
+# make power-loss [KILLS=30] [SECONDS=5] [SEED=1]: the power goes while a guest and dom0 write.
+.PHONY: power-loss
+power-loss:
+	@$(MAKE) deps
+	+@$(MAKE) -j$(JOBS) all unit-tests
+	@tools/power-loss
