@@ -6,8 +6,6 @@ import signal
 import subprocess
 import time
 
-import pytest
-
 from machine import BUILD, PROMPT, prompt
 
 CONFIG = """name = "{0}"
@@ -16,7 +14,6 @@ memory = 8
 cmdline = "7"
 disk = [ "phy:{1},xvda,w" ]
 """
-DAEMON = shutil.which("qemu-storage-daemon")
 
 
 class Disk:
@@ -27,7 +24,7 @@ class Disk:
         with open(image, "wb") as file:
             file.truncate(32 << 20)
         self.process = subprocess.Popen([
-            DAEMON, "--blockdev", f"driver=file,node-name=other,filename={image}",
+            "qemu-storage-daemon", "--blockdev", f"driver=file,node-name=other,filename={image}",
             "--nbd-server", f"addr.type=unix,addr.path={self.socket}",
             "--export", "type=nbd,id=other,node-name=other,writable=on"])
         while not self.socket.exists() and self.process.poll() is None:
@@ -77,7 +74,6 @@ def others_go_on(machine):
     do(machine, "vmctl destroy beside")
 
 
-@pytest.mark.skipif(not DAEMON, reason="no qemu-storage-daemon")
 def test_its_own_users_alone(tmp_path):
     extra = tmp_path / "extra"
     extra.mkdir()

@@ -21,7 +21,7 @@ static struct vbd vbd = { .queues = &queue, .queue_count = 1 };
 static void (*serve)(void *);
 static event_handler_t handler;
 static jmp_buf out;
-static unsigned int opened, looked, yields;
+static unsigned int opened, looked, yields, left, ended;
 static bool storm, seems_more;
 
 void event_port_set_guest_handler(evtchn_port_t port, event_handler_t given, void *arg)
@@ -80,12 +80,15 @@ bool complete_answer(struct vbd_queue *q)
 void block_device_leave(struct block_device *device, struct turn *turn)
 {
     (void)device;
-    (void)turn;
+    assert_ptr_equal(turn, &vbd.turn);
+    left++;
 }
 
 void vbd_ended(struct vbd *v)
 {
     (void)v;
+    assert_int_equal(left, 1); /* not with a place in the line that is no longer ours */
+    ended++;
 }
 
 void backend_report(struct backend_device *device, const char *why)
@@ -169,12 +172,44 @@ static void an_index_that_comes_and_goes_lets_the_others_run(void **state)
     assert_in_range(yields, OPENED_MOST - 10, OPENED_MOST);
 }
 
+/* The order to stop: 0: it has ended; 2: it sleeps. */
+static int stopped(void)
+{
+    int how;
+
+    vbd.backend.state = BACKEND_STOPPING;
+    left = ended = 0;
+    how = setjmp(out);
+    if (!how)
+        serve(&vbd);
+    return how;
+}
+
+static void it_ends_when_nothing_waits(void **state)
+{
+    struct vbd_request request = { 0 };
+
+    (void)state;
+    storm = seems_more = false;
+    assert_int_equal(served(), 2);
+    queue.mapped_first = &request; /* others' turns come first */
+    assert_int_equal(stopped(), 2);
+    queue.mapped_first = NULL;
+    queue.in_flight = 1;
+    assert_int_equal(stopped(), 2);
+    assert_int_equal(ended, 0);
+    queue.in_flight = 0;
+    assert_int_equal(stopped(), 0);
+    assert_int_equal(ended, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_work_it_sleeps),
         cmocka_unit_test(a_storm_of_events_lets_the_others_run),
         cmocka_unit_test(an_index_that_comes_and_goes_lets_the_others_run),
+        cmocka_unit_test(it_ends_when_nothing_waits),
     };
 
     return cmocka_run_group_tests_name("block-serve", tests, NULL, NULL);
