@@ -402,6 +402,22 @@ static void ask_alone(enum block_operation operation, uint64_t sector, uint64_t 
     }
 }
 
+/* What is kept of the file in memory is neither missed nor seen again. */
+static void what_was_written_by_name(void **state)
+{
+    (void)state;
+    for (unsigned int round = 0; round < 8; round++) {
+        begin(round);
+        for (uint32_t at = 0; at < FILE_SECTORS; at += 69)
+            ask_alone(BLOCK_READ, at, 69, false);
+        for (uint32_t at = 0; at < FILE_SECTORS; at += 69)
+            ask_alone(BLOCK_WRITE, at, 69, false);
+        close_image();
+        compare(false);
+        assert_int_equal(fs->operations->unmount(fs), 0);
+    }
+}
+
 /* What is written through is on the disk, and so is where. */
 static void a_write_that_goes_through(void **state)
 {
@@ -411,6 +427,7 @@ static void a_write_that_goes_through(void **state)
     begin(0);
     ask_alone(BLOCK_WRITE, 1000, 8, false);
     assert_true(world.cached);
+    ask_alone(BLOCK_READ, 1000, 8, false);
     flushes = world.flushes;
     ask_alone(BLOCK_WRITE, 1000, 4, true);    /* its place is known, but not written down */
     assert_true(world.flushes > flushes + 1); /* a commit is more than one */
@@ -513,9 +530,9 @@ static void who_writes_is_alone(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_written_is_there),  cmocka_unit_test(what_was_flushed_survives),
-        cmocka_unit_test(a_write_that_goes_through), cmocka_unit_test(a_turn_nobody_wants),
-        cmocka_unit_test(who_writes_is_alone),
+        cmocka_unit_test(what_is_written_is_there), cmocka_unit_test(what_was_flushed_survives),
+        cmocka_unit_test(what_was_written_by_name), cmocka_unit_test(a_write_that_goes_through),
+        cmocka_unit_test(a_turn_nobody_wants),      cmocka_unit_test(who_writes_is_alone),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
