@@ -81,8 +81,13 @@ DEMO := $(BUILD)/demo
 $(DEMO)/pristine.img: tools/make-demo
 	$(call say,DEMO,$@)tools/make-demo $(DEMO) $(CACHE)
 
+# For guests with kernels of their own: Debian's pvgrub.
+PVGRUB := /usr/lib/grub-xen/grub-x86_64-xen.bin
+
 $(BUILD)/dom0/initrd.cpio: $(DEMO)/pristine.img
 	@mkdir -p $(@D)
+	@test -f $(PVGRUB) || { echo "$(PVGRUB) is missing: make deps installs grub-xen-host" >&2; exit 1; }
+	$(call say,GZIP,$(DEMO)/root0/boot/pvgrub.gz)gzip -9n < $(PVGRUB) > $(DEMO)/root0/boot/pvgrub.gz
 	$(call say,CPIO,$@)cd $(DEMO)/root0 && find . | LC_ALL=C sort | cpio -o -H newc --quiet -R 0:0 > $(abspath $@)
 
 ALL += $(BUILD)/dom0/dom0.gz $(BUILD)/dom0/initrd.cpio

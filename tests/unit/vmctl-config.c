@@ -266,12 +266,27 @@ static void harmless_keys_are_noticed_others_refused(void **state)
     assert_int_equal(parse(BASE "vif=[]\n"), 0);
     assert_string_equal(domain.notices, "");
     expect_refusal(BASE "vtpm=['backend=1']\n", "g.cfg:4: vtpm: not supported yet");
-    expect_refusal(BASE "bootloader='pygrub'\n",
-                   "g.cfg:4: bootloader: not supported (take it out;");
     expect_refusal(BASE "type='hvm'\n", "g.cfg:4: type: only PV guests are supported");
     expect_refusal(BASE "pci=['00:01.0']\nfoo=1\nbuilder='hvm'\n",
                    "g.cfg:6: builder: only PV guests");
     expect_refusal(BASE "pci=['00:01.0']\n", "not supported yet");
+}
+
+#define ITS_OWN "name='g'\nmemory=64\ndisk=['/dev/vda1,xvda,w']\n"
+
+static void a_guest_boots_its_own_kernel(void **state)
+{
+    (void)state;
+    assert_int_equal(parse(ITS_OWN "bootloader='pygrub'\n"), 0);
+    assert_true(domain.bootloader);
+    assert_int_equal(parse(ITS_OWN "bootloader='/usr/lib/xen-4.17/bin/pygrub'\n"), 0);
+    assert_int_equal(parse(ITS_OWN "bootloader='pvgrub'\n"), 0);
+    assert_int_equal(parse(ITS_OWN "bootloader=''\nkernel='k'\n"), 0);
+    assert_false(domain.bootloader);
+    expect_refusal(ITS_OWN "bootloader='lilo'\n", "g.cfg:4: bootloader: this one is not supported");
+    expect_refusal(ITS_OWN "bootloader='pygrub'\nkernel='k'\n", "bootloader and kernel");
+    expect_refusal(ITS_OWN "bootloader='pygrub'\nextra='quiet'\n", "bootloader and extra");
+    expect_refusal("name='g'\nmemory=64\nbootloader='pygrub'\n", "no disk to boot from");
 }
 
 static void interfaces(void **state)
@@ -529,6 +544,7 @@ int main(void)
         cmocka_unit_test(time_stamp_counters),
         cmocka_unit_test(words_of_the_command_line_are_blamed_as_such),
         cmocka_unit_test(harmless_keys_are_noticed_others_refused),
+        cmocka_unit_test(a_guest_boots_its_own_kernel),
         cmocka_unit_test(interfaces),
         cmocka_unit_test(bad_interfaces),
         cmocka_unit_test(bad_syntax_names_the_line),

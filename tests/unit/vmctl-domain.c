@@ -94,6 +94,11 @@ void platform_random(void *buffer, size_t size);
 
 static bool makes_all_guests;
 
+const char *platform_pvgrub(void)
+{
+    return "/boot/pvgrub.gz";
+}
+
 bool platform_makes_all_guests(void)
 {
     return makes_all_guests;

@@ -100,6 +100,22 @@ static int read_kernel(struct reader *reader)
     return read_string(reader, reader->domain->kernel, sizeof(reader->domain->kernel));
 }
 
+/* What xl calls so looks into the guest's disk in dom0; here the guest does that itself. */
+static int read_bootloader(struct reader *reader)
+{
+    char text[256] = "";
+    int error = read_string(reader, text, sizeof(text));
+    const char *slash = strrchr(text, '/'), *name = slash ? slash + 1 : text;
+
+    if (error)
+        return error;
+    if (text[0] && strcmp(name, "pygrub") != 0 && strcmp(name, "pvgrub") != 0)
+        return key_error(reader, "this one is not supported",
+                         "use \"pygrub\" or \"pvgrub\", or kernel for a kernel of dom0's");
+    reader->domain->bootloader = text[0];
+    return 0;
+}
+
 static int read_ramdisk(struct reader *reader)
 {
     return read_string(reader, reader->domain->ramdisk, sizeof(reader->domain->ramdisk));
@@ -352,6 +368,7 @@ static const struct {
     { "name", read_name },
     { "uuid", read_uuid },
     { "kernel", read_kernel },
+    { "bootloader", read_bootloader },
     { "ramdisk", read_ramdisk },
     { "cmdline", read_cmdline },
     { "extra", read_extra },
@@ -460,17 +477,42 @@ static int settle_page_tables(struct reader *reader)
     return 0;
 }
 
+/* The guest's own GRUB has its kernel, its ramdisk and their words. */
+static int check_bootloader(struct reader *reader)
+{
+    const struct domain_config *domain = reader->domain;
+    const char *other = !domain->bootloader  ? NULL
+                        : domain->kernel[0]  ? "kernel"
+                        : domain->ramdisk[0] ? "ramdisk"
+                        : reader->cmdline[0] ? "cmdline"
+                        : reader->root[0]    ? "root"
+                        : reader->extra[0]   ? "extra"
+                                             : NULL;
+
+    if (other)
+        return failure_set(reader->failure, -EINVAL,
+                           "%s: bootloader and %s: the guest's own GRUB has that (leave one out)",
+                           reader->config->file, other);
+    if (domain->bootloader && !domain->disk_count)
+        return failure_set(reader->failure, -EINVAL,
+                           "%s: bootloader, but no disk to boot from (add a line disk = ...)",
+                           reader->config->file);
+    return 0;
+}
+
 static int check_whole(struct reader *reader)
 {
     struct domain_config *domain = reader->domain;
-    const char *missing = !domain->name[0]      ? "name"
-                          : !domain->kernel[0]  ? "kernel"
-                          : !domain->memory_kib ? "memory"
-                                                : NULL;
+    const char *missing = !domain->name[0]                            ? "name"
+                          : !domain->kernel[0] && !domain->bootloader ? "kernel"
+                          : !domain->memory_kib                       ? "memory"
+                                                                      : NULL;
 
     if (missing)
         return failure_set(reader->failure, -EINVAL, "%s: no %s given (add a line %s = ...)",
                            reader->config->file, missing, missing);
+    if (check_bootloader(reader))
+        return -EINVAL;
     if (!domain->maxmem_kib)
         domain->maxmem_kib = domain->memory_kib;
     if (domain->maxmem_kib < domain->memory_kib)

@@ -25,6 +25,7 @@ struct domain_config {
     char name[64];
     uint8_t uuid[16];
     bool has_uuid;
+    bool bootloader; /* pvgrub, which boots from its disk; then there is no kernel here */
     char kernel[256];
     char ramdisk[256]; /* empty: none */
     char command_line[1024];

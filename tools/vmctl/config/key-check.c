@@ -89,11 +89,6 @@ static int refuse_one(const struct check *check, const struct config_entry *entr
     char place[300];
 
     config_place(check->config, entry->line, place, sizeof(place));
-    if (other == OTHER_KEY_REFUSED && !strcmp(entry->key, "bootloader"))
-        return failure_set(failure, -EINVAL,
-                           "%s: bootloader: not supported (take it out; kernel names a kernel of "
-                           "dom0's, or a pvgrub that boots from the guest's disk)",
-                           place);
     if (other == OTHER_KEY_REFUSED)
         return failure_set(failure, -EINVAL, "%s: %s: not supported yet (take it out)", place,
                            entry->key);

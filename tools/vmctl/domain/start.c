@@ -123,6 +123,8 @@ static int start_prepare(struct start *start)
             failure_set(start->failure, error, "ramdisk %s: %s (check the path in the config)",
                         config->ramdisk, failure_reason(error));
     }
+    if (config->bootloader)
+        snprintf(config->kernel, sizeof(config->kernel), "%s", platform_pvgrub());
     if (!error)
         error = kernel_image_open(&start->kernel, config->kernel, start->failure);
     if (!error)

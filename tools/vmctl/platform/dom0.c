@@ -31,6 +31,11 @@ int platform_open(void)
     return 0;
 }
 
+const char *platform_pvgrub(void)
+{
+    return "/boot/pvgrub.gz";
+}
+
 bool platform_makes_all_guests(void)
 {
     return true;

@@ -18,6 +18,9 @@ int platform_open(void);
 /* Is every guest of this machine made by this process?  (Else there are others, and xl.) */
 bool platform_makes_all_guests(void);
 
+/* Where pvgrub lies, for guests with kernels of their own. */
+const char *platform_pvgrub(void);
+
 /* A hypercall: its result (>= 0 or -errno). Pointer arguments must lie in memory from
  * platform_buffer_alloc(), which the hypervisor can reach at any time. */
 long platform_hypercall(unsigned int number, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4,

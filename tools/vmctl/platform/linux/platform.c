@@ -49,6 +49,12 @@ int platform_open(void)
     return privcmd < 0 ? -errno : 0;
 }
 
+/* Debian's grub-xen-host. */
+const char *platform_pvgrub(void)
+{
+    return "/usr/lib/grub-xen/grub-x86_64-xen.bin";
+}
+
 bool platform_makes_all_guests(void)
 {
     return false;
