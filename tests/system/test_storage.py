@@ -37,16 +37,23 @@ def partitioned(path, *parts):
     at = 2048
     for _, image in parts:
         sectors = os.path.getsize(image) // 512
-        copy(image, path, seek=at)
+        copy(image, path, seek=at, fresh=True)
         at += sectors + 2048
     return path
 
 
-def copy(source, target, skip=0, seek=0, sectors=None):
+def copy(source, target, skip=0, seek=0, sectors=None, fresh=False):
+    """Where the target is fresh its holes remain."""
+    left = os.path.getsize(source) - skip * 512 if sectors is None else sectors * 512
     with open(source, "rb") as a, open(target, "r+b") as b:
         a.seek(skip * 512)
         b.seek(seek * 512)
-        b.write(a.read() if sectors is None else a.read(sectors * 512))
+        while left > 0 and (piece := a.read(min(left, 1 << 20))):
+            left -= len(piece)
+            if fresh and not piece.strip(b"\0"):
+                b.seek(len(piece), os.SEEK_CUR)
+            else:
+                b.write(piece)
 
 
 def first_partition(disk, target, mib=MIB):
