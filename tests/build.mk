@@ -124,6 +124,18 @@ $(BUILD)/tests/net-guest.elf: $(NET_GUEST_OBJECTS) $(BUILD)/dom0/libpvkernel.a d
 	    $(BUILD)/dom0/libpvkernel.a -Wl,--end-group
 TEST_PROGRAMS += $(BUILD)/tests/net-guest.gz
 
+# The guest for the tests of block backends: our frontend, and dom0's block layer on it.
+BLOCK_GUEST_OBJECTS := $(patsubst %.c,$(BUILD)/dom0/image/%.o,tests/block-guest/main.c \
+    $(wildcard dom0/tasks/*.c dom0/libc/*.c dom0/devices/*.c split-drivers/block/front/*.c) \
+    dom0/xenstore/client.c dom0/xenstore/wire.c dom0/xenstore/ring-copy.c $(GUEST_STORE) \
+    split-drivers/handshake/xenbus.c) $(BUILD)/dom0/image/dom0/tasks/switch.o
+$(BUILD)/tests/block-guest.elf: $(BLOCK_GUEST_OBJECTS) $(BUILD)/dom0/libpvkernel.a dom0/pv-kernel/link.lds
+	$(call say,LD,$@)$(CC) $(GUEST_LDFLAGS) -o $@ \
+	    $(BUILD)/dom0/pv-kernel/start.o $(BLOCK_GUEST_OBJECTS) \
+	    -L$(LIBRARIES)/lib -Wl,--start-group $(NEWLIB)/lib/libc.a -llzo2 $(LWIP_STAMP) \
+	    $(BUILD)/dom0/libpvkernel.a -Wl,--end-group
+TEST_PROGRAMS += $(BUILD)/tests/block-guest.gz
+
 $(BUILD)/tests/%.gz: $(BUILD)/tests/%.elf
 	$(call say,GZIP,$@)gzip -9nc $< > $@
 TEST_PROGRAMS += $(BUILD)/tests/nic.gz

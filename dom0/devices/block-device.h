@@ -70,6 +70,7 @@ struct block_limits {
     unsigned int segments;         /* of one command at most */
     uint32_t boundary;    /* 0, or: where a segment follows another in a command, the one's end and
                              the other's beginning are multiples of this (a power of two) */
+    bool paged;           /* a segment lies in one page of memory */
     uint64_t address_end; /* 0, or: it reaches memory below this only */
     bool flush;           /* it has a cache that may be lost, and can be told to write it out */
     bool fua;

@@ -70,7 +70,8 @@ static bool wait_for_work(struct disk_controller *controller)
 /* 0, or what is wrong with it. */
 static int health_look(struct disk_controller *controller)
 {
-    for (struct disk *disk = controller->disks; disk; disk = disk->next)
+    for (struct disk *disk = controller->disks; disk && !controller->driver->patient;
+         disk = disk->next)
         if (disk_hangs(disk, TIMEOUT_NS))
             return -ETIMEDOUT;
     return controller->driver->look(controller);
@@ -78,8 +79,25 @@ static int health_look(struct disk_controller *controller)
 
 static void commands_end(struct disk_controller *controller, bool dead)
 {
+    uint64_t ns = controller->driver->patient ? UINT64_MAX : TIMEOUT_NS;
+
     for (struct disk *disk = controller->disks; disk; disk = disk->next)
-        disk_commands_end(disk, TIMEOUT_NS, dead);
+        disk_commands_end(disk, ns, dead);
+}
+
+static bool resets_too_often(struct disk_controller *controller)
+{
+    return !controller->driver->patient && ++controller->resets > RESETS_MAX;
+}
+
+static void fault_print(const struct disk_controller *controller, int fault)
+{
+    if (controller->driver->patient)
+        return;
+    printf("%s: %s\n", controller->name,
+           fault == -ENODEV      ? "the controller is gone"
+           : fault == -ETIMEDOUT ? "no answer: reset"
+                                 : "it asks for a reset");
 }
 
 /* Sleeps while it resets. */
@@ -87,16 +105,13 @@ static void reset(struct disk_controller *controller, int fault)
 {
     int error;
 
-    printf("%s: %s\n", controller->name,
-           fault == -ENODEV      ? "the controller is gone"
-           : fault == -ETIMEDOUT ? "no answer: reset"
-                                 : "it asks for a reset");
+    fault_print(controller, fault);
     controller->health = DISKS_RESET;
     controller->kick_needed = false;
     error = controller->driver->stop(controller); /* from here on it touches no memory */
     controller->driver->take(controller);
     commands_end(controller, false);
-    if (!error && (fault == -ENODEV || ++controller->resets > RESETS_MAX))
+    if (!error && (fault == -ENODEV || resets_too_often(controller)))
         error = fault == -ENODEV ? fault : -EIO;
     if (!error)
         error = controller->driver->restart(controller);
@@ -108,6 +123,17 @@ static void reset(struct disk_controller *controller, int fault)
     }
     for (struct disk *disk = controller->disks; disk; disk = disk->next)
         disk_commands_again(disk);
+}
+
+/* A dead one may be there again. */
+static void revive(struct disk_controller *controller)
+{
+    int error = controller->driver->stop(controller);
+
+    if (!error)
+        error = controller->driver->restart(controller);
+    if (!error)
+        controller->health = DISKS_WORK;
 }
 
 static bool is_idle(const struct disk_controller *controller)
@@ -129,6 +155,8 @@ static void controller_task(void *arg)
         if (controller->health != DISKS_DEAD) {
             controller->driver->take(controller);
             fault = look ? health_look(controller) : 0;
+        } else if (look && controller->driver->patient) {
+            revive(controller);
         }
         if (fault)
             reset(controller, fault);

@@ -2,6 +2,7 @@
  * Cutting requests into commands.  See disk.h.
  */
 #include "devices/disk.h"
+#include "pv-kernel/frames.h"
 
 /* The next bytes of a request that lie in one segment. */
 static struct block_segment piece_at(const struct block_request *request,
@@ -45,7 +46,7 @@ static bool append(const struct block_limits *limits, struct block_segment *segm
     struct block_segment *last = *count ? &segments[*count - 1] : NULL;
     uint64_t end = last ? last->machine + last->bytes : 0;
 
-    if (last && end == piece->machine) {
+    if (last && end == piece->machine && (!limits->paged || end % PAGE_SIZE)) {
         last->bytes += piece->bytes;
         return true;
     }

@@ -71,6 +71,12 @@ struct disk_driver {
     int (*stop)(struct disk_controller *controller);
     /* After that: it works again as before, without commands, or -errno. */
     int (*restart)(struct disk_controller *controller);
+    /*
+     * It is another domain's: it may take as long as it likes to answer, and go and come back as
+     * often as it likes, without a word here; `restart` waits for it.  Once it is dead its task
+     * asks for a look when it may be there again: then it is stopped and started again.
+     */
+    bool patient;
 };
 
 struct disk_controller {
