@@ -30,6 +30,6 @@ void file_claim_release(struct file_claim *claim)
 
 void file_claim_close(struct file_claim *claim)
 {
-    claim->fs->operations->close(claim->fs, claim->file);
+    claim->fs->operations->close_claimed(claim->fs, claim->file);
     claim->mount->users--;
 }

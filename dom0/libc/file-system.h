@@ -80,12 +80,13 @@ struct file_system_operations {
     /*
      * Opens a file as a disk (file-claims.h).  From then on what is at its places on the device is
      * what is in it, whoever writes it there; writing into a hole (`write`) finds it a place, and
-     * the data is there when it comes back.  `release` does not sleep; `close` follows.  NULL: its
-     * files have no places.
+     * the data is there when it comes back.  `release` does not sleep, and the file is the next
+     * one's to claim; `close_claimed` follows, in place of close.  NULL: its files have no places.
      */
     int (*claim)(struct file_system *fs, const char *path, enum file_claim_kind kind, void **file,
                  struct block_device **device);
     void (*release)(struct file_system *fs, void *file, enum file_claim_kind kind);
+    void (*close_claimed)(struct file_system *fs, void *file);
     /* What holds byte `at`, or the part of it that was found; -EINVAL: it is behind the end. */
     int (*find_extent)(struct file_system *fs, void *file, uint64_t at, struct file_extent *extent);
     /* Nobody uses it any more.  An error says what could not be written; it is gone anyhow. */

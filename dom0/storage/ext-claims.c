@@ -11,14 +11,21 @@
 
 static bool may_claim(const struct ext_node *node, enum file_claim_kind kind)
 {
-    if (!node || kind == FILE_CLAIM_SHARED)
+    unsigned int opens = node ? node->opens - node->leaving : 0;
+
+    if (!opens || kind == FILE_CLAIM_SHARED)
         return true;
-    return kind == FILE_CLAIM_WRITE ? !node->opens : !node->writers && node->opens == node->readers;
+    return kind == FILE_CLAIM_READ && !node->writers && opens == node->readers;
 }
 
 bool ext_claims_allow(const struct ext_node *node, bool to_write)
 {
     return !node || (!node->writers && !(to_write && node->readers));
+}
+
+bool ext_claims_allow_shrink(const struct ext_node *node)
+{
+    return !node->writers && !node->readers;
 }
 
 /* What waits for its place must be there, and what is kept would grow old. */
@@ -76,13 +83,24 @@ void ext_release(struct file_system *fs, void *file, enum file_claim_kind kind)
 
     (void)fs;
     *(kind == FILE_CLAIM_READ ? &node->readers : &node->writers) -= 1;
+    node->leaving++; /* whoever claims it now need not wait for its close */
+}
+
+void ext_close_claimed(struct file_system *fs, void *file)
+{
+    struct ext_fs *x = ext_of(fs);
+    struct ext_node *node = file;
+
+    mutex_lock(&x->mutex);
+    node->leaving--;
+    ext_close_node(x, node);
+    ext_end(x, 0);
 }
 
 int ext_claimed_written(struct ext_fs *x)
 {
-    int error = ext_disk_write_back(&x->disk, EXT_DATA);
+    int error = ext_disk_write_away(&x->disk, EXT_DATA);
 
-    ext_disk_forget_clean(&x->disk);
     return error ? ext_broken(x, error) : 0;
 }
 

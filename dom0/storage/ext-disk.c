@@ -288,20 +288,39 @@ size_t ext_disk_sort(struct ext_disk *disk, enum ext_block_state state)
     return count;
 }
 
-int ext_disk_write_back(struct ext_disk *disk, enum ext_block_state state)
+/* Writes the changed blocks of a kind, which are in disk->sorted then. */
+static int write_out(struct ext_disk *disk, enum ext_block_state state, size_t *count)
 {
-    size_t count = ext_disk_sort(disk, state);
     int error = 0;
 
-    for (size_t i = 0; i < count && !error; i++)
+    *count = ext_disk_sort(disk, state);
+    for (size_t i = 0; i < *count && !error; i++)
         error = ext_disk_put(disk, disk->sorted[i]->number, disk->sorted[i]->data);
-    if (!error)
-        error = ext_disk_put_end(disk);
+    return error ? error : ext_disk_put_end(disk);
+}
+
+int ext_disk_write_back(struct ext_disk *disk, enum ext_block_state state)
+{
+    size_t count;
+    int error = write_out(disk, state, &count);
+
     if (error)
         return error;
     for (size_t i = 0; i < count; i++)
         set_state(disk, disk->sorted[i], EXT_CLEAN);
     keep_at_most(disk, CLEAN_MOST);
+    return 0;
+}
+
+int ext_disk_write_away(struct ext_disk *disk, enum ext_block_state state)
+{
+    size_t count;
+    int error = write_out(disk, state, &count);
+
+    if (error)
+        return error;
+    for (size_t i = 0; i < count; i++)
+        drop(disk, disk->sorted[i]);
     return 0;
 }
 

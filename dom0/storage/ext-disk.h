@@ -75,6 +75,9 @@ size_t ext_disk_sort(struct ext_disk *disk, enum ext_block_state state);
 /* Writes the changed blocks of a kind to their places.  They count as clean then. */
 int ext_disk_write_back(struct ext_disk *disk, enum ext_block_state state);
 
+/* Likewise, and forgets them. */
+int ext_disk_write_away(struct ext_disk *disk, enum ext_block_state state);
+
 /* Past all that is kept: to a block of the disk, in runs as long as they follow each other. */
 int ext_disk_put(struct ext_disk *disk, uint64_t block, const void *data);
 int ext_disk_put_end(struct ext_disk *disk);

@@ -131,20 +131,26 @@ static int ext_open(struct file_system *fs, const char *path, int flags, void **
     return ext_end(x, error ? error : ext_open_node(x, number, file));
 }
 
+void ext_close_node(struct ext_fs *x, struct ext_node *node)
+{
+    struct ext_node **at = &x->nodes;
+
+    if (--node->opens)
+        return;
+    while (*at != node)
+        at = &(*at)->next;
+    *at = node->next;
+    if (node->unlinked && !x->fs.read_only && !ext_commit_if_much(x))
+        ext_inode_closed(x, node->inode);
+    free(node);
+}
+
 static void ext_close(struct file_system *fs, void *file)
 {
     struct ext_fs *x = ext_of(fs);
-    struct ext_node *node = file, **at = &x->nodes;
 
     mutex_lock(&x->mutex);
-    if (!--node->opens) {
-        while (*at != node)
-            at = &(*at)->next;
-        *at = node->next;
-        if (node->unlinked && !x->fs.read_only && !ext_commit_if_much(x))
-            ext_inode_closed(x, node->inode);
-        free(node);
-    }
+    ext_close_node(x, file);
     ext_end(x, 0);
 }
 
@@ -346,8 +352,9 @@ int ext_write(struct file_system *fs, void *file, uint64_t *at, const void *data
     return *done ? 0 : error; /* what was written first, and the error with the next call */
 }
 
-static int set_size(struct ext_fs *x, ext2_ino_t number, uint64_t size)
+static int set_size(struct ext_fs *x, const struct ext_node *node, uint64_t size)
 {
+    ext2_ino_t number = node->inode;
     struct ext2_inode inode;
     int error = ext_error(ext2fs_read_inode(x->ext, number, &inode));
 
@@ -356,7 +363,7 @@ static int set_size(struct ext_fs *x, ext2_ino_t number, uint64_t size)
     if (size > INT64_MAX || too_long(x, &inode, size))
         return -EFBIG;
     if (size < EXT2_I_SIZE(&inode))
-        return ext_inode_shrink(x, number, &inode, size);
+        return ext_claims_allow_shrink(node) ? ext_inode_shrink(x, number, &inode, size) : -EBUSY;
     error = ext_error(ext2fs_inode_size_set(x->ext, &inode, size));
     inode.i_mtime = inode.i_ctime = ext_now();
     return error ? ext_broken(x, error) : ext_inode_write(x, number, &inode);
@@ -368,7 +375,7 @@ int ext_truncate(struct file_system *fs, void *file, uint64_t size)
     struct ext_node *node = file;
     int error = ext_begin(x, true);
 
-    return error ? error : ext_end(x, set_size(x, node->inode, size));
+    return error ? error : ext_end(x, set_size(x, node, size));
 }
 
 static void ext_usage(struct file_system *fs, struct file_system_usage *usage)
@@ -398,6 +405,7 @@ const struct file_system_operations ext_operations = {
     .sync = ext_sync,
     .claim = ext_claim,
     .release = ext_release,
+    .close_claimed = ext_close_claimed,
     .find_extent = ext_find_extent,
     .unmount = ext_unmount,
 };

@@ -19,6 +19,7 @@ struct ext_node {
     ext2_ino_t inode;
     unsigned int opens;            /* with those who have claimed it */
     unsigned int readers, writers; /* who move its data by themselves (ext-claims.c) */
+    unsigned int leaving;          /* who did, and have not closed it yet */
     bool unlinked; /* its last close frees it; till then it is on the list of orphans */
 };
 
@@ -83,6 +84,7 @@ int ext_link(struct ext_fs *x, ext2_ino_t parent, const char *name, ext2_ino_t i
 
 /* files */
 int ext_open_node(struct ext_fs *x, ext2_ino_t number, void **file);
+void ext_close_node(struct ext_fs *x, struct ext_node *node);
 struct ext_node *ext_find_node(struct ext_fs *x, ext2_ino_t number);
 /* Of the blocks that follow each other in the file and on the disk from `index` on: at most so
  * many; block 0: a hole. */
@@ -97,9 +99,12 @@ int ext_map_run(struct ext_fs *x, ext2_ino_t number, struct ext2_inode *inode, u
 int ext_claim(struct file_system *fs, const char *path, enum file_claim_kind kind, void **file,
               struct block_device **device);
 void ext_release(struct file_system *fs, void *file, enum file_claim_kind kind);
+void ext_close_claimed(struct file_system *fs, void *file);
 int ext_find_extent(struct file_system *fs, void *file, uint64_t at, struct file_extent *extent);
 /* May somebody open it by name? */
 bool ext_claims_allow(const struct ext_node *node, bool to_write);
+/* May it be made shorter? */
+bool ext_claims_allow_shrink(const struct ext_node *node);
 /* What was written to a file whose blocks others move: none of them is to be kept here. */
 int ext_claimed_written(struct ext_fs *x);
 

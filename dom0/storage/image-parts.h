@@ -12,7 +12,7 @@
 #define IMAGE_PIECES       64u /* at the device below at once */
 #define IMAGE_BUFFER_ORDER 4u
 #define IMAGE_BUFFER       (PAGE_SIZE << IMAGE_BUFFER_ORDER) /* of what is moved to and from holes */
-#define IMAGE_STACK        (128u << 10)                      /* libext2fs is called on it */
+#define IMAGE_STACK        (120u << 10)                      /* libext2fs is called on it */
 
 /* A request on its way below. */
 struct image_piece {
@@ -26,14 +26,14 @@ struct image {
     struct file_claim claim;
     struct turn turn; /* on the device below */
     struct image_extents extents;
-    bool found_places; /* since the last flush: the file system has not written them down */
+    bool found_places; /* which the file system has not written down yet */
     struct image_piece pieces[IMAGE_PIECES], *free_pieces;
     bool pieces_wanted; /* there was none for the last request */
     /* The task's. */
     struct block_request *first, **last; /* to be done one after the other */
     struct wait_queue work;
     struct block_segment cut[BLOCK_MAX_SEGMENTS];
-    char *buffer; /* of IMAGE_BUFFER bytes, once there was a hole */
+    char *buffer; /* of IMAGE_BUFFER bytes, for holes */
     bool closed;
     char *path;
     void (*opened)(void *owner, int error);

@@ -110,10 +110,6 @@ static int write_hole(struct image *image, struct block_request *request, uint64
 
 static int hole(struct image *image, struct block_request *request, uint64_t done, uint64_t *bytes)
 {
-    if (!image->buffer)
-        image->buffer = frames_alloc(IMAGE_BUFFER_ORDER);
-    if (!image->buffer)
-        return -ENOMEM;
     return request->operation == BLOCK_READ ? read_hole(image, request, done, bytes)
                                             : write_hole(image, request, done, bytes);
 }
@@ -139,20 +135,19 @@ static int step(struct image *image, struct block_request *request, uint64_t don
     return move(image, request, done, *bytes, extent.place + offset);
 }
 
-/* Places first, then all that is at them; the file system's commit flushes the device, too. */
+/* Places first, then all that is at them.  Others of the same file may have found some, too. */
 static int flush(struct image *image)
 {
     struct file_system *fs = image->claim.fs;
+    int error = 0;
 
-    if (image->found_places) {
-        image->found_places = false;
-        int error = fs->operations->sync(fs);
-
-        if (error || image_broke(image)) {
-            image->found_places = true;
-            return error ? error : -EIO;
-        }
-    }
+    if (image->found_places || image->claim.kind == FILE_CLAIM_SHARED)
+        error = fs->operations->sync(fs);
+    if (!error && image_broke(image))
+        error = -EIO;
+    if (error)
+        return error;
+    image->found_places = false; /* nobody but this task finds any */
     return block_device_flush(image->claim.device);
 }
 
@@ -166,6 +161,7 @@ static int serve(struct image *image, struct block_request *request)
     for (uint64_t done = 0; done < total && !error; done += bytes) {
         bytes = total - done;
         error = step(image, request, done, &bytes);
+        task_yield(); /* a hole is read without a sleep */
     }
     if (!error && request->fua && image->found_places)
         error = flush(image);
@@ -181,7 +177,11 @@ static int open_file(struct image *image)
 
     if (error)
         return error;
-    error = claim->fs->operations->file_status(claim->fs, claim->file, &status);
+    image->buffer = frames_alloc(IMAGE_BUFFER_ORDER);
+    if (!image->buffer)
+        error = -ENOMEM;
+    else
+        error = claim->fs->operations->file_status(claim->fs, claim->file, &status);
     block->limits = claim->device->limits;
     block->limits.flush = true;
     block->limits.discard_sectors = block->limits.zeroes_sectors = 0;

@@ -82,22 +82,35 @@ bool image_broke(const struct image *image)
     return image->claim.fs->read_only && image->claim.kind != FILE_CLAIM_READ;
 }
 
-static int image_submit(struct block_device *device, struct block_request *request)
+/* Where on the device below all of the request is; false: not at one place that is known. */
+static bool place_of(const struct image *image, const struct block_request *request,
+                     uint64_t *sector)
 {
-    struct image *image = (struct image *)device;
     uint64_t at = request->sector * BLOCK_SECTOR_SIZE;
     const struct file_extent *extent;
 
-    if (image_broke(image))
-        return -EIO;
+    *sector = 0;
+    if (image->found_places && (request->fua || request->operation == BLOCK_FLUSH))
+        return false;
     if (request->operation == BLOCK_FLUSH)
-        return image->found_places || !image->claim.device->limits.flush
-                   ? submit_to_task(image, request)
-                   : submit_below(image, request, 0);
-    extent = request->fua && image->found_places ? NULL : image_extents_find(&image->extents, at);
+        return image->claim.device->limits.flush && image->claim.kind != FILE_CLAIM_SHARED;
+    extent = image_extents_find(&image->extents, at);
     if (!extent || request->sectors * BLOCK_SECTOR_SIZE > extent->bytes - (at - extent->at))
-        return submit_to_task(image, request);
-    return submit_below(image, request, (extent->place + (at - extent->at)) / BLOCK_SECTOR_SIZE);
+        return false;
+    *sector = (extent->place + (at - extent->at)) / BLOCK_SECTOR_SIZE;
+    return true;
+}
+
+static int image_submit(struct block_device *device, struct block_request *request)
+{
+    struct image *image = (struct image *)device;
+    uint64_t sector;
+
+    if (!image_broke(image) && place_of(image, request, &sector))
+        return submit_below(image, request, sector);
+    if (!image->block.turns.first)
+        turn_give_up(&image->turn); /* it is not used by this one, and nobody else wants it */
+    return image_broke(image) ? -EIO : submit_to_task(image, request);
 }
 
 static void image_kick(struct block_device *device)
@@ -140,7 +153,7 @@ int image_open(const char *path, enum file_claim_kind kind, void (*opened)(void 
     struct image *image =
         libc_memory_allows(sizeof(*image) + IMAGE_STACK) ? calloc(1, sizeof(*image)) : NULL;
 
-    *result = image;
+    *result = NULL;
     if (!image)
         return -ENOMEM;
     image->claim.kind = kind;
@@ -157,6 +170,7 @@ int image_open(const char *path, enum file_claim_kind kind, void (*opened)(void 
         image_free(image);
         return -ENOMEM;
     }
+    *result = image;
     return 0;
 }
 

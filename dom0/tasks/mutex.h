@@ -1,5 +1,6 @@
 /*
- * Mutexes: needed only where a task holds something across a sleep.  Not recursive.
+ * Mutexes: needed only where a task holds something across a sleep.  Not recursive.  Who has
+ * waited longest is the next owner: one who comes again at once does not keep the others out.
  */
 #ifndef TASKS_MUTEX_H
 #define TASKS_MUTEX_H
@@ -19,14 +20,15 @@ struct mutex {
 
 static inline void mutex_lock(struct mutex *m)
 {
-    while (m->owner)
-        wait_queue_wait(&m->waiters);
-    m->owner = task_current();
+    if (m->owner)
+        wait_queue_wait(&m->waiters); /* till it is ours */
+    else
+        m->owner = task_current();
 }
 
 static inline void mutex_unlock(struct mutex *m)
 {
-    m->owner = 0;
+    m->owner = m->waiters.first;
     wait_queue_wake_one(&m->waiters);
 }
 

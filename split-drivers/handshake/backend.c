@@ -290,12 +290,12 @@ static void device_look_again(struct backend_device *device)
 
 void backend_opened(struct backend_device *device, int error)
 {
-    if (device->gone)
-        device->state = BACKEND_FAILED; /* nothing is to be written to what may be another's node */
+    if (device->gone || error)
+        device->state = BACKEND_FAILED; /* and nothing is written to what may be another's node */
     else if (handshake_read_state(device->class->store, device->path) != XENBUS_INITIALISING)
         device->state = BACKEND_CLOSED; /* it is to close again: that is not to be written over */
     else
-        open_done(device, error);
+        open_done(device, 0);
     device_look_again(device);
 }
 

@@ -156,6 +156,7 @@ static unsigned int images_closed;
 int image_open(const char *path, enum file_claim_kind kind, void (*when)(void *owner, int error),
                void *owner, struct image **image)
 {
+    *image = NULL;
     if (!strcmp(path, "/data/no-memory"))
         return -ENOMEM;
     assert_string_equal(path, "/data/disk.img");

@@ -112,6 +112,14 @@ static void a_file_that_cannot_be_had(void **state)
     image_opened(image_owner, -EBUSY);
     backend_runs();
     assert_true(is_refused(45, strerror(EBUSY)));
+    add_file(49, "/data/disk.img", "w");
+    backend_runs();
+    say(BACK, 49, "state", "5");
+    image_opened(image_owner, -EBUSY);
+    frontend_comes(49);
+    backend_runs();
+    assert_int_equal(back_state(49), 5);
+    remove_disk(49);
     add_file(46, "/data/disk.img", "w");
     backend_runs();
     image_opened(image_owner, -ENOTSUP);
@@ -119,6 +127,10 @@ static void a_file_that_cannot_be_had(void **state)
     add_file(47, "/data/no-memory", "w");
     backend_runs();
     assert_true(is_refused(47, strerror(ENOMEM)));
+    say(BACK, 47, "state", "5");
+    say(FRONT, 47, "state", "1");
+    backend_runs();
+    assert_int_equal(back_state(47), 5); /* what failed is not revived */
     shared = false;
     add_disk(48);
     say(BACK, 48, "mode", "w!");

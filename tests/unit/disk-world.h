@@ -194,7 +194,9 @@ static int restart(struct disk_controller *c)
     return restart_says;
 }
 
-static const struct disk_driver driver = { issue, kick, take, look, stop, restart };
+static const struct disk_driver driver = {
+    .issue = issue, .kick = kick, .take = take, .look = look, .stop = stop, .restart = restart
+};
 
 /* What the layer needs of dom0. */
 
