@@ -355,6 +355,15 @@ static void disk_give(void)
     front_set("state", "1");
 }
 
+/* Another one. */
+static void disk_new(void)
+{
+    number += 16;
+    snprintf(front_path, sizeof(front_path), "device/vbd/%u", number);
+    snprintf(back_path, sizeof(back_path), "/local/domain/3/backend/vbd/1/%u", number);
+    disk_give();
+}
+
 static void disk_take_away(void)
 {
     xs_rm(NULL, XS_NO_TX, front_path);
@@ -394,10 +403,7 @@ static void world_start(void)
 {
     static bool started;
 
-    number += 16;
-    snprintf(front_path, sizeof(front_path), "device/vbd/%u", number);
-    snprintf(back_path, sizeof(back_path), "/local/domain/3/backend/vbd/1/%u", number);
-    disk_give();
+    disk_new();
     if (!started)
         task_spawn("starts", front_start, NULL, 0);
     started = true;

@@ -411,6 +411,27 @@ static void a_disk_that_is_another(void **state)
     assert_int_equal(remote->state, REMOTE_CONNECTED);
 }
 
+/* Nothing is made of a disk without a size; once it has one, it is there. */
+static void a_disk_without_a_size(void **state)
+{
+    const struct block_device *last = last_device();
+
+    (void)state;
+    world_end();
+    disk_new();
+    back_set("sectors", "0");
+    backend_connects();
+    assert_int_equal(front_state(), XENBUS_CLOSED);
+    assert_ptr_equal(last_device(), last);
+    disk_take_away();
+    run(20);
+    disk_give();
+    backend_connects();
+    remote = (struct remote *)last_device();
+    assert_int_equal(remote->number, number);
+    assert_int_equal(remote->state, REMOTE_CONNECTED);
+}
+
 /* One queue of one page serves what four of four were to. */
 static void a_backend_with_less_room(void **state)
 {
@@ -517,6 +538,7 @@ int main(void)
         case_of(a_backend_that_goes_in_order),
         case_of(a_disk_that_is_taken_away),
         case_of(a_disk_that_is_another),
+        case_of(a_disk_without_a_size),
         case_of(a_backend_with_less_room),
         case_of(links_that_cannot_be_made),
         case_of(what_is_told),
